@@ -1,0 +1,69 @@
+# xfusion-bench: `make help` lists what there is. Every target sets up .venv by itself when it is missing.
+#
+# Variables:
+#   PRESET=smoke|small|default|...   sizes and budget (default: default)
+#   ARCH=dual_tower,single_tower     only these architectures (default: all)
+#   SEEDS=0,1,2                      these seeds (default: the sweep's own)
+#   JOBS=2                           runs at a time (default: one per core on a CPU)
+#   PYTHON=/path/to/python           an environment that exists, instead of .venv
+#   FRESH=1                          train again what is already done
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+ifdef PYTHON
+ready :=
+else
+PYTHON := .venv/bin/python
+ready := .venv/.ready
+endif
+
+sweep_arguments = $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') $(if $(SEEDS),'seed=[$(SEEDS)]') \
+	$(if $(JOBS),--jobs $(JOBS)) $(if $(filter-out 0,$(FRESH)),--fresh)
+# More threads than cores only wait for each other: the tests run two processes of one thread.
+one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
+
+.PHONY: help sweep-noise sweep-ratio sweep-architectures figures test test-slow lint zoo zoo-check
+
+help:                 ## list the targets and variables
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 24
+	@sed -nE 's/^#   ([A-Z]+=)/  \1/p' $(MAKEFILE_LIST)
+
+sweep-noise: $(ready)          ## every architecture x image noise on captioning samples: results/noise/
+	@$(PYTHON) -m sweeps run noise $(sweep_arguments)
+
+sweep-ratio: $(ready)          ## every architecture x share of text-to-image samples: results/ratio/
+	@$(PYTHON) -m sweeps run ratio $(sweep_arguments)
+
+sweep-architectures: $(ready)  ## the architectures side by side: results/architecture/
+	@$(PYTHON) -m sweeps run architecture $(sweep_arguments)
+
+figures: $(ready)              ## redraw tables and figures of every results folder from its stored runs
+	@for sweep in results/*/sweep.json; do $(PYTHON) -m reports build "$$(dirname "$$sweep")"; done
+
+test: $(ready)                 ## the default tests (minutes)
+	@$(one_thread) $(PYTHON) -m pytest
+
+test-slow: $(ready)            ## only the slow tests
+	@$(one_thread) $(PYTHON) -m pytest -m slow
+
+lint: $(ready)                 ## ruff and mypy
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m mypy
+
+zoo: $(ready)                  ## build the embedded weights again (minutes; deterministic)
+	@$(PYTHON) -m bench zoo build
+
+zoo-check: $(ready)            ## measure the embedded weights against their bounds
+	@$(PYTHON) -m bench zoo check
+
+# The stamp is older than the requirements after they change, and the set-up runs again.
+.venv/.ready: setup.cfg constraints.txt
+	@if ! test -x .venv/bin/python; then \
+	  for python in python3.11 python3.12 python3 python; do \
+	    if $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null; then \
+	      echo "Setting up .venv with $$python (a few minutes, about 6 GB)"; $$python -m venv .venv; break; fi; done; \
+	  test -x .venv/bin/python || { echo "No Python 3.11 or 3.12 found: install one, or pass PYTHON=" >&2; exit 2; }; fi
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]' -c constraints.txt
+	@touch $@

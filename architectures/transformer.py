@@ -1,0 +1,94 @@
+"""A pretrained language model with an image modality: embeddings, N fusion blocks, text and image heads.
+
+Shapes: B rows, n tokens of a segment, d width, V vocabulary, C x h x w latents, p patch size.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+import architectures
+from architectures.base import IMAGE, Segment
+from architectures.patches import Patches
+from architectures.sequence import Image, ImageTokens, Past, Text, valid_tokens, visibility
+
+
+class FusionTransformer(nn.Module):
+    """One of the architectures on top of ``llm``, which is not changed: its layers are copied.
+
+    Frozen are the token embedding, the final norm and the language head, and what the architecture's blocks freeze.
+    """
+
+    def __init__(
+        self, llm: PreTrainedModel, architecture: str, image: ImageTokens, options: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        body = llm.model
+        self.embed_tokens = copy.deepcopy(body.embed_tokens).requires_grad_(False)
+        self.rotary = copy.deepcopy(body.rotary_emb)
+        self.norm = copy.deepcopy(body.norm).requires_grad_(False)
+        self.lm_head = copy.deepcopy(llm.lm_head).requires_grad_(False)
+        self.blocks = architectures.get(architecture).stack(body.layers, **(options or {}))
+        self.image = image
+        self.patches = Patches(image, width=llm.config.hidden_size, norm=body.norm)
+
+    def forward(
+        self,
+        items: Sequence[Text | Image],
+        past: Past | None = None,
+        wanted: Sequence[bool] | None = None,
+    ) -> tuple[list[Tensor], Past]:
+        """Map ``items`` after ``past``. Returns the final states of each, (B, n, d) before norm and head, and the past
+        with the items added, which leaves the one given as it was.
+
+        Items that are not ``wanted`` (default: all are) are only read: their final states mean nothing.
+        """
+        past = Past.empty(tuple(item.kind for item in items), len(self.blocks)) if past is None else past.fork()
+        segments = [self._enter(item, past) for item in items]
+        wanted = [True] * len(items) if wanted is None else wanted
+        for layer, block in enumerate(self.blocks):
+            last = layer == len(self.blocks) - 1
+            mapped = wanted if last else [True] * len(items)
+            segments = block(segments, past.kept[layer], past.layout, mapped)
+        return [segment.hidden for segment in segments], past
+
+    def logits(self, states: Tensor) -> Tensor:
+        """Scores of the next token from a text segment's final states: (..., d) -> (..., V)."""
+        return self.lm_head(self.norm(states))
+
+    def velocity(self, states: Tensor) -> Tensor:
+        """Predicted velocity from an image segment's final states: (B, n, d) -> (B, C, h, w)."""
+        return self.patches.head(states)
+
+    def language_logits(self, ids: Tensor) -> Tensor:
+        """Scores of a layout of text alone: (B, n) -> (B, n, V)."""
+        (states,), _ = self([Text(ids)])
+        return self.logits(states)
+
+    def _enter(self, item: Text | Image, past: Past) -> Segment:
+        """Embed an item, place it after the past, and note it there."""
+        if isinstance(item, Image):
+            hidden = self.patches(item.latents, item.sigma)  # B n d
+            causal = self.image.attention == "causal"
+        else:
+            hidden = self.embed_tokens(item.ids)  # B n d
+            causal = True
+        rows, tokens, _ = hidden.shape
+        mask, is_causal = visibility(past, tokens, causal, rows, hidden.device)
+        valid = valid_tokens(item)
+        steps = torch.arange(tokens, device=hidden.device)
+        count: Tensor | int = tokens if valid is None else valid.sum(1, keepdim=True)
+        if item.kind == IMAGE and self.image.positions == "shared":
+            steps, count = torch.zeros_like(steps), 1
+        positions = (past.position + steps).expand(rows, tokens)  # B n
+        cosines, sines = self.rotary(hidden, positions)  # B n D
+        past.lengths.append(tokens)
+        past.valid.append(valid)
+        past.position = past.position + count
+        return Segment(item.kind, hidden, (cosines.unsqueeze(1), sines.unsqueeze(1)), mask, is_causal)

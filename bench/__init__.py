@@ -1,0 +1,1 @@
+"""One experiment: configuration, data, training, sampling, scoring, result."""

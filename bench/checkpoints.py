@@ -1,0 +1,45 @@
+"""Checkpoints of a run: what is trained, the optimizer and the average; whole or absent; the last two are kept."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from pathlib import Path
+
+import lightning as L
+import torch
+
+KEEP = 2
+
+
+def path_of(folder: Path, step: int) -> Path:
+    """Where the checkpoint after ``step`` steps lies."""
+    return folder / f"step-{step:08d}.ckpt"
+
+
+def save(trainer: L.Trainer, folder: Path) -> None:
+    """Write the present state under a temporary name, flush, rename, then drop all but the last ``KEEP``."""
+    draft = folder / f".{uuid.uuid4().hex[:8]}.draft"
+    trainer.save_checkpoint(draft)
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    os.replace(draft, path_of(folder, trainer.global_step))
+    for old in _newest_first(folder)[KEEP:]:
+        old.unlink()
+
+
+def newest(folder: Path) -> Path | None:
+    """The newest checkpoint that can be read; a damaged one is named on the terminal and passed over."""
+    for draft in folder.glob(".*.draft"):
+        draft.unlink()
+    for path in _newest_first(folder):
+        try:
+            torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            return path
+        except Exception as error:  # whatever a damaged file makes the reader raise
+            print(f"checkpoint {path} cannot be read ({type(error).__name__}); using the one before", flush=True)
+    return None
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*.ckpt"), reverse=True)

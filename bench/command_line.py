@@ -1,0 +1,56 @@
+"""What the command lines of all rooms share: requests of the form `[PRESET] [key=value ...]`, and exit statuses.
+
+0 done, 1 something failed while running, 2 the request was wrong, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+from bench.errors import UserError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UserError instead of printing the usage."""
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def add_request(parser: argparse.ArgumentParser) -> None:
+    """Let `parser` take `[PRESET] [key=value ...]`."""
+    words = "a preset (default: default), then settings such as train.steps=100"
+    parser.add_argument("request", nargs="*", metavar="[PRESET] [key=value ...]", help=words)
+
+
+def split_request(words: list[str]) -> tuple[str, list[str]]:
+    """The preset and the overrides of a request."""
+    if words and "=" not in words[0]:
+        return words[0], words[1:]
+    return "default", words
+
+
+def exit_status(main: Callable[[], int]) -> int:
+    """Run `main`; turn what it raises into a message on stderr and an exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops as cleanly as Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ninterrupted: the same command goes on where this one stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 1

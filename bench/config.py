@@ -1,0 +1,180 @@
+"""One experiment's settings: typed dataclasses, and `load`: defaults < preset file < `key=value` overrides.
+
+"Gap" marks what the paper leaves open: the default is then this project's documented choice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.config_checks import check_keys, check_ranges, config_error, ranged, resolve_options
+from bench.errors import UserError, nearest
+
+PRESETS = Path(__file__).with_name("presets")
+VAE_FACTOR = 8  # pixels per latent, along each side: the embedded VAE and Stable Diffusion's alike
+
+
+@dataclass
+class DataConfig:
+    """What is learned from."""
+
+    name: Literal["scenes", "coco"] = "scenes"  # the embedded world, or a folder in COCO-captions layout
+    root: str | None = None  # the folder, where the data set has one
+    image_size: int = ranged(32, 8)  # pixels, square; paper: 256
+    objects: int = ranged(1, 1, 2)  # objects in a scene: two must be bound to their attributes (scenes only)
+    train_size: int = ranged(16384, 1)  # training scenes (scenes only; a folder is used whole)
+    max_broken: int = ranged(0, 0)  # unreadable pictures to skip before refusing the folder
+
+
+@dataclass
+class ModelConfig:
+    """What is compared, and the pretrained parts it stands on: "embedded", a local folder, or a hub id."""
+
+    architecture: str = "dual_tower"  # a file of architectures/
+    llm: str = "embedded"  # causal language model; paper: Llama-3.2-1B for the ablations
+    vae: str = "embedded"  # image autoencoder; paper: Stable Diffusion 1.5's
+    patch_size: int = ranged(1, 1)  # latents per image token, along each side; paper: 2
+    image_positions: Literal["sequential", "shared"] = "sequential"  # rotary positions of an image's tokens; gap
+    image_delimiters: bool = False  # learned begin- and end-of-image tokens; gap
+    image_attention: Literal["bidirectional", "causal"] = "bidirectional"  # inside an image; gap, hybrid assumed
+    time_conditioning: Literal["add", "none"] = "add"  # how image tokens learn their noise level; gap
+    options: dict[str, Any] = field(default_factory=dict)  # the architecture's own (`python -m bench list`)
+
+
+@dataclass
+class TrainConfig:
+    """The joint training of PAPER.md: L = text_weight * L_AR + image_weight * L_DM, AdamW, linear warm-up."""
+
+    steps: int = ranged(1500, 1)  # optimiser steps; paper: 100,000
+    batch_size: int = ranged(48, 1)  # image-caption pairs a step, both tasks together; paper: 0.8M tokens
+    lr: float = ranged(1e-4, 0, above=True)  # maximum learning rate; paper: 1e-4
+    warmup_steps: int = ranged(50, 0)  # linear warm-up; paper: linear, length is a gap
+    lr_schedule: Literal["constant", "linear"] = "constant"  # after warm-up: stay, or fall to 0 at the last step; gap
+    betas: tuple[float, float] = (0.9, 0.95)  # AdamW; paper: these
+    weight_decay: float = ranged(0.01, 0)  # AdamW; gap
+    grad_clip: float = ranged(1.0, 0)  # largest gradient norm, 0 = no clipping; gap
+    text_weight: float = ranged(0.2, 0)  # of the caption loss; paper: 0.2
+    image_weight: float = ranged(1.0, 0)  # of the diffusion loss; paper: 1.0
+    t2i_fraction: float = ranged(0.6667, 0, 1)  # share of pairs that draw, the rest describe; paper: 2:1
+    i2t_noise: float = ranged(0.0, 0, 1)  # cap on the noise of described pictures, as a share of T; paper: 0 is best
+    denoise_noisy_i2t: bool = False  # noisy described pictures are denoising targets too (Transfusion does so)
+    timestep_distribution: Literal["logit_normal", "uniform"] = "logit_normal"  # of diffusion times; gap
+    caption_dropout: float = ranged(0.1, 0, 1)  # share of captions emptied for guidance; gap
+    ema_decay: float = ranged(0.995, 0, 1)  # of the weights that are evaluated, per step, 0 = none; gap
+    precision: Literal["float32", "bfloat16"] = "float32"  # of training and sampling; gap
+
+
+@dataclass
+class EvalConfig:
+    """How a model is scored. None of it changes training."""
+
+    every: int = ranged(0, 0)  # also evaluate each so many steps along training, 0 = at the end only
+    split: Literal["validation", "test"] = "test"  # tuning uses validation only
+    num_images: int = ranged(512, 1)  # images drawn from captions; paper: 30,000
+    num_captions: int = ranged(512, 1)  # pictures described; paper: 30,000
+    guidance_scale: float = ranged(2.0, 0)  # classifier-free guidance, 1 = none; paper: 5.5
+    sampler: Literal["euler", "heun"] = "euler"  # of the flow's differential equation; gap
+    sampler_steps: int = ranged(20, 1)  # gap
+    batch_size: int = ranged(128, 1)  # samples at once
+    max_caption_tokens: int = ranged(48, 1)  # a longer generated caption is cut
+    seed: int = ranged(0, 0)  # of captions chosen and initial noise: the same for every architecture
+    clip: str = "embedded"  # CLIP model that scores: "embedded", folder or hub id
+    features: str = "embedded"  # feature net under FID and KID: "embedded", folder or "inception"
+
+
+@dataclass
+class RuntimeConfig:
+    """Where and with what it runs. Only `threads` is part of a run's identity: it changes rounding."""
+
+    runs: str = "runs"  # folder of run folders
+    cache: str = "cache"  # folder of what can be computed again
+    threads: int = ranged(1, 1)  # CPU threads per process
+    accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"  # Lightning's
+    devices: int = ranged(1, 1)  # Lightning's, per process
+    strategy: str = "auto"  # Lightning's
+    workers: int = ranged(0, 0)  # processes that prepare batches
+    checkpoint_every: int = ranged(500, 1)  # steps between checkpoints, the most a kill can lose
+    progress: bool = True  # a progress bar on terminals
+
+
+@dataclass
+class Config:
+    """One experiment."""
+
+    seed: int = ranged(0, 0)  # of weights, data order and noise
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    eval: EvalConfig = field(default_factory=EvalConfig)
+    runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
+
+
+def presets() -> list[str]:
+    """Names of the shipped presets, in alphabetical order."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def load(preset: str = "default", overrides: list[str] | None = None) -> Config:
+    """Merge defaults < preset < overrides (`key=value`, values as in YAML), check everything, fill in the options.
+
+    Raises UserError, one line, for whatever is wrong with the request.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    if preset not in presets():
+        raise UserError(f"unknown preset '{preset}'{nearest(preset, presets())}")
+    for override in overrides or []:
+        key, equals, value = override.partition("=")
+        if not key or not equals or value == "???":
+            raise UserError(f"'{override}' is no setting: write key=value, such as train.steps=100")
+        try:
+            OmegaConf.from_dotlist([override])
+        except (OmegaConfBaseException, YAMLError, ValueError) as error:
+            raise UserError(f"{key}: cannot read the value '{value}'") from error
+    layers = [OmegaConf.load(PRESETS / f"{preset}.yaml"), OmegaConf.from_dotlist(overrides or [])]
+    for layer in layers:
+        check_keys(Config, OmegaConf.to_container(layer))
+    try:
+        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), *layers))
+    except (OmegaConfBaseException, TypeError) as error:
+        raise config_error(error, Config) from error
+    assert isinstance(config, Config)
+    validate(config)
+    return config
+
+
+def validate(config: Config) -> None:
+    """Check ranges, the architecture and its options (filled with their defaults), and fields against each other."""
+    import architectures
+
+    check_ranges(config)
+    catalogue = architectures.catalogue()
+    name = config.model.architecture
+    if name not in catalogue:
+        raise UserError(f"model.architecture: unknown architecture '{name}'{nearest(name, catalogue)}")
+    config.model.options = resolve_options(name, catalogue[name].options, config.model.options)
+    if not all(0 <= beta < 1 for beta in config.train.betas):
+        raise UserError(f"train.betas: must lie in [0, 1), not {list(config.train.betas)}")
+    patch = VAE_FACTOR * config.model.patch_size
+    if config.data.image_size % patch:
+        raise UserError(
+            f"data.image_size: {config.data.image_size} is no multiple of {patch} "
+            f"({VAE_FACTOR} pixels a latent x model.patch_size={config.model.patch_size})"
+        )
+    if config.data.name == "coco" and not config.data.root:
+        raise UserError("data.root: data.name=coco needs data.root=FOLDER")
+    if config.data.name == "scenes" and config.data.root:
+        raise UserError("data.root: data.name=scenes has no folder (did you mean data.name=coco?)")
+    if config.train.text_weight == config.train.image_weight == 0:
+        raise UserError("train.text_weight: text_weight and image_weight are both 0, so there is nothing to learn")
+
+
+def to_yaml(config: Config) -> str:
+    """The resolved config as YAML, every key written out."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.structured(config))

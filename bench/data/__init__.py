@@ -1,0 +1,46 @@
+"""Data sets by name: `open_split` reads one split, `data_digest` says in twelve hex digits what a data set holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from bench.config import DataConfig
+    from bench.data.captioned_images import CaptionedImages
+
+DATA_SETS = ("scenes", "coco")
+SPLITS = ("train", "validation", "test")
+SCENES_EVALUATED = 4096  # scenes in the validation and the test split of the embedded world
+
+
+def open_split(data: DataConfig, split: str) -> CaptionedImages:
+    """Open a split ("train", "validation" or "test"). Raises ``UserError`` where the data cannot be read."""
+    _check(data.name, "data.name", DATA_SETS)
+    _check(split, "split", SPLITS)
+    if data.name == "coco":
+        from bench.data.coco import CocoSplit
+
+        return CocoSplit(data.root, split, data.image_size, data.max_broken)
+    from bench.data.scenes.dataset import ScenesSplit
+
+    size = data.train_size if split == "train" else SCENES_EVALUATED
+    return ScenesSplit(split, size, data.objects, data.image_size)
+
+
+def data_digest(data: DataConfig) -> str:
+    """What the data set holds, wherever it lies; part of a run's identity. Imports no torch."""
+    _check(data.name, "data.name", DATA_SETS)
+    if data.name == "coco":
+        from bench.data.coco import coco_digest
+
+        return coco_digest(data.root)
+    from bench.data.scenes.dataset import scenes_digest
+
+    return scenes_digest(data.objects, data.train_size, data.image_size)
+
+
+def _check(name: str, what: str, choices: tuple[str, ...]) -> None:
+    if name not in choices:
+        raise UserError(f"unknown {what} '{name}'{nearest(name, choices)}")

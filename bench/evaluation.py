@@ -1,0 +1,210 @@
+"""Score a model: draw images, write captions, examine its language; every number as a `Score`, every item kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image as Picture
+from torch import Tensor
+
+from architectures.sequence import Text
+from architectures.transformer import FusionTransformer
+from bench.config import Config
+from bench.data.captioned_images import CaptionedImages
+from bench.data.encoded import EncodedSplit, decode_latents, padded, token_ids
+from bench.metrics import Score
+from bench.metrics.attributes import caption_attributes, image_attributes
+from bench.metrics.cider import caption_length, cider
+from bench.metrics.clip_score import clip_score
+from bench.metrics.fid import fid, kid
+from bench.metrics.language import exam, perplexity
+from bench.pretrained import load_clip, load_features, weights_digest
+from bench.sampling import describe, sample_latents
+from bench.world import World
+
+REFERENCE_BATCH = 1024
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation found, by metric, and what it found it on."""
+
+    scores: dict[str, Score]
+    images: np.ndarray  # (n, H, W, 3) uint8
+    prompts: list[str]
+    image_ids: list[str]
+    captions: list[str]
+    references: list[list[str]]
+    caption_ids: list[str]
+
+
+def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluated:
+    """Score ``model`` on ``eval.split``. The same items, prompts and noise for every model that is asked."""
+    pictures, encoded = world.pictures(config.eval.split), world.encoded(config.eval.split)
+    model.eval()
+    with precision(config):
+        drawn = range(min(config.eval.num_images, len(pictures)))
+        prompts = [pictures.captions(index)[0] for index in drawn]
+        images = draw(model, world, config, prompts)
+        seen = range(min(config.eval.num_captions, len(pictures)))
+        captions = write(model, world, config, torch.from_numpy(np.array(encoded.latents[: len(seen)])))
+    references = [pictures.captions(index) for index in seen]
+    scores = _image_scores(images, prompts, pictures, encoded, world, config)
+    scores |= _caption_scores(captions, references, pictures)
+    scores |= _language_scores(model, world)
+    ids = pictures.ids
+    return Evaluated(
+        scores, images, prompts, [ids[i] for i in drawn], captions, references, [ids[i] for i in seen]
+    )
+
+
+def draw(model: FusionTransformer, world: World, config: Config, prompts: list[str]) -> np.ndarray:
+    """Images (n, H, W, 3) uint8 of ``prompts``. The noise of image i depends on ``eval.seed`` and i alone."""
+    settings = config.eval
+    device = next(model.parameters()).device
+    ids, lengths = (torch.from_numpy(array.astype(np.int64)) for array in padded(token_ids(world.tokenizer, prompts)))
+    shape = (len(prompts), *world.latent_shape)
+    noise = torch.randn(shape, generator=torch.Generator().manual_seed(settings.seed))  # n C h w
+    latents = []
+    for rows in torch.arange(len(prompts)).split(settings.batch_size):
+        latents.append(
+            sample_latents(
+                model,
+                ids[rows].to(device),
+                lengths[rows].to(device),
+                world.empty_caption,
+                noise[rows].to(device),
+                settings.guidance_scale,
+                settings.sampler,
+                settings.sampler_steps,
+            )
+        )
+    return decode_latents(world.vae, torch.cat(latents).to(world.vae.device))
+
+
+def write(model: FusionTransformer, world: World, config: Config, latents: Tensor) -> list[str]:
+    """Captions of clean latents (n, C, h, w)."""
+    device = next(model.parameters()).device
+    begin, end = world.empty_caption
+    captions: list[str] = []
+    for batch in latents.split(config.eval.batch_size):
+        written = describe(model, batch.to(device), begin, end, config.eval.max_caption_tokens)
+        captions += [text.strip() for text in world.tokenizer.batch_decode(written, skip_special_tokens=True)]
+    return captions
+
+
+@contextmanager
+def precision(config: Config) -> Iterator[None]:
+    """Run a model as it was trained: in ``train.precision``."""
+    device = "cuda" if torch.cuda.is_available() and config.runtime.accelerator != "cpu" else "cpu"
+    with torch.autocast(device, torch.bfloat16, enabled=config.train.precision == "bfloat16"):
+        yield
+
+
+def _image_scores(
+    images: np.ndarray,
+    prompts: list[str],
+    pictures: CaptionedImages,
+    encoded: EncodedSplit,
+    world: World,
+    config: Config,
+) -> dict[str, Score]:
+    """Distances to the split's real pictures; ceilings are what the same pictures score after the VAE alone."""
+    net = load_features(config.eval.features)
+    label = _label(config.eval.features, "features")
+    reference = np.concatenate(
+        [
+            net.features(pictures.images(chunk.tolist()))
+            for chunk in torch.arange(len(pictures)).split(REFERENCE_BATCH)
+        ]
+    )
+    rebuilt = decode_latents(world.vae, torch.from_numpy(np.array(encoded.latents[: len(images)])).to(world.vae.device))
+    found, best = net.features(images), net.features(rebuilt)
+    scores = {
+        "fid": fid(found, reference, label, ceiling=fid(best, reference, label).value),
+        "kid": kid(found, reference, label, ceiling=kid(best, reference, label).value),
+    }
+    clip, processor = load_clip(config.eval.clip)
+    clip_label = _label(config.eval.clip, "clip")
+    ceiling = clip_score(rebuilt, prompts, clip, processor, clip_label).value
+    scores["clip_score"] = _with_ceiling(clip_score(images, prompts, clip, processor, clip_label), ceiling)
+    if pictures.scenes is not None:
+        scenes = pictures.scenes[: len(images)]
+        readable = {name: score.value for name, score in image_attributes(rebuilt, scenes, net, label).items()}
+        scores |= image_attributes(images, scenes, net, label, ceiling=readable)
+    return scores
+
+
+def _caption_scores(captions: list[str], references: list[list[str]], pictures: CaptionedImages) -> dict[str, Score]:
+    by_id = {str(i): caption for i, caption in enumerate(captions)}
+    refs_by_id = {str(i): refs for i, refs in enumerate(references)}
+    scores = {"cider": cider(by_id, refs_by_id), "caption_length": caption_length(by_id, refs_by_id)}
+    if pictures.scenes is not None:
+        scores |= caption_attributes(captions, pictures.scenes[: len(captions)])
+    return scores
+
+
+def _language_scores(model: FusionTransformer, world: World) -> dict[str, Score]:
+    """What the language model knew before the fusion, and knows after it."""
+
+    def after(ids: Tensor, lengths: Tensor) -> Tensor:
+        device = next(model.parameters()).device
+        (states,), _ = model([Text(ids.to(device))])
+        return model.logits(states)
+
+    def before(ids: Tensor, lengths: Tensor) -> Tensor:
+        return world.llm(ids.to(world.llm.device)).logits
+
+    scores = {}
+    for when, logits in (("before", before), ("after", after)):
+        if world.exam:
+            scores[f"exam_{when}"] = exam(logits, world.tokenizer, world.exam)
+        if world.texts:
+            scores[f"perplexity_{when}"] = perplexity(logits, world.tokenizer, world.texts)
+    return scores
+
+
+def _label(name: str, kind: str) -> str:
+    """Whose weights measured: numbers with different labels are never compared."""
+    source = "embedded" if name == "embedded" else Path(name).name
+    return f"{source}:{kind}:{weights_digest(name, kind)}"
+
+
+def _with_ceiling(score: Score, ceiling: float) -> Score:
+    return Score(**{**score.__dict__, "ceiling": ceiling})
+
+
+def save(evaluated: Evaluated, folder: Path) -> None:
+    """Write samples/<index>.png, prompts.jsonl, captions.jsonl and per_item.json into ``folder``."""
+    samples = folder / "samples"
+    samples.mkdir()
+    for index, image in enumerate(evaluated.images):
+        Picture.fromarray(image).save(samples / f"{index:05d}.png")
+    _write_lines(
+        folder / "prompts.jsonl",
+        [
+            {"id": i, "sample": f"{n:05d}.png", "prompt": p}
+            for n, (i, p) in enumerate(zip(evaluated.image_ids, evaluated.prompts, strict=True))
+        ],
+    )
+    _write_lines(
+        folder / "captions.jsonl",
+        [
+            {"id": i, "caption": caption, "references": references}
+            for i, caption, references in zip(
+                evaluated.caption_ids, evaluated.captions, evaluated.references, strict=True
+            )
+        ],
+    )
+    items = {name: score.per_item for name, score in evaluated.scores.items() if score.per_item is not None}
+    (folder / "per_item.json").write_text(json.dumps(items))
+
+
+def _write_lines(path: Path, rows: list[dict]) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

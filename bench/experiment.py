@@ -1,0 +1,151 @@
+"""A config to a finished run folder. The same call resumes what was interrupted, and does nothing where all is done."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from architectures.transformer import FusionTransformer
+from bench import checkpoints, evaluation
+from bench.config import Config, to_yaml
+from bench.data.mixing import Mixture
+from bench.files import Held
+from bench.identity import eval_id, eval_identity, run_folder, train_identity
+from bench.memory import peak_memory_mb, reset_peak_memory
+from bench.metrics.cider import check_java
+from bench.metrics.weights_digest import parameters_digest
+from bench.model import build_model
+from bench.module import FusionModule
+from bench.provenance import start_facts
+from bench.store import RunFolder
+from bench.training import quiet_lightning, train
+from bench.world import World, world_of
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One run's parts, ready to train or to be scored."""
+
+    config: Config
+    folder: RunFolder
+    world: World
+    module: FusionModule
+
+    @property
+    def mixture(self) -> Mixture:
+        return Mixture(self.world.encoded("train"), self.config.train, self.config.seed, self.world.empty_caption)
+
+
+def run(config: Config) -> dict[str, Any]:
+    """Train and score the run of ``config``; return its result, from the store if it is there.
+
+    Raises:
+        UserError: the request cannot be served.
+        Held: another process is at this run.
+    """
+    folder = run_folder(config)
+    done = folder.result(eval_id(config), config.train.steps)
+    if done is not None:
+        return done
+    check_java()
+    with folder.claim():
+        try:
+            return _train_and_score(config, folder)
+        except Held:
+            raise
+        except Exception:
+            folder.fail(traceback.format_exc())
+            raise
+
+
+def prepare(config: Config) -> Experiment:
+    """Load what the run stands on and build its model at step 0."""
+    quiet_lightning()
+    torch.set_num_threads(config.runtime.threads)
+    world = world_of(config)
+    channels, size, _ = world.latent_shape
+    module = FusionModule(build_model(config, world.llm, channels, size), config.train)
+    return Experiment(config, run_folder(config), world, module)
+
+
+def finished_model(config: Config) -> tuple[FusionTransformer, World]:
+    """The trained model of ``config``, holding the averaged weights.
+
+    Raises:
+        UserError: the run has not finished training.
+    """
+    from bench.errors import UserError
+
+    experiment = prepare(config)
+    path = checkpoints.path_of(experiment.folder.checkpoints, config.train.steps)
+    if not path.exists():
+        raise UserError(f"{experiment.folder.run_id} is not trained yet: python -m bench train with the same settings")
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    experiment.module.average.load_state_dict(state["average"])
+    experiment.module.average.hold()
+    return experiment.module.model.eval(), experiment.world
+
+
+def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
+    reset_peak_memory()
+    experiment = prepare(config)
+    module = experiment.module
+    frozen = [(name, p) for name, p in module.model.named_parameters() if not p.requires_grad]
+    frozen_before = parameters_digest(frozen)
+    identity = {"train": train_identity(config), "eval": eval_identity(config)}
+    facts = {"architecture": config.model.architecture, "identity": identity, "frozen_digest": frozen_before}
+    folder.create(to_yaml(config), facts, start_facts(config.model.architecture, config.runtime.threads))
+    cost: dict[str, Any] = {
+        "trainable_params": sum(p.numel() for p in module.model.parameters() if p.requires_grad),
+        "total_params": sum(p.numel() for p in module.model.parameters()),
+        "train_flops": step_flops(module, experiment.mixture) * config.train.steps,
+    }
+
+    def score(module: FusionModule, step: int) -> None:
+        if folder.result(eval_id(config), step) is None:
+            with module.average.applied():
+                evaluated = evaluation.evaluate(module.model, experiment.world, config)
+            _land(config, folder, step, evaluated, cost)
+
+    seconds = train(config, module, experiment.mixture, folder, score)
+    assert parameters_digest(frozen) == frozen_before, "a frozen weight changed in training"
+    cost |= {"train_seconds": round(seconds, 3), "peak_memory_mb": round(peak_memory_mb(), 1)}
+    score(module, config.train.steps)
+    result = folder.result(eval_id(config), config.train.steps)
+    assert result is not None
+    return result
+
+
+def step_flops(module: FusionModule, mixture: Mixture) -> int:
+    """Floating point operations of the first training step, forward and backward, as torch counts them."""
+    with FlopCounterMode(display=False) as counter:
+        module.losses(mixture[0]).total.backward()
+    module.zero_grad(set_to_none=True)
+    return counter.get_total_flops()
+
+
+def _land(
+    config: Config, folder: RunFolder, step: int, evaluated: evaluation.Evaluated, cost: dict[str, Any]
+) -> None:
+    result = {
+        "run_id": folder.run_id,
+        "eval_id": eval_id(config),
+        "step": step,
+        "architecture": config.model.architecture,
+        "seed": config.seed,
+        "i2t_noise": config.train.i2t_noise,
+        "t2i_fraction": config.train.t2i_fraction,
+        "split": config.eval.split,
+        "n_images": len(evaluated.images),
+        "n_captions": len(evaluated.captions),
+        "metrics": {name: score.to_json() for name, score in evaluated.scores.items()},
+        "settings": {"data": asdict(config.data), "eval": asdict(config.eval)},
+        "cost": dict(cost),
+    }
+    with folder.attempt() as attempt:
+        evaluation.save(evaluated, attempt)
+        folder.land_result(eval_id(config), step, attempt, result)

@@ -1,0 +1,77 @@
+"""Names made of what is computed: `train_id` of a training, `eval_id` of an evaluation. No torch.
+
+Paths give way to digests of what they hold, so a moved folder keeps its name; devices and workers do not count.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.config import Config
+from bench.store import SCHEMA, RunFolder
+
+
+def train_id(config: Config) -> str:
+    """10 hex digits of everything that can change a trained number."""
+    return _digest(train_identity(config))
+
+
+def eval_id(config: Config) -> str:
+    """10 hex digits of how and on what a model is scored: equal for every architecture scored alike."""
+    return _digest(eval_identity(config))
+
+
+def run_id(config: Config) -> str:
+    """The run folder's name, `<architecture>-<train_id>`."""
+    return f"{config.model.architecture}-{train_id(config)}"
+
+
+def run_folder(config: Config) -> RunFolder:
+    """The folder of this run, which need not exist yet."""
+    return RunFolder(Path(config.runtime.runs) / run_id(config))
+
+
+def train_identity(config: Config) -> dict[str, Any]:
+    """What `train_id` hashes."""
+    from bench.pretrained import weights_digest
+
+    model = asdict(config.model)
+    for kind in ("llm", "vae"):
+        model[kind] = weights_digest(model[kind], kind)
+    return {
+        "schema": SCHEMA,
+        "seed": config.seed,
+        "data": _data_identity(config),
+        "model": model,
+        "train": asdict(config.train),
+        "threads": config.runtime.threads,
+    }
+
+
+def eval_identity(config: Config) -> dict[str, Any]:
+    """What `eval_id` hashes. `eval.every` says when to evaluate, not how, so it does not count."""
+    from bench.pretrained import weights_digest
+
+    settings = asdict(config.eval)
+    del settings["every"]
+    for kind in ("clip", "features"):
+        settings[kind] = weights_digest(settings[kind], kind)
+    return {"schema": SCHEMA, "data": _data_identity(config), "eval": settings, "threads": config.runtime.threads}
+
+
+def _data_identity(config: Config) -> dict[str, Any]:
+    """The data's settings, with the folder's digest for its path. What is tolerated in it changes no number."""
+    from bench.data import data_digest
+
+    data = asdict(config.data)
+    del data["root"], data["max_broken"]
+    return data | {"digest": data_digest(config.data)}
+
+
+def _digest(identity: dict[str, Any]) -> str:
+    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:10]

@@ -1,0 +1,92 @@
+"""What the language model still knows: an exam by exact match, and perplexity. Read from text-only logits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from bench.errors import UserError
+from bench.metrics import Score
+
+LogitsFunction = Callable[[Tensor, Tensor], Tensor]
+"""(token_ids (B, n), lengths (B,)) -> logits (B, n, V): rows padded on the right, no image."""
+
+
+def exam(
+    model_logits_fn: LogitsFunction,
+    tokenizer: PreTrainedTokenizerBase,
+    exam_items: Sequence[Mapping[str, str]],
+    batch_size: int = 64,
+) -> Score:
+    """Return the share of items ("prompt", "answer") whose answer's tokens are exactly what greedy decoding writes.
+
+    One forward decides it: as long as the argmax is right given the true answer so far, greedy decoding has written
+    that same answer so far; where it is wrong first, greedy decoding departs. Greedy decoding stops after as many
+    tokens as the answer has. Raises UserError for no items, or an item whose prompt and answer share a token.
+    """
+    if not exam_items:
+        raise UserError("the exam has no items")
+    rows, starts = [], []
+    for item in exam_items:
+        prompt = tokenizer(item["prompt"])["input_ids"]
+        whole = tokenizer(f"{item['prompt']} {item['answer']}")["input_ids"]
+        if len(whole) == len(prompt) or whole[: len(prompt)] != prompt or not prompt:
+            raise UserError(f"exam item {item['prompt']!r} -> {item['answer']!r}: the answer must begin with a new token")
+        rows.append(whole)
+        starts.append(len(prompt))
+    right: list[float] = []
+    for (logits, token_ids, lengths), first in zip(
+        _batches(model_logits_fn, tokenizer, rows, batch_size), _chunks(starts, batch_size)
+    ):
+        hits = logits[:, :-1].argmax(-1) == token_ids[:, 1:]  # B n-1
+        position = torch.arange(1, token_ids.shape[1])  # of the predicted token
+        asked = (position >= torch.tensor(first)[:, None]) & (position < lengths[:, None])  # B n-1
+        right += (hits | ~asked).all(-1).float().tolist()
+    return Score(
+        float(np.mean(right)), len(right), "higher", "share of answers exactly right", None, ceiling=1.0, per_item=right
+    )
+
+
+def perplexity(
+    model_logits_fn: LogitsFunction, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], batch_size: int = 64
+) -> Score:
+    """Return exp of the mean negative log-likelihood (nats) per token over all texts, the first token given.
+
+    `per_item` is each text's mean in nats. Raises UserError where no text has two tokens.
+    """
+    rows = [row for row in tokenizer(list(texts))["input_ids"] if len(row) > 1] if texts else []
+    if not rows:
+        raise UserError("perplexity needs a text of at least two tokens")
+    total, tokens, per_item = 0.0, 0, []
+    for logits, token_ids, lengths in _batches(model_logits_fn, tokenizer, rows, batch_size):
+        nats = torch.nn.functional.cross_entropy(
+            logits[:, :-1].float().transpose(1, 2), token_ids[:, 1:], reduction="none"
+        ).double()  # B n-1
+        scored = torch.arange(1, token_ids.shape[1]) < lengths[:, None]  # B n-1
+        nats = nats.masked_fill(~scored, 0).sum(-1)  # B
+        total += nats.sum().item()
+        tokens += int(scored.sum())
+        per_item += (nats / (lengths - 1)).tolist()
+    return Score(float(np.exp(total / tokens)), tokens, "lower", "perplexity per token", None, per_item=per_item)
+
+
+def _batches(
+    model_logits_fn: LogitsFunction, tokenizer: PreTrainedTokenizerBase, rows: list[list[int]], batch_size: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield logits (B, n, V), token ids (B, n) and lengths (B,), on the CPU, rows padded on the right."""
+    pad = tokenizer.pad_token_id or 0
+    for chunk in _chunks(rows, batch_size):
+        lengths = torch.tensor([len(row) for row in chunk])
+        longest = int(lengths.max())
+        token_ids = torch.tensor([row + [pad] * (longest - len(row)) for row in chunk])
+        with torch.inference_mode():
+            yield model_logits_fn(token_ids, lengths).cpu(), token_ids, lengths
+
+
+def _chunks(items: list, size: int) -> Iterator[list]:
+    for start in range(0, len(items), size):
+        yield items[start : start + size]

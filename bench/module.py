@@ -1,0 +1,127 @@
+"""THE LightningModule: identical for every architecture."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import lightning as L
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import AdamW
+from torch.optim.lr_scheduler import LambdaLR
+
+from architectures.sequence import Image, Text
+from architectures.transformer import FusionTransformer
+from bench.config import TrainConfig
+from bench.data.mixing import Pairs, Step
+from bench.diffusion import noised, velocity_target
+from bench.ema import MovingAverage
+
+
+class NonFiniteLoss(RuntimeError):
+    """Training diverged. The message names the step."""
+
+
+class Losses(NamedTuple):
+    """The parts of L = text_weight L_AR + image_weight L_DM (paper, Eq. 1); zero where a step has no such task."""
+
+    total: Tensor
+    text: Tensor  # nats per scored caption token
+    image: Tensor  # mean squared error of the velocity, per latent value
+
+
+class FusionModule(L.LightningModule):
+    """Joint training of drawing and describing. Both tasks of a step share one backward pass."""
+
+    strict_loading = False  # checkpoints hold what is trained, not the frozen language model
+
+    def __init__(self, model: FusionTransformer, train: TrainConfig) -> None:
+        super().__init__()
+        self.model, self.train_config = model, train
+        self.average = MovingAverage(model, train.ema_decay)
+        self.last: Losses | None = None
+
+    def losses(self, step: Step) -> Losses:
+        """The joint loss of one step, each part a mean over what that task scores."""
+        train = self.train_config
+        zero = torch.zeros((), device=self.device)
+        text, squares, values = zero, zero, 0
+        if step.t2i is not None:
+            error = self._drawing_error(step.t2i)
+            squares, values = error.sum(), error.numel()
+        if step.i2t is not None:
+            text, error = self._describing(step.i2t)
+            if error is not None:
+                squares, values = squares + error.sum(), values + error.numel()
+        image = squares / max(values, 1)
+        return Losses(train.text_weight * text + train.image_weight * image, text, image)
+
+    def _drawing_error(self, pairs: Pairs) -> Tensor:
+        """[text, image]: squared velocity errors, (B, C, h, w)."""
+        latents = noised(pairs.latents, pairs.noise, pairs.sigma)  # B C h w
+        items = [Text(pairs.ids, pairs.lengths), Image(latents, pairs.sigma)]
+        (_, states), _ = self.model(items, wanted=[False, True])
+        return self._velocity_error(states, pairs)
+
+    def _describing(self, pairs: Pairs) -> tuple[Tensor, Tensor | None]:
+        """[image, text]: nats per caption token, and squared velocity errors where noisy images are targets too."""
+        denoise = self.train_config.denoise_noisy_i2t and self.train_config.i2t_noise > 0
+        latents = noised(pairs.latents, pairs.noise, pairs.sigma)  # B C h w
+        items = [Image(latents, pairs.sigma), Text(pairs.ids[:, :-1], pairs.lengths - 1)]
+        (image_states, text_states), _ = self.model(items, wanted=[denoise, True])
+        positions = torch.arange(pairs.ids.shape[1] - 1, device=pairs.ids.device)
+        scored = positions < (pairs.lengths - 1)[:, None]  # B n-1
+        logits = self.model.logits(text_states[scored])  # scored V
+        text = F.cross_entropy(logits.float(), pairs.ids[:, 1:][scored])
+        return text, self._velocity_error(image_states, pairs) if denoise else None
+
+    def _velocity_error(self, states: Tensor, pairs: Pairs) -> Tensor:
+        return (self.model.velocity(states).float() - velocity_target(pairs.latents, pairs.noise)).square()
+
+    def training_step(self, step: Step, batch_idx: int) -> Tensor:
+        self.last = self.losses(step)
+        if not torch.isfinite(self.last.total):
+            raise NonFiniteLoss(f"the loss is {self.last.total.item()} at step {self.global_step + 1}")
+        return self.last.total
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        self.average.update()  # before any callback sees the step's end, so that a checkpoint holds it
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW with linear warm-up (paper, Sec. 4.1). Scalars, norms and biases do not decay."""
+        train = self.train_config
+        scales = {
+            f"blocks.{i}.{name}": scale
+            for i, block in enumerate(self.model.blocks)
+            for name, scale in block.learning_rate_scales().items()
+        }
+        groups: dict[tuple[float, float], list[Tensor]] = {}
+        for name, parameter in self.model.named_parameters():
+            if parameter.requires_grad:
+                decay = train.weight_decay if parameter.ndim > 1 else 0.0
+                groups.setdefault((train.lr * scales.get(name, 1.0), decay), []).append(parameter)
+        optimizer = AdamW(
+            [{"params": params, "lr": lr, "weight_decay": decay} for (lr, decay), params in groups.items()],
+            betas=tuple(train.betas),
+            fused=True,
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, self._rate), "interval": "step"}}
+
+    def _rate(self, step: int) -> float:
+        """Share of the maximum learning rate: linear warm-up, then constant or falling on a line to 0."""
+        train = self.train_config
+        if step < train.warmup_steps:
+            return (step + 1) / (train.warmup_steps + 1)
+        if train.lr_schedule == "constant":
+            return 1.0
+        return max(0.0, (train.steps - step) / max(1, train.steps - train.warmup_steps))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        trained = {f"model.{name}" for name in self.average.trained}
+        checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k in trained}
+        checkpoint["average"] = self.average.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.average.load_state_dict(checkpoint["average"])

@@ -1,0 +1,121 @@
+"""Pretrained networks by name: the embedded zoo, a local folder or a hub id, each loaded by the library's own `from_pretrained`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bench.errors import UserError
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
+    from transformers import CLIPModel, CLIPProcessor, PreTrainedModel, PreTrainedTokenizerBase
+
+    from bench.zoo.features import FeatureNet
+
+WEIGHTS = Path(__file__).parent / "zoo" / "weights"
+KINDS = ("llm", "vae", "clip", "features")
+T = TypeVar("T")
+
+
+def resolve(name: str, kind: str) -> Path | str:
+    """Where the weights of ``kind`` called ``name`` lie: a folder, or a hub id that no folder shadows.
+
+    Raises UserError for a path that does not exist (anything that cannot be a hub id counts as a path).
+    """
+    assert kind in KINDS, kind
+    folder = WEIGHTS / kind if name == "embedded" else Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    looks_like_path = name == "embedded" or name.startswith((".", "/", "~")) or name.count("/") != 1
+    if looks_like_path:
+        raise UserError(f"no folder '{folder}' with {kind} weights (use embedded, an existing folder, or a hub id owner/name)")
+    return name
+
+
+def load_llm(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    """The causal language model, in float32 with SDPA attention and in eval mode, and its tokenizer."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    def load(source: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, attn_implementation="sdpa")
+        return model.eval(), AutoTokenizer.from_pretrained(source)
+
+    return _load(name, "llm", load)
+
+
+def load_vae(name: str) -> AutoencoderKL:
+    """The image autoencoder, in float32 and eval mode."""
+    from diffusers import AutoencoderKL
+
+    return _load(name, "vae", lambda source: AutoencoderKL.from_pretrained(source).eval())
+
+
+def load_clip(name: str) -> tuple[CLIPModel, CLIPProcessor]:
+    """The image-text model, in float32 and eval mode, and the processor that prepares images and texts for it."""
+    import torch
+    from transformers import CLIPModel, CLIPProcessor
+
+    def load(source: str) -> tuple[CLIPModel, CLIPProcessor]:
+        model = CLIPModel.from_pretrained(source, dtype=torch.float32)
+        return model.eval(), CLIPProcessor.from_pretrained(source)
+
+    return _load(name, "clip", load)
+
+
+def load_features(name: str) -> FeatureNet:
+    """The net whose features FID compares and whose heads read attributes, in eval mode."""
+    from bench.zoo.features import FeatureNet
+
+    return _load(name, "features", lambda source: FeatureNet.from_pretrained(source).eval())
+
+
+def weights_digest(name: str, kind: str) -> str:
+    """Twelve hex digits that name what was loaded: of all files of a folder but its README, or of a hub id's commit."""
+    where = resolve(name, kind)
+    return _folder_digest(where) if isinstance(where, Path) else _hub_digest(where, kind)
+
+
+@cache
+def _folder_digest(folder: Path) -> str:
+    digest = hashlib.sha256()
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "README.md"]
+    for path in sorted(path for path in files if not path.relative_to(folder).as_posix().startswith(".")):
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        digest.update(f"{path.relative_to(folder).as_posix()} {content}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+@cache
+def _hub_digest(hub_id: str, kind: str) -> str:
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    config = try_to_load_from_cache(hub_id, "config.json")  # .../snapshots/<commit>/config.json: what would be loaded offline
+    try:
+        commit = Path(config).parent.name if isinstance(config, str) else HfApi().model_info(hub_id).sha
+    except Exception as error:  # the hub client raises a dozen kinds, several of them its transport's own
+        raise UserError(_unreachable(hub_id, kind, error)) from error
+    return hashlib.sha256(f"{hub_id}@{commit}".encode()).hexdigest()[:12]
+
+
+def _load(name: str, kind: str, load: Callable[[Any], T]) -> T:
+    where = resolve(name, kind)
+    try:
+        return load(str(where))
+    except Exception as error:  # as above; and a folder may hold anything
+        if isinstance(where, Path):
+            raise UserError(f"cannot load {kind} weights from '{where}': {_first_line(error)}") from error
+        raise UserError(_unreachable(where, kind, error)) from error
+
+
+def _unreachable(hub_id: str, kind: str, error: Exception) -> str:
+    return f"cannot get {kind} weights '{hub_id}': no such folder here and no answer from the hub ({_first_line(error)})"
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,129 @@
+"""Training of one run through Lightning: step-indexed data, a metrics file, checkpoints, evaluation along the way."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import TQDMProgressBar
+
+from bench import checkpoints
+from bench.config import Config
+from bench.data.mixing import Mixture, step_loader
+from bench.module import FusionModule, NonFiniteLoss
+from bench.store import RunFolder
+
+LOG_EVERY = 10  # steps between rows of metrics.jsonl
+
+PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed"}
+Evaluate = Callable[[FusionModule, int], None]
+
+
+def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFolder, evaluate: Evaluate) -> float:
+    """Train ``module`` to ``train.steps``, from the newest checkpoint if there is one. Returns the seconds it took, those before an
+    interruption included.
+
+    Raises:
+        NonFiniteLoss: the message names the step and the last good checkpoint.
+    """
+    clock = _Clock()
+    callbacks: list[L.Callback] = [clock, _Metrics(folder, clock), _Checkpoints(config, folder)]
+    if config.eval.every:
+        callbacks.append(_Evaluations(config, evaluate))
+    show = config.runtime.progress and sys.stderr.isatty()
+    if show:
+        callbacks.append(TQDMProgressBar(refresh_rate=10))
+    trainer = L.Trainer(
+        max_steps=config.train.steps,
+        max_epochs=-1,
+        accelerator=config.runtime.accelerator,
+        devices=config.runtime.devices,
+        strategy=config.runtime.strategy,
+        precision=PRECISIONS[config.train.precision],
+        gradient_clip_val=config.train.grad_clip or None,
+        callbacks=callbacks,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=show,
+        use_distributed_sampler=False,
+    )
+    loader = step_loader(mixture, lambda: trainer.global_step, config.runtime.workers)
+    resume = checkpoints.newest(folder.checkpoints)
+    try:
+        trainer.fit(module, loader, ckpt_path=resume, weights_only=True if resume else None)
+    except NonFiniteLoss as error:
+        last = checkpoints.newest(folder.checkpoints)
+        raise NonFiniteLoss(f"{error}; last good checkpoint: {last or 'none'}") from None
+    return clock.seconds
+
+
+def quiet_lightning() -> None:
+    """Keep Lightning's advice about loggers, workers and tips off the terminal; its errors still show."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning")
+
+
+class _Clock(L.Callback):
+    """Seconds spent in training, summed over interruptions."""
+
+    def __init__(self) -> None:
+        self.before, self.started = 0.0, 0.0
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.started
+
+    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        self.started = time.perf_counter()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.before = state["seconds"]
+
+
+class _Metrics(L.Callback):
+    """The append-only truth of training."""
+
+    def __init__(self, folder: RunFolder, clock: _Clock) -> None:
+        self.folder, self.clock = folder, clock
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        step = trainer.global_step
+        if step % LOG_EVERY and step != trainer.max_steps:
+            return
+        row = {"step": step, "loss": module.last.total.item()}
+        row |= {f"loss_{name}": value.item() for name, value in module.last._asdict().items() if name != "total"}
+        row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
+        for layer, block in enumerate(module.model.blocks):
+            row |= {f"{name}_{layer}": value for name, value in block.diagnostics().items()}
+        self.folder.append_metrics(row | {"seconds": round(self.clock.seconds, 3)})
+
+
+class _Checkpoints(L.Callback):
+    def __init__(self, config: Config, folder: RunFolder) -> None:
+        self.every, self.folder = config.runtime.checkpoint_every, folder
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
+            checkpoints.save(trainer, self.folder.checkpoints)
+
+
+class _Evaluations(L.Callback):
+    """Scores along training, with the average's weights; the last step's are scored after training."""
+
+    def __init__(self, config: Config, evaluate: Evaluate) -> None:
+        self.every, self.evaluate = config.eval.every, evaluate
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        step = trainer.global_step
+        if step % self.every == 0 and step < trainer.max_steps:
+            self.evaluate(module, step)
+            module.train()

@@ -1,0 +1,88 @@
+"""What a run stands on and does not train: the pretrained networks and the data, each loaded when first needed."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.config import Config
+from bench.data import open_split
+from bench.data.captioned_images import CaptionedImages
+from bench.data.encoded import EncodedSplit, encoded_split, token_ids
+from bench.pretrained import load_llm, load_vae, resolve
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+class World:
+    """The pretrained parts and the data of a config. Runs of one process that share them share one World."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.llm: PreTrainedModel
+        self.tokenizer: PreTrainedTokenizerBase
+        self.llm, self.tokenizer = load_llm(config.model.llm)
+        self.llm.requires_grad_(False)
+        self._pictures: dict[str, CaptionedImages] = {}
+        self._encoded: dict[str, EncodedSplit] = {}
+
+    @cached_property
+    def vae(self) -> AutoencoderKL:
+        """The frozen image autoencoder."""
+        return load_vae(self.config.model.vae)
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int]:
+        """(C, h, w) of one image's latents."""
+        side = self.config.data.image_size // 2 ** (len(self.vae.config.block_out_channels) - 1)
+        return self.vae.config.latent_channels, side, side
+
+    @cached_property
+    def empty_caption(self) -> list[int]:
+        """The tokens that begin and end a text, with nothing between: what guidance is measured from."""
+        return token_ids(self.tokenizer, [""])[0]
+
+    @cached_property
+    def exam(self) -> list[tuple[str, str]]:
+        """Questions and answers that lie beside the language model (exam.jsonl), [] if none do."""
+        return [(row["prompt"], row["answer"]) for row in self._beside_llm("exam.jsonl")]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Held-out texts that lie beside the language model (text.jsonl), [] if none do."""
+        return [row["text"] for row in self._beside_llm("text.jsonl")]
+
+    def pictures(self, split: str) -> CaptionedImages:
+        """The pictures and reference captions of a split."""
+        if split not in self._pictures:
+            self._pictures[split] = open_split(self.config.data, split)
+        return self._pictures[split]
+
+    def encoded(self, split: str) -> EncodedSplit:
+        """Latents and caption tokens of a split."""
+        if split not in self._encoded:
+            self._encoded[split] = encoded_split(self.config, split)
+        return self._encoded[split]
+
+    def _beside_llm(self, name: str) -> list[dict]:
+        folder = resolve(self.config.model.llm, "llm")
+        path = folder / name if isinstance(folder, Path) else None
+        if path is None or not path.exists():
+            return []
+        return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+_open: dict[tuple, World] = {}
+
+
+def world_of(config: Config) -> World:
+    """The World of ``config``: the last one opened in this process if data and pretrained parts are the same."""
+    key = (repr(config.data), config.model.llm, config.model.vae, config.runtime.cache)
+    if key not in _open:
+        _open.clear()
+        _open[key] = World(config)
+    return _open[key]

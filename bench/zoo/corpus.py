@@ -1,0 +1,100 @@
+"""The texts the tiny language model learns from, and what is held out of them: an exam and documents for perplexity.
+
+A scene's caption stands alone, next to another wording of the same scene, or before questions about it; besides there
+are two-digit sums and ordinary sentences. Everything is generated and a pure function of its seed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from random import Random
+
+from bench.data.scenes.grammar import captions, vocabulary
+from bench.data.scenes.world import Scene, sample_scenes
+from bench.zoo.questions import question
+from bench.zoo.sentences import sentence
+
+HELD_OUT_SUMS, HELD_OUT_SCENES, HELD_OUT_TEXTS = 256, 128, 200  # scenes: of one object, and as many of two
+HELD_OUT_SEED, TRAIN_SEED = 9_000_000, 1_000_000
+SHARES = {"caption": 0.12, "paraphrase": 0.08, "questions": 0.40, "sums": 0.30, "sentences": 0.10}
+PARAPHRASES = ("{} means {}", "{}, in other words {}")
+
+
+@cache
+def held_out_sums() -> frozenset[tuple[int, int]]:
+    """Pairs (a, b) of two-digit numbers, a <= b, that training sees in neither order."""
+    pairs = [(a, b) for a in range(10, 100) for b in range(a, 100)]
+    return frozenset(Random(HELD_OUT_SEED).sample(pairs, HELD_OUT_SUMS))
+
+
+@cache
+def held_out_scenes(objects: int) -> tuple[Scene, ...]:
+    """Scenes, all different, whose captions and questions training never sees."""
+    drawn = dict.fromkeys(sample_scenes("zoo", 2 * HELD_OUT_SCENES, objects, HELD_OUT_SEED))
+    return tuple(drawn)[:HELD_OUT_SCENES]
+
+
+def documents(n: int, seed: int) -> list[str]:
+    """``n`` training documents, without begin and end tokens."""
+    rng = Random(TRAIN_SEED + seed)
+    scenes = {objects: _training_scenes(n, objects, seed) for objects in (1, 2)}
+    kinds = rng.choices(tuple(SHARES), tuple(SHARES.values()), k=n)
+    return [_document(kind, scenes, rng) for kind in kinds]
+
+
+def exam() -> list[dict[str, str]]:
+    """Rows of prompt, answer and kind (sum, one object, two objects), all held out; see `bench/zoo/train_llm.py`."""
+    rng = Random(HELD_OUT_SEED)
+    rows = []
+    for pair in sorted(held_out_sums()):
+        a, b = rng.sample(pair, 2)
+        rows.append({"prompt": f"{a} + {b} =", "answer": str(a + b), "kind": "sum"})
+    for objects, kind in ((1, "one object"), (2, "two objects")):
+        for scene in held_out_scenes(objects):
+            asked, answer = question(scene, rng)
+            rows.append({"prompt": f"{rng.choice(captions(scene))}. {asked}", "answer": answer, "kind": kind})
+    return rows
+
+
+def held_out_texts() -> list[str]:
+    """Documents for perplexity, in the training mix but of held-out scenes and sums."""
+    rng = Random(HELD_OUT_SEED + 1)
+    scenes = {objects: iter(held_out_scenes(objects) * 4) for objects in (1, 2)}
+    kinds = rng.choices(tuple(SHARES), tuple(SHARES.values()), k=HELD_OUT_TEXTS)
+    return [_document(kind, scenes, rng, held_out=True) for kind in kinds]
+
+
+def words() -> list[str]:
+    """Every word of the texts, each of which the tokenizer knows as one token; sorted."""
+    seen = set(vocabulary())
+    for text in documents(20_000, seed=0):
+        seen.update(re.findall(r"[a-z]+", text))
+    return sorted(seen)
+
+
+def _training_scenes(n: int, objects: int, seed: int) -> Iterator[Scene]:
+    held_out = set(held_out_scenes(objects))
+    return (scene for scene in sample_scenes("zoo", n + n // 5 + 50, objects, TRAIN_SEED + seed) if scene not in held_out)
+
+
+def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_out: bool = False) -> str:
+    if kind == "sums":
+        return "; ".join(_sum(rng, held_out) for _ in range(rng.randint(1, 6)))
+    if kind == "sentences":
+        return ". ".join(sentence(rng) for _ in range(rng.randint(1, 4)))
+    scene = next(scenes[rng.choice((1, 2, 2))])
+    if kind == "caption":
+        return rng.choice(captions(scene))
+    if kind == "paraphrase":
+        return rng.choice(PARAPHRASES).format(*rng.sample(captions(scene), 2))
+    asked = (question(scene, rng) for _ in range(rng.randint(2, 6)))
+    return ". ".join([rng.choice(captions(scene)), *(f"{what} {answer}" for what, answer in asked)])
+
+
+def _sum(rng: Random, held_out: bool) -> str:
+    while True:
+        a, b = rng.randint(10, 99), rng.randint(10, 99)
+        if ((min(a, b), max(a, b)) in held_out_sums()) == held_out:
+            return f"{a} + {b} = {a + b}"

@@ -1,0 +1,1 @@
+"""Many experiments: a question as a YAML grid, planned, run and shared among workers."""
