@@ -65,8 +65,11 @@ class FusionBlock(nn.Module):
 
     @classmethod
     def stack(cls, layers: Iterable[nn.Module], **options: Any) -> nn.ModuleList:
-        """Build one block per pretrained decoder layer, from copies: the language model itself is left alone."""
-        return nn.ModuleList(cls(copy.deepcopy(layer), **options) for layer in layers)
+        """Build one block per pretrained decoder layer, from copies: the language model itself is left alone.
+
+        Copies can be trained, whether the model could or not: what is frozen is for the block to say.
+        """
+        return nn.ModuleList(cls(copy.deepcopy(layer).requires_grad_(True), **options) for layer in layers)
 
     def keys_values(self, segment: Segment, reader: str) -> KeysValues:
         """Make the keys and values of ``segment`` for ``reader``."""

@@ -9,6 +9,8 @@ from pathlib import Path
 import lightning as L
 import torch
 
+from bench.module import FusionModule
+
 KEEP = 2
 
 
@@ -39,6 +41,13 @@ def newest(folder: Path) -> Path | None:
         except Exception as error:  # whatever a damaged file makes the reader raise
             print(f"checkpoint {path} cannot be read ({type(error).__name__}); using the one before", flush=True)
     return None
+
+
+def restore(module: FusionModule, path: Path) -> None:
+    """Give ``module`` the trained weights, averages and training time of a checkpoint."""
+    state = torch.load(path, map_location=module.device, weights_only=True)
+    module.load_state_dict(state["state_dict"], strict=False)
+    module.on_load_checkpoint(state)
 
 
 def _newest_first(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,10 @@ from bench.config_checks import check_keys, check_ranges, config_error, ranged, 
 from bench.errors import UserError, nearest
 
 PRESETS = Path(__file__).with_name("presets")
+DATA_SETS = {
+    "scenes": "the embedded world: rendered scenes with exact captions; difficulty by data.objects=1|2",
+    "coco": "your own pictures in COCO-captions layout at data.root=FOLDER",
+}
 VAE_FACTOR = 8  # pixels per latent, along each side: the embedded VAE and Stable Diffusion's alike
 
 
@@ -123,28 +128,44 @@ def load(preset: str = "default", overrides: list[str] | None = None) -> Config:
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
     if preset not in presets():
         raise UserError(f"unknown preset '{preset}'{nearest(preset, presets())}")
-    for override in overrides or []:
-        key, equals, value = override.partition("=")
-        if not key or not equals or value == "???":
-            raise UserError(f"'{override}' is no setting: write key=value, such as train.steps=100")
-        try:
-            OmegaConf.from_dotlist([override])
-        except (OmegaConfBaseException, YAMLError, ValueError) as error:
-            raise UserError(f"{key}: cannot read the value '{value}'") from error
-    layers = [OmegaConf.load(PRESETS / f"{preset}.yaml"), OmegaConf.from_dotlist(overrides or [])]
-    for layer in layers:
-        check_keys(Config, OmegaConf.to_container(layer))
+    asked = _parse(overrides or [])
+    check_keys(Config, OmegaConf.to_container(asked))
     try:
-        config = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(Config), *layers))
+        config = OmegaConf.to_object(OmegaConf.merge(_preset(preset), asked))
     except (OmegaConfBaseException, TypeError) as error:
-        raise config_error(error, Config) from error
+        raise config_error(error, Config, overrides or []) from error
     assert isinstance(config, Config)
     validate(config)
     return config
+
+
+def _parse(overrides: list[str]) -> Any:
+    """`key=value` texts as a nested OmegaConf container. Raises UserError for one that is not of this form."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not key or not equals or value == "???":
+            raise UserError(f"'{override}' is no setting: write key=value, such as train.steps=100")
+    try:
+        return OmegaConf.from_dotlist(overrides)
+    except (OmegaConfBaseException, YAMLError, ValueError) as error:
+        raise UserError(f"cannot read {' '.join(overrides)}: {' '.join(str(error).split())}") from error
+
+
+@cache
+def _preset(name: str) -> Any:
+    """Defaults < preset, as OmegaConf's typed container."""
+    from omegaconf import OmegaConf
+
+    content = OmegaConf.load(PRESETS / f"{name}.yaml")
+    check_keys(Config, OmegaConf.to_container(content))
+    return OmegaConf.merge(OmegaConf.structured(Config), content)
 
 
 def validate(config: Config) -> None:

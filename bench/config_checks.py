@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import field, fields, is_dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.errors import UserError, nearest
@@ -16,11 +17,13 @@ def ranged(default: Any, low: float, high: float | None = None, above: bool = Fa
     return field(default=default, metadata={"low": low, "high": high, "above": above})
 
 
+@cache
 def setting_keys(schema: type, prefix: str = "") -> dict[str, Any]:
     """Dotted key -> type of every setting below a dataclass."""
     keys: dict[str, Any] = {}
     for name, kind in get_type_hints(schema).items():
-        keys |= setting_keys(kind, f"{prefix}{name}.") if is_dataclass(kind) else {f"{prefix}{name}": kind}
+        group = isinstance(kind, type) and is_dataclass(kind)
+        keys |= setting_keys(kind, f"{prefix}{name}.") if group else {f"{prefix}{name}": kind}
     return keys
 
 
@@ -87,12 +90,12 @@ def _option(name: str, spec: Any, value: Any) -> Any:
     return value
 
 
-def config_error(error: Any, schema: type) -> UserError:
+def config_error(error: Exception, schema: type, overrides: list[str]) -> UserError:
     """OmegaConf's complaint about a value as one line."""
-    key = getattr(error, "full_key", None) or "settings"
+    key = getattr(error, "full_key", None) or " ".join(overrides)
     first_line = str(error).splitlines()[0]
     kind = setting_keys(schema).get(key.split("[")[0])
     if get_origin(kind) is Literal:
         value = first_line.split("'")[1] if "'" in first_line else ""
         return UserError(f"{key}: '{value}' is none of {', '.join(get_args(kind))}{nearest(value, get_args(kind))}")
-    return UserError(f"{key}: {first_line[0].lower()}{first_line[1:]}")
+    return UserError(f"{key}: {first_line}")

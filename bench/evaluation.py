@@ -50,13 +50,13 @@ def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluate
     model.eval()
     with precision(config):
         drawn = range(min(config.eval.num_images, len(pictures)))
-        prompts = [pictures.captions(index)[0] for index in drawn]
+        prompts = [_prompt(pictures, index) for index in drawn]
         images = draw(model, world, config, prompts)
         seen = range(min(config.eval.num_captions, len(pictures)))
         captions = write(model, world, config, torch.from_numpy(np.array(encoded.latents[: len(seen)])))
     references = [pictures.captions(index) for index in seen]
     scores = _image_scores(images, prompts, pictures, encoded, world, config)
-    scores |= _caption_scores(captions, references, pictures)
+    scores |= _caption_scores(captions, pictures)
     scores |= _language_scores(model, world)
     ids = pictures.ids
     return Evaluated(
@@ -107,6 +107,12 @@ def precision(config: Config) -> Iterator[None]:
         yield
 
 
+def _prompt(pictures: CaptionedImages, index: int) -> str:
+    """One of the picture's captions, each wording in its turn."""
+    captions = pictures.captions(index)
+    return captions[index % len(captions)]
+
+
 def _image_scores(
     images: np.ndarray,
     prompts: list[str],
@@ -115,35 +121,37 @@ def _image_scores(
     world: World,
     config: Config,
 ) -> dict[str, Score]:
-    """Distances to the split's real pictures; ceilings are what the same pictures score after the VAE alone."""
+    """Distances are to real pictures of the split that were not asked for, where it has enough of them.
+
+    Ceilings are what the real pictures behind the prompts score after the VAE alone.
+    """
     net = load_features(config.eval.features)
     label = _label(config.eval.features, "features")
-    reference = np.concatenate(
-        [
-            net.features(pictures.images(chunk.tolist()))
-            for chunk in torch.arange(len(pictures)).split(REFERENCE_BATCH)
-        ]
-    )
-    rebuilt = decode_latents(world.vae, torch.from_numpy(np.array(encoded.latents[: len(images)])).to(world.vae.device))
+    n = len(images)
+    others = torch.arange(n if len(pictures) >= 2 * n else 0, len(pictures))  # no picture is its own reference
+    reference = np.concatenate([net.features(pictures.images(chunk.tolist())) for chunk in others.split(REFERENCE_BATCH)])
+    rebuilt = decode_latents(world.vae, torch.from_numpy(np.array(encoded.latents[:n])).to(world.vae.device))
     found, best = net.features(images), net.features(rebuilt)
+    alike = reference[:n]  # kernel distance between sets of one size needs no subsets
     scores = {
         "fid": fid(found, reference, label, ceiling=fid(best, reference, label).value),
-        "kid": kid(found, reference, label, ceiling=kid(best, reference, label).value),
+        "kid": kid(found, alike, label, ceiling=kid(best, alike, label).value),
     }
     clip, processor = load_clip(config.eval.clip)
     clip_label = _label(config.eval.clip, "clip")
     ceiling = clip_score(rebuilt, prompts, clip, processor, clip_label).value
     scores["clip_score"] = _with_ceiling(clip_score(images, prompts, clip, processor, clip_label), ceiling)
     if pictures.scenes is not None:
-        scenes = pictures.scenes[: len(images)]
+        scenes = pictures.scenes[:n]
         readable = {name: score.value for name, score in image_attributes(rebuilt, scenes, net, label).items()}
         scores |= image_attributes(images, scenes, net, label, ceiling=readable)
     return scores
 
 
-def _caption_scores(captions: list[str], references: list[list[str]], pictures: CaptionedImages) -> dict[str, Score]:
-    by_id = {str(i): caption for i, caption in enumerate(captions)}
-    refs_by_id = {str(i): refs for i, refs in enumerate(references)}
+def _caption_scores(captions: list[str], pictures: CaptionedImages) -> dict[str, Score]:
+    """CIDEr weighs words by the references of the whole split, so that it does not change with the sample."""
+    by_id = dict(zip(pictures.ids, captions, strict=False))
+    refs_by_id = {name: pictures.captions(index) for index, name in enumerate(pictures.ids)}
     scores = {"cider": cider(by_id, refs_by_id), "caption_length": caption_length(by_id, refs_by_id)}
     if pictures.scenes is not None:
         scores |= caption_attributes(captions, pictures.scenes[: len(captions)])

@@ -13,6 +13,7 @@ from architectures.transformer import FusionTransformer
 from bench import checkpoints, evaluation
 from bench.config import Config, to_yaml
 from bench.data.mixing import Mixture
+from bench.errors import UserError
 from bench.files import Held
 from bench.identity import eval_id, eval_identity, run_folder, train_identity
 from bench.memory import peak_memory_mb, reset_peak_memory
@@ -22,7 +23,8 @@ from bench.model import build_model
 from bench.module import FusionModule
 from bench.provenance import start_facts
 from bench.store import RunFolder
-from bench.training import quiet_lightning, train
+from bench.quiet import quiet_libraries
+from bench.training import train
 from bench.world import World, world_of
 
 
@@ -64,7 +66,7 @@ def run(config: Config) -> dict[str, Any]:
 
 def prepare(config: Config) -> Experiment:
     """Load what the run stands on and build its model at step 0."""
-    quiet_lightning()
+    quiet_libraries()
     torch.set_num_threads(config.runtime.threads)
     world = world_of(config)
     channels, size, _ = world.latent_shape
@@ -73,19 +75,16 @@ def prepare(config: Config) -> Experiment:
 
 
 def finished_model(config: Config) -> tuple[FusionTransformer, World]:
-    """The trained model of ``config``, holding the averaged weights.
+    """The trained model of ``config``, holding the averaged weights, and its world.
 
     Raises:
         UserError: the run has not finished training.
     """
-    from bench.errors import UserError
-
-    experiment = prepare(config)
-    path = checkpoints.path_of(experiment.folder.checkpoints, config.train.steps)
+    path = checkpoints.path_of(run_folder(config).checkpoints, config.train.steps)
     if not path.exists():
-        raise UserError(f"{experiment.folder.run_id} is not trained yet: python -m bench train with the same settings")
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    experiment.module.average.load_state_dict(state["average"])
+        raise UserError(f"{run_folder(config).path} is not trained yet: python -m bench train with the same settings")
+    experiment = prepare(config)
+    checkpoints.restore(experiment.module, path)
     experiment.module.average.hold()
     return experiment.module.model.eval(), experiment.world
 
@@ -111,9 +110,9 @@ def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
                 evaluated = evaluation.evaluate(module.model, experiment.world, config)
             _land(config, folder, step, evaluated, cost)
 
-    seconds = train(config, module, experiment.mixture, folder, score)
+    train(config, module, experiment.mixture, folder, score)
     assert parameters_digest(frozen) == frozen_before, "a frozen weight changed in training"
-    cost |= {"train_seconds": round(seconds, 3), "peak_memory_mb": round(peak_memory_mb(), 1)}
+    cost |= {"train_seconds": round(module.train_seconds, 3), "peak_memory_mb": round(peak_memory_mb(), 1)}
     score(module, config.train.steps)
     result = folder.result(eval_id(config), config.train.steps)
     assert result is not None

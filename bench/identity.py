@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, astuple
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.config import Config
+from bench.config import Config, DataConfig
 from bench.store import SCHEMA, RunFolder
 
 
@@ -65,11 +66,17 @@ def eval_identity(config: Config) -> dict[str, Any]:
 
 def _data_identity(config: Config) -> dict[str, Any]:
     """The data's settings, with the folder's digest for its path. What is tolerated in it changes no number."""
-    from bench.data import data_digest
-
     data = asdict(config.data)
     del data["root"], data["max_broken"]
-    return data | {"digest": data_digest(config.data)}
+    return data | {"digest": _data_digest(*astuple(config.data))}
+
+
+@cache
+def _data_digest(*settings: Any) -> str:
+    """The data's digest, read once a process: a folder of pictures may be large, and must not change under a sweep."""
+    from bench.data import data_digest
+
+    return data_digest(DataConfig(*settings))
 
 
 def _digest(identity: dict[str, Any]) -> str:

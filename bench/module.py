@@ -41,6 +41,7 @@ class FusionModule(L.LightningModule):
         self.model, self.train_config = model, train
         self.average = MovingAverage(model, train.ema_decay)
         self.last: Losses | None = None
+        self.train_seconds = 0.0  # interruptions left out
 
     def losses(self, step: Step) -> Losses:
         """The joint loss of one step, each part a mean over what that task scores."""
@@ -122,6 +123,8 @@ class FusionModule(L.LightningModule):
         trained = {f"model.{name}" for name in self.average.trained}
         checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k in trained}
         checkpoint["average"] = self.average.state_dict()
+        checkpoint["train_seconds"] = self.train_seconds
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.average.load_state_dict(checkpoint["average"])
+        self.train_seconds = checkpoint["train_seconds"]

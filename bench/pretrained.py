@@ -1,4 +1,4 @@
-"""Pretrained networks by name: the embedded zoo, a local folder or a hub id, each loaded by the library's own `from_pretrained`."""
+"""Pretrained networks by name: the embedded zoo, a local folder or a hub id, all loaded in the same way."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def resolve(name: str, kind: str) -> Path | str:
         return folder
     looks_like_path = name == "embedded" or name.startswith((".", "/", "~")) or name.count("/") != 1
     if looks_like_path:
-        raise UserError(f"no folder '{folder}' with {kind} weights (use embedded, an existing folder, or a hub id owner/name)")
+        choices = "use embedded, an existing folder, or a hub id owner/name"
+        raise UserError(f"no folder '{folder}' with {kind} weights ({choices})")
     return name
 
 
@@ -52,7 +53,7 @@ def load_vae(name: str) -> AutoencoderKL:
     """The image autoencoder, in float32 and eval mode."""
     from diffusers import AutoencoderKL
 
-    return _load(name, "vae", lambda source: AutoencoderKL.from_pretrained(source).eval())
+    return _load(name, "vae", lambda source: AutoencoderKL.from_pretrained(source, low_cpu_mem_usage=False).eval())
 
 
 def load_clip(name: str) -> tuple[CLIPModel, CLIPProcessor]:
@@ -95,7 +96,7 @@ def _folder_digest(folder: Path) -> str:
 def _hub_digest(hub_id: str, kind: str) -> str:
     from huggingface_hub import HfApi, try_to_load_from_cache
 
-    config = try_to_load_from_cache(hub_id, "config.json")  # .../snapshots/<commit>/config.json: what would be loaded offline
+    config = try_to_load_from_cache(hub_id, "config.json")  # .../<commit>/config.json
     try:
         commit = Path(config).parent.name if isinstance(config, str) else HfApi().model_info(hub_id).sha
     except Exception as error:  # the hub client raises a dozen kinds, several of them its transport's own
@@ -114,7 +115,7 @@ def _load(name: str, kind: str, load: Callable[[Any], T]) -> T:
 
 
 def _unreachable(hub_id: str, kind: str, error: Exception) -> str:
-    return f"cannot get {kind} weights '{hub_id}': no such folder here and no answer from the hub ({_first_line(error)})"
+    return f"cannot get {kind} weights '{hub_id}': no such folder, nor an answer from the hub ({_first_line(error)})"
 
 
 def _first_line(error: Exception) -> str:

@@ -10,7 +10,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """Where checkpoints are written."""
         return self.path / "checkpoints"
+
+    def checkpoint(self, step: int) -> Path:
+        """The checkpoint after `step` steps."""
+        return self.checkpoints / f"step-{step:08d}.ckpt"
 
     @property
     def metrics_file(self) -> Path:
@@ -89,6 +93,8 @@ class RunFolder:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.parent.rmdir()
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add one row, which has a `step`, to metrics.jsonl."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -24,15 +22,17 @@ PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 Evaluate = Callable[[FusionModule, int], None]
 
 
-def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFolder, evaluate: Evaluate) -> float:
-    """Train ``module`` to ``train.steps``, from the newest checkpoint if there is one. Returns the seconds it took, those before an
-    interruption included.
+def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFolder, evaluate: Evaluate) -> None:
+    """Train ``module`` to ``train.steps``, from the newest checkpoint if there is one.
 
     Raises:
         NonFiniteLoss: the message names the step and the last good checkpoint.
     """
-    clock = _Clock()
-    callbacks: list[L.Callback] = [clock, _Metrics(folder, clock), _Checkpoints(config, folder)]
+    resume = checkpoints.newest(folder.checkpoints)
+    if resume == checkpoints.path_of(folder.checkpoints, config.train.steps):
+        checkpoints.restore(module, resume)
+        return
+    callbacks: list[L.Callback] = [_Clock(), _Metrics(folder), _Checkpoints(config, folder)]
     if config.eval.every:
         callbacks.append(_Evaluations(config, evaluate))
     show = config.runtime.progress and sys.stderr.isatty()
@@ -54,46 +54,28 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
         use_distributed_sampler=False,
     )
     loader = step_loader(mixture, lambda: trainer.global_step, config.runtime.workers)
-    resume = checkpoints.newest(folder.checkpoints)
     try:
         trainer.fit(module, loader, ckpt_path=resume, weights_only=True if resume else None)
     except NonFiniteLoss as error:
         last = checkpoints.newest(folder.checkpoints)
         raise NonFiniteLoss(f"{error}; last good checkpoint: {last or 'none'}") from None
-    return clock.seconds
-
-
-def quiet_lightning() -> None:
-    """Keep Lightning's advice about loggers, workers and tips off the terminal; its errors still show."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", module="lightning")
 
 
 class _Clock(L.Callback):
-    """Seconds spent in training, summed over interruptions."""
+    """Counts the module's training seconds, which checkpoints carry over interruptions."""
 
-    def __init__(self) -> None:
-        self.before, self.started = 0.0, 0.0
+    def on_train_start(self, trainer: L.Trainer, module: Any) -> None:
+        self.started = time.perf_counter() - module.train_seconds
 
-    @property
-    def seconds(self) -> float:
-        return self.before + time.perf_counter() - self.started
-
-    def on_train_start(self, trainer: L.Trainer, module: L.LightningModule) -> None:
-        self.started = time.perf_counter()
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"seconds": self.seconds}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.before = state["seconds"]
+    def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        module.train_seconds = time.perf_counter() - self.started
 
 
 class _Metrics(L.Callback):
     """The append-only truth of training."""
 
-    def __init__(self, folder: RunFolder, clock: _Clock) -> None:
-        self.folder, self.clock = folder, clock
+    def __init__(self, folder: RunFolder) -> None:
+        self.folder = folder
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         step = trainer.global_step
@@ -104,7 +86,7 @@ class _Metrics(L.Callback):
         row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         for layer, block in enumerate(module.model.blocks):
             row |= {f"{name}_{layer}": value for name, value in block.diagnostics().items()}
-        self.folder.append_metrics(row | {"seconds": round(self.clock.seconds, 3)})
+        self.folder.append_metrics(row | {"seconds": round(module.train_seconds, 3)})
 
 
 class _Checkpoints(L.Callback):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.config import Config
 from bench.data import open_split
 from bench.data.captioned_images import CaptionedImages
-from bench.data.encoded import EncodedSplit, encoded_split, token_ids
+from bench.data.encoded import EncodedSplit, Source, encoded_split, token_ids
 from bench.pretrained import load_llm, load_vae, resolve
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ class World:
         return token_ids(self.tokenizer, [""])[0]
 
     @cached_property
-    def exam(self) -> list[tuple[str, str]]:
-        """Questions and answers that lie beside the language model (exam.jsonl), [] if none do."""
-        return [(row["prompt"], row["answer"]) for row in self._beside_llm("exam.jsonl")]
+    def exam(self) -> list[dict[str, str]]:
+        """Prompts and answers that lie beside the language model (exam.jsonl), [] if none do."""
+        return self._beside_llm("exam.jsonl")
 
     @cached_property
     def texts(self) -> list[str]:
@@ -65,7 +65,9 @@ class World:
     def encoded(self, split: str) -> EncodedSplit:
         """Latents and caption tokens of a split."""
         if split not in self._encoded:
-            self._encoded[split] = encoded_split(self.config, split)
+            self._encoded[split] = encoded_split(
+                self.config, split, lambda: Source(self.pictures(split), self.vae, self.tokenizer)
+            )
         return self._encoded[split]
 
     def _beside_llm(self, name: str) -> list[dict]:

@@ -44,7 +44,7 @@ def _parser() -> Parser:
     parser.add_argument("command", choices=["plan", "run", "status"], help=commands)
     parser.add_argument("name", metavar="NAME", help=f"the sweep: {', '.join(grid.names())}")
     add_request(parser)
-    parser.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one a core, or one for a GPU)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="worker processes (default: one a core; with a GPU one)")
     anew = parser.add_mutually_exclusive_group()
     anew.add_argument("--fresh", action="store_true", help="train everything anew, in new run and results folders")
     anew.add_argument("--into", metavar="NAME", help="go on with the --fresh run and results folders of this name")
@@ -53,7 +53,8 @@ def _parser() -> Parser:
 
 def _plan(planned: Plan, args: argparse.Namespace) -> int:
     sweep = planned.sweep
-    print(f"question: {sweep.question.strip()}\nsource:   {sweep.source}\ncost:     {sweep.cost}\nresults:  {planned.results}\n")
+    print(f"question: {sweep.question.strip()}\nsource:   {sweep.source}")
+    print(f"cost:     {sweep.cost}\nresults:  {planned.results}\n")
     for point in planned.points:
         print(f"{point.status:8} {point.folder.run_id:28} {point.label}")
     return 0
@@ -71,11 +72,12 @@ def _status(planned: Plan, args: argparse.Namespace) -> int:
 
 
 def _run(planned: Plan, args: argparse.Namespace) -> int:
-    from bench import machine, provenance
+    from bench import provenance
+    from bench.metrics.ptb import check_java
     from sweeps import runner
     from sweeps.launchers import local
 
-    machine.require_java()
+    check_java()
     if args.fresh:
         again = planned.runs.name
         print(f"training anew into {planned.runs}; if interrupted, go on with --into {again} in place of --fresh")

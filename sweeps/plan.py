@@ -63,7 +63,7 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
         overrides_there = [*point, f"runtime.runs={json.dumps(config.runtime.runs)}"]
         folder = identity.run_folder(config)
         label = " ".join(
-            override.rpartition(".")[2]
+            override.partition("=")[0].rpartition(".")[2] + "=" + override.partition("=")[2]
             for override in point
             if override.partition("=")[0] in sweep.grid and not override.startswith("model.architecture=")
         )

@@ -26,7 +26,8 @@ def run(plan: Plan, jobs: int) -> int:
             report.build()
         return 0
     jobs = min(jobs, len(todo))
-    print(f"{plan.sweep.name}: {len(plan.points)} runs, {len(todo)} to do with {jobs} worker{'s' * (jobs > 1)}", flush=True)
+    workers = f"{jobs} worker{'s' * (jobs > 1)}"
+    print(f"{plan.sweep.name}: {len(plan.points)} runs, {len(todo)} to do with {workers}", flush=True)
     failed: list[Event] = []
     begin = time.monotonic()
     report.start()
@@ -40,7 +41,7 @@ def run(plan: Plan, jobs: int) -> int:
                 if event.kind == "done":
                     report.refresh()
     finally:
-        events.close()
+        events.close()  # stops the workers
         report.finish()
     minutes = (time.monotonic() - begin) / 60
     print(f"{len(todo) - len(failed)} of {len(todo)} runs done in {minutes:.1f} min, see {plan.results}")

@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def work(preset: str, overrides: list[str]) -> dict[str, Any]:
-    """Run one experiment. The outcome is done (with its metrics), held (by another process) or failed (with an error)."""
+    """Run one experiment. Its outcome: done (with metrics), held (by another process) or failed (with an error)."""
     config = configs.load(preset, [*overrides, "runtime.progress=false"])
     folder = identity.run_folder(config)
     try:
@@ -50,7 +50,8 @@ def work(preset: str, overrides: list[str]) -> dict[str, Any]:
     except Held as holder:
         return {"outcome": "held", "error": str(holder)}
     except Exception as error:
-        folder.fail(traceback.format_exc())
+        if not folder.error_file.exists():
+            folder.fail(traceback.format_exc())
         return {"outcome": "failed", "error": f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"}
     return {"outcome": "done", "metrics": {name: score["value"] for name, score in result["metrics"].items()}}
 

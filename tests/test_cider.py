@@ -17,6 +17,7 @@ from bench.errors import UserError
 from bench.metrics.cider import caption_length, check_java, cider
 from bench.metrics.ptb import tokenize
 
+ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(shutil.which("java") is None, reason="needs Java")
 
 REFERENCES = {
@@ -34,8 +35,8 @@ CAPTIONS = {
 
 
 def test_equal_to_pycocoevalcap():
-    boxed = [{k: [{"caption": c} for c in v] for k, v in x.items()} for x in (REFERENCES, {k: [c] for k, c in CAPTIONS.items()})]
-    references, captions = map(PTBTokenizer().tokenize, boxed)
+    captions = PTBTokenizer().tokenize({k: [{"caption": c}] for k, c in CAPTIONS.items()})
+    references = PTBTokenizer().tokenize({k: [{"caption": c} for c in v] for k, v in REFERENCES.items()})
     value, per_item = Cider().compute_score(references, captions)
     score = cider(CAPTIONS, REFERENCES)
     assert score.value == pytest.approx(value, abs=1e-12)
@@ -53,17 +54,26 @@ def test_a_perfect_single_reference_scores_ten():
 
 def test_awkward_captions_do_not_shift_the_others():
     breaks = ["\n", "\r\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029", "\x00", "\ud800", "\x1c"]
-    expected = cider(CAPTIONS, REFERENCES).per_item
-    for mark in breaks:
-        broken = CAPTIONS | {"b": CAPTIONS["b"].replace(" blue ", f" {mark}blue{mark}{mark}") + mark}
-        assert cider(broken, REFERENCES).per_item == pytest.approx(expected), repr(mark)
+    colours = ["red", "blue", "green", "pink", "gray", "brown", "cyan", "orange", "yellow", "white", "black"]
+    references = {
+        c: [f"there is a {c} star on the left of a {other} box"]
+        for c, other in zip(colours, reversed(colours), strict=True)
+    }
+    captions = {colour: f"a {colour} star on the left" for colour in colours}
+    broken = {
+        c: text.replace(" star ", f" {x}star{x}{x}") + x for (c, text), x in zip(captions.items(), breaks, strict=True)
+    }
+    expected = cider(captions, references).per_item
+    assert cider(broken, references).per_item == pytest.approx(expected)
+    assert min(expected) > 1
 
 
 @pytest.mark.parametrize("image", ["a", "d"])  # an empty last line is another path than one in the middle
 def test_an_empty_caption_scores_zero_and_leaves_the_others(image):
     score = cider(CAPTIONS | {image: " \n"}, REFERENCES)
-    expected = dict(zip(CAPTIONS, cider(CAPTIONS, REFERENCES).per_item)) | {image: 0}
-    assert score.per_item == pytest.approx(list(expected.values()))
+    expected = cider(CAPTIONS, REFERENCES).per_item
+    expected[list(CAPTIONS).index(image)] = 0
+    assert score.per_item == pytest.approx(expected)
 
 
 def test_one_line_of_tokens_a_caption_whatever_is_in_it():
@@ -77,7 +87,7 @@ def test_one_line_of_tokens_a_caption_whatever_is_in_it():
 
 
 def test_a_subset_is_scored_with_the_word_weights_of_all_references():
-    whole = dict(zip(CAPTIONS, cider(CAPTIONS, REFERENCES).per_item))
+    whole = dict(zip(CAPTIONS, cider(CAPTIONS, REFERENCES).per_item, strict=True))
     part = cider({k: CAPTIONS[k] for k in ("d", "b")}, REFERENCES)
     assert part.per_item == pytest.approx([whole["d"], whole["b"]])
     assert part.value == pytest.approx((whole["d"] + whole["b"]) / 2)
@@ -127,7 +137,7 @@ def test_nothing_is_written_beside_the_library_and_workers_do_not_meet(capfd):
     code = f"from bench.metrics.cider import cider; print(cider({CAPTIONS!r}, {REFERENCES!r}).value)"
     environment = os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "utf-8"}  # a locale without é must not matter
     workers = [
-        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, cwd=Path(__file__).parents[1])
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, cwd=ROOT)
         for _ in range(2)
     ]
     values = [float(worker.communicate()[0]) for worker in workers]

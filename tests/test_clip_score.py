@@ -42,7 +42,7 @@ def literal_cosine(model, processor, image: np.ndarray, caption: str) -> float:
 def test_equal_to_the_cosine_written_out(clip):
     images = pictures(5)
     score = clip_score(images, CAPTIONS, *clip, "embedded:clip:0", batch_size=2)
-    expected = [literal_cosine(*clip, image, caption) for image, caption in zip(images, CAPTIONS)]
+    expected = [literal_cosine(*clip, image, caption) for image, caption in zip(images, CAPTIONS, strict=True)]
     assert score.per_item == pytest.approx(expected, abs=1e-3)
     assert score.value == pytest.approx(max(np.mean(expected), 0), abs=1e-3)
     assert (score.n, score.direction, score.unit, score.weights) == (5, "higher", "100 x cosine", "embedded:clip:0")

@@ -78,7 +78,9 @@ def folder(path, seed: int, n: int = 40) -> np.ndarray:
 def test_equal_to_clean_fid_on_folders_of_pictures(tmp_path):
     one, two = folder(tmp_path / "one", 0), folder(tmp_path / "two", 1)
     torch.manual_seed(0)
-    net = torch.nn.Sequential(torch.nn.AvgPool2d(8), torch.nn.Flatten(), torch.nn.Linear(48, 12), torch.nn.Tanh()).eval()
+    net = torch.nn.Sequential(
+        torch.nn.AvgPool2d(8), torch.nn.Flatten(), torch.nn.Linear(48, 12), torch.nn.Tanh()
+    ).eval()
 
     def extract(images: torch.Tensor) -> torch.Tensor:
         return net(images.float() / 255 - 0.5)
@@ -109,7 +111,7 @@ def test_silent_offline_and_repeatable(capsys, monkeypatch, recwarn):
     state = np.random.get_state()
     scores = [kid(one, two, None).value for _ in range(2)]
     assert scores[0] == scores[1] != kid(one, two, None, seed=1).value
-    assert all(np.array_equal(a, b) for a, b in zip(state, np.random.get_state()))
+    assert all(np.array_equal(a, b) for a, b in zip(state, np.random.get_state(), strict=True))
     fid(np.zeros((10, 4)), one, None)  # a collapsed model's covariance is all zero
     assert capsys.readouterr() == ("", "")
     assert not recwarn.list

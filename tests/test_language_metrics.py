@@ -92,14 +92,14 @@ def test_rows_are_padded_on_the_right(tokenizer):
 
     perplexity(record, tokenizer, TEXTS, batch_size=2)
     for token_ids, lengths in seen:
-        for row, length in zip(token_ids, lengths):
+        for row, length in zip(token_ids, lengths, strict=True):
             assert (row[:length] != PAD).all() and (row[length:] == PAD).all()
 
 
 def test_nothing_to_measure_is_refused(llama, tokenizer):
     with pytest.raises(UserError, match="no items"):
         exam(logits_of(llama), tokenizer, [])
-    with pytest.raises(UserError, match="a new token"):
+    with pytest.raises(UserError, match="a token of its own"):
         exam(logits_of(llama), tokenizer, [{"prompt": "1 + 2 =", "answer": ""}])
     for texts in ([], [""]):
         with pytest.raises(UserError, match="two tokens"):

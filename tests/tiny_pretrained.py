@@ -14,7 +14,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-WORDS = "a red blue green circle square on the left right top bottom one two three is and of with 1 2 3 4 + =".split()
+TEXT = "a red blue green circle square on the left right top bottom one two three is and of with 1 2 3 4 + ="
+WORDS = TEXT.split()
 PAD, BOS, EOS = 0, 1, 3  # CLIP takes an end token of 2 for an old mistake in its configs
 
 

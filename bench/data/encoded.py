@@ -7,18 +7,19 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.config import Config
-from bench.data import data_digest, open_split
+from bench.data import data_digest
 from bench.data.captioned_images import CaptionedImages
-from bench.pretrained import load_llm, load_vae, weights_digest
+from bench.pretrained import weights_digest
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -40,8 +41,16 @@ class EncodedSplit:
         return len(self.latents)
 
 
-def encoded_split(config: Config, split: str) -> EncodedSplit:
-    """Open the encoded ``split`` from the cache; the first process to ask encodes it while others wait."""
+class Source(NamedTuple):
+    """What an encoding is made from."""
+
+    pictures: CaptionedImages
+    vae: AutoencoderKL
+    tokenizer: PreTrainedTokenizerBase
+
+
+def encoded_split(config: Config, split: str, source: Callable[[], Source]) -> EncodedSplit:
+    """Open the encoded ``split`` from the cache; the first process to ask encodes ``source()`` while others wait."""
     parts = [FORMAT, data_digest(config.data), split, weights_digest(config.model.vae, "vae")]
     key = hashlib.sha256(repr([*parts, weights_digest(config.model.llm, "llm")]).encode()).hexdigest()[:12]
     folder = Path(config.runtime.cache) / "encoded" / f"{split}-{key}"
@@ -50,7 +59,7 @@ def encoded_split(config: Config, split: str) -> EncodedSplit:
         with open(folder.parent / f".{folder.name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
-                _encode_into(folder, config, open_split(config.data, split))
+                _encode_into(folder, source())
     return EncodedSplit(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("latents", "tokens", "lengths")))
 
 
@@ -92,9 +101,8 @@ def _to_unit(images: Tensor) -> Tensor:
     return images.permute(0, 3, 1, 2).float() / 127.5 - 1  # B H W 3 -> B 3 H W in [-1, 1]
 
 
-def _encode_into(folder: Path, config: Config, pictures: CaptionedImages) -> None:
-    vae = load_vae(config.model.vae)
-    _, tokenizer = load_llm(config.model.llm)
+def _encode_into(folder: Path, source: Source) -> None:
+    pictures, vae, tokenizer = source
     chunks = np.array_split(np.arange(len(pictures)), -(-len(pictures) // 1024))
     latents = np.concatenate([encode_images(vae, pictures.images(chunk.tolist())).numpy() for chunk in chunks])
 

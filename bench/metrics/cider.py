@@ -40,7 +40,8 @@ def cider(captions: Mapping[str, str], references: Mapping[str, Sequence[str]]) 
     chance = None
     if partner is not None:
         spoken = list(hypotheses.values())
-        chance = float(np.mean(_cider_d({image: spoken[j] for image, j in zip(hypotheses, partner)}, tokenized)))
+        swapped = {image: spoken[j] for image, j in zip(hypotheses, partner, strict=True)}
+        chance = float(np.mean(_cider_d(swapped, tokenized)))
     return Score(
         value=float(np.mean(per_item)),
         n=len(captions),
@@ -68,5 +69,5 @@ def caption_length(captions: Mapping[str, str], references: Mapping[str, Sequenc
 def _cider_d(hypotheses: dict[str, str], references: dict[str, list[str]]) -> list[float]:
     """Return each hypothesis' CIDEr-D; images without one only lend their references to the IDF."""
     _, scores = Cider().compute_score(references, {image: [hypotheses.get(image, "")] for image in references})
-    by_image = dict(zip(references, map(float, scores)))
+    by_image = dict(zip(references, map(float, scores), strict=True))
     return [by_image[image] for image in hypotheses]

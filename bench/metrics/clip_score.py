@@ -24,7 +24,7 @@ def clip_score(
     weights_label: str | None,
     batch_size: int = 64,
 ) -> Score:
-    """Return 100 x the mean cosine of images (n, H, W, 3) uint8 and their captions, not below 0 (as torchmetrics has it).
+    """Return 100 x the mean cosine of images (n, H, W, 3) uint8 and their captions, not below 0 as in torchmetrics.
 
     Captions longer than the text encoder are cut by the tokenizer, which keeps the end token that CLIP reads; the note
     says how many. Chance pairs each image with another image's caption. `per_item` is not clipped at 0. Raises
@@ -32,9 +32,9 @@ def clip_score(
     """
     if len(images) == 0 or len(images) != len(captions):
         raise UserError(f"CLIP score needs as many captions as images, and some: {len(images)} and {len(captions)}")
-    longest = clip.config.text_config.max_position_embeddings
+    longest = clip.text_model.config.max_position_embeddings
     model = _Projected(clip)
-    metric = CLIPScore(lambda: (model, _Truncating(processor, longest)))
+    metric = CLIPScore(lambda: (model, _Truncating(processor, longest))).to(clip.device)  # type: ignore[arg-type, return-value]
     was_training = clip.training
     clip.eval()
     with torch.inference_mode():
@@ -60,7 +60,7 @@ def clip_score(
 
 
 class _Projected(nn.Module):
-    """A CLIPModel whose features are tensors again (transformers 5 wraps them), and are kept: torchmetrics has only a sum."""
+    """A CLIPModel whose features are tensors (transformers 5 wraps them) and are kept (torchmetrics keeps a sum)."""
 
     def __init__(self, clip: CLIPModel) -> None:
         super().__init__()
@@ -94,7 +94,9 @@ class _Truncating:
 
 
 def _projected(output: Tensor | BaseModelOutputWithPooling) -> Tensor:
-    return output if isinstance(output, Tensor) else output.pooler_output
+    projected = output if isinstance(output, Tensor) else output.pooler_output
+    assert projected is not None
+    return projected
 
 
 def _unit(features: list[Tensor]) -> Tensor:

@@ -20,7 +20,7 @@ def exam(
     model_logits_fn: LogitsFunction,
     tokenizer: PreTrainedTokenizerBase,
     exam_items: Sequence[Mapping[str, str]],
-    batch_size: int = 64,
+    batch_size: int = 32,
 ) -> Score:
     """Return the share of items ("prompt", "answer") whose answer's tokens are exactly what greedy decoding writes.
 
@@ -35,16 +35,15 @@ def exam(
         prompt = tokenizer(item["prompt"])["input_ids"]
         whole = tokenizer(f"{item['prompt']} {item['answer']}")["input_ids"]
         if len(whole) == len(prompt) or whole[: len(prompt)] != prompt or not prompt:
-            raise UserError(f"exam item {item['prompt']!r} -> {item['answer']!r}: the answer must begin with a new token")
+            raise UserError(f"exam item {dict(item)}: the answer must begin with a token of its own")
         rows.append(whole)
         starts.append(len(prompt))
     right: list[float] = []
-    for (logits, token_ids, lengths), first in zip(
-        _batches(model_logits_fn, tokenizer, rows, batch_size), _chunks(starts, batch_size)
-    ):
+    batches = _batches(model_logits_fn, tokenizer, rows, batch_size)
+    for (logits, token_ids, lengths), first in zip(batches, _chunks(starts, batch_size), strict=True):
         hits = logits[:, :-1].argmax(-1) == token_ids[:, 1:]  # B n-1
-        position = torch.arange(1, token_ids.shape[1])  # of the predicted token
-        asked = (position >= torch.tensor(first)[:, None]) & (position < lengths[:, None])  # B n-1
+        position = torch.arange(1, token_ids.shape[1], device=hits.device)  # of the predicted token
+        asked = (position >= lengths.new_tensor(first)[:, None]) & (position < lengths[:, None])  # B n-1
         right += (hits | ~asked).all(-1).float().tolist()
     return Score(
         float(np.mean(right)), len(right), "higher", "share of answers exactly right", None, ceiling=1.0, per_item=right
@@ -52,7 +51,7 @@ def exam(
 
 
 def perplexity(
-    model_logits_fn: LogitsFunction, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], batch_size: int = 64
+    model_logits_fn: LogitsFunction, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], batch_size: int = 32
 ) -> Score:
     """Return exp of the mean negative log-likelihood (nats) per token over all texts, the first token given.
 
@@ -66,7 +65,7 @@ def perplexity(
         nats = torch.nn.functional.cross_entropy(
             logits[:, :-1].float().transpose(1, 2), token_ids[:, 1:], reduction="none"
         ).double()  # B n-1
-        scored = torch.arange(1, token_ids.shape[1]) < lengths[:, None]  # B n-1
+        scored = torch.arange(1, token_ids.shape[1], device=nats.device) < lengths[:, None]  # B n-1
         nats = nats.masked_fill(~scored, 0).sum(-1)  # B
         total += nats.sum().item()
         tokens += int(scored.sum())
@@ -77,14 +76,15 @@ def perplexity(
 def _batches(
     model_logits_fn: LogitsFunction, tokenizer: PreTrainedTokenizerBase, rows: list[list[int]], batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Yield logits (B, n, V), token ids (B, n) and lengths (B,), on the CPU, rows padded on the right."""
+    """Yield logits (B, n, V), token ids (B, n) and lengths (B,), on the logits' device, rows padded on the right."""
     pad = tokenizer.pad_token_id or 0
     for chunk in _chunks(rows, batch_size):
         lengths = torch.tensor([len(row) for row in chunk])
         longest = int(lengths.max())
         token_ids = torch.tensor([row + [pad] * (longest - len(row)) for row in chunk])
         with torch.inference_mode():
-            yield model_logits_fn(token_ids, lengths).cpu(), token_ids, lengths
+            logits = model_logits_fn(token_ids, lengths)  # B n V
+            yield logits, token_ids.to(logits.device), lengths.to(logits.device)
 
 
 def _chunks(items: list, size: int) -> Iterator[list]:

@@ -14,13 +14,13 @@ from bench.errors import UserError
 
 JAR = Path(ptbtokenizer.__file__).with_name(ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR)
 TOKENIZER = "edu.stanford.nlp.process.PTBTokenizer"
+NO_JAVA = "CIDEr needs Java and `java` does not run; install it (on Debian: apt install default-jre-headless)"
 
 
 def check_java() -> None:
     """Raise UserError where Java cannot be run: asked before training, for CIDEr comes after it."""
-    java = shutil.which("java")
-    if java is None or subprocess.run([java, "-version"], capture_output=True).returncode != 0:
-        raise UserError("CIDEr needs Java and `java` does not run; install it (Debian: apt install default-jre-headless)")
+    if subprocess.run([_java(), "-version"], capture_output=True).returncode != 0:
+        raise UserError(NO_JAVA)
 
 
 def one_line(caption: str) -> str:
@@ -35,14 +35,18 @@ def tokenize(captions: Sequence[str]) -> list[str]:
     folder (read-only in some installs, left dirty by a kill), and a line break or an empty last caption gives captions
     to the wrong images. Raises UserError without Java, RuntimeError with Java's own words where it fails.
     """
-    java = shutil.which("java")
-    if java is None:
-        check_java()
     text = "".join(one_line(caption) + "\n" for caption in captions)
-    command = [java, "-XX:+UseSerialGC", "-cp", str(JAR), TOKENIZER, "-preserveLines", "-lowerCase"]
+    command = [_java(), "-XX:+UseSerialGC", "-cp", str(JAR), TOKENIZER, "-preserveLines", "-lowerCase"]
     ran = subprocess.run(command, input=text.encode(), capture_output=True)
     if ran.returncode != 0:
         raise RuntimeError(f"PTBTokenizer failed: {ran.stderr.decode(errors='replace')[-2000:]}")
     lines = ran.stdout.decode().split("\n")[:-1]
     assert len(lines) == len(captions), f"PTBTokenizer turned {len(captions)} captions into {len(lines)} lines"
     return [" ".join(w for w in line.split() if w not in ptbtokenizer.PUNCTUATIONS) for line in lines]
+
+
+def _java() -> str:
+    java = shutil.which("java")
+    if java is None:
+        raise UserError(NO_JAVA)
+    return java

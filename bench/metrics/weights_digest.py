@@ -18,5 +18,5 @@ def parameters_digest(named_tensors: Iterable[tuple[str, Tensor]]) -> str:
     for name, tensor in sorted(named_tensors, key=lambda pair: pair[0]):
         sha.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}\n".encode())
         bits = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8)  # NumPy knows no bfloat16
-        sha.update(bits.numpy())
+        sha.update(bits.numpy().data)
     return sha.hexdigest()

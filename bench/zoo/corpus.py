@@ -18,7 +18,7 @@ from bench.zoo.sentences import sentence
 
 HELD_OUT_SUMS, HELD_OUT_SCENES, HELD_OUT_TEXTS = 256, 128, 200  # scenes: of one object, and as many of two
 HELD_OUT_SEED, TRAIN_SEED = 9_000_000, 1_000_000
-SHARES = {"caption": 0.12, "paraphrase": 0.08, "questions": 0.40, "sums": 0.30, "sentences": 0.10}
+SHARES = {"caption": 0.10, "paraphrase": 0.10, "questions": 0.50, "sums": 0.15, "sentences": 0.15}
 PARAPHRASES = ("{} means {}", "{}, in other words {}")
 
 
@@ -76,7 +76,8 @@ def words() -> list[str]:
 
 def _training_scenes(n: int, objects: int, seed: int) -> Iterator[Scene]:
     held_out = set(held_out_scenes(objects))
-    return (scene for scene in sample_scenes("zoo", n + n // 5 + 50, objects, TRAIN_SEED + seed) if scene not in held_out)
+    drawn = sample_scenes("zoo", n + n // 5 + 50, objects, TRAIN_SEED + seed)
+    return (scene for scene in drawn if scene not in held_out)
 
 
 def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_out: bool = False) -> str:
@@ -84,12 +85,12 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
         return "; ".join(_sum(rng, held_out) for _ in range(rng.randint(1, 6)))
     if kind == "sentences":
         return ". ".join(sentence(rng) for _ in range(rng.randint(1, 4)))
-    scene = next(scenes[rng.choice((1, 2, 2))])
+    scene = next(scenes[rng.choice((1, 2))])
     if kind == "caption":
         return rng.choice(captions(scene))
     if kind == "paraphrase":
         return rng.choice(PARAPHRASES).format(*rng.sample(captions(scene), 2))
-    asked = (question(scene, rng) for _ in range(rng.randint(2, 6)))
+    asked = (question(scene, rng) for _ in range(rng.randint(3, 8)))
     return ". ".join([rng.choice(captions(scene)), *(f"{what} {answer}" for what, answer in asked)])
 
 

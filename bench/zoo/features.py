@@ -94,7 +94,8 @@ class FeatureNet(nn.Module):
         """Write config.json and model.safetensors."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps({"model_type": "xfusion-features"} | self.config, indent=2) + "\n")
+        config = {"model_type": "xfusion-features"} | self.config
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
         save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / "model.safetensors")
 
     @classmethod
@@ -107,7 +108,7 @@ class FeatureNet(nn.Module):
 
 
 def to_pixels(images: np.ndarray, size: int) -> Tensor:
-    """uint8 pictures (n, H, W, 3) to float pixels (n, 3, size, size) in [-1, 1]; other sizes are resized antialiased."""
+    """uint8 pictures (n, H, W, 3) to pixels (n, 3, size, size) in [-1, 1], resized (antialiased) where need be."""
     pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
     if pixels.shape[-2:] != (size, size):
         pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True, align_corners=False)

@@ -1,4 +1,4 @@
-"""Questions about scenes with their answers: what a reader must bind (which colour belongs to which object) to get right."""
+"""Questions about scenes, with their answers: which colour, shape, size and place belong to which object?"""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from random import Random
 from bench.data.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
 
 VALUES = {"colour": COLOURS, "shape": SHAPES, "size": SIZES, "position": POSITIONS}
-OPEN = {"colour": "what colour is {}", "shape": "what shape is {}", "size": "what size is {}", "position": "where is {}"}
+OPEN = {name: f"what {name} is {{}}" for name in ("colour", "shape", "size")} | {"position": "where is {}"}
 NAMES = {  # ways to point at an object, by the attributes they use
     ("colour",): "the {colour} object",
     ("shape",): "the {shape}",
@@ -21,7 +21,7 @@ KINDS = (*4 * ("open",), *2 * ("value", "exists"), "background", "is background"
 
 
 def question(scene: Scene, rng: Random) -> tuple[str, str]:
-    """A question about the scene and its answer, e.g. ("what colour is the circle?", "red"); yes and no are balanced."""
+    """A question about the scene and its answer, e.g. ("what colour is the circle?", "red"); yes and no balance."""
     kind = rng.choice(KINDS)
     if kind == "how many":
         return "how many objects are there?", ("one", "two")[len(scene.objects) - 1]

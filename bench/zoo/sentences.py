@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+from bench.data.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
+
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 SMALL_ANIMALS, LARGE_ANIMALS = ("mouse", "cat", "bird", "bee"), ("horse", "cow", "bear", "whale")
 ANIMALS = (*SMALL_ANIMALS, *LARGE_ANIMALS, "dog", "fox")
@@ -15,7 +17,7 @@ OPPOSITES = (
 )  # fmt: skip
 SYNONYMS = (("small", "little"), ("large", "big"), ("top", "upper"), ("bottom", "lower"))
 THINGS = {
-    "red": ("blood", "a tomato", "a cherry"), "orange": ("a carrot", "a pumpkin"), "yellow": ("the sun", "a lemon", "a banana"),
+    "red": ("blood", "a tomato", "a cherry"), "orange": ("a carrot", "a pumpkin"), "yellow": ("the sun", "a lemon"),
     "green": ("grass", "a leaf", "a frog"), "cyan": ("shallow water",), "blue": ("the sky", "the sea"),
     "purple": ("a plum", "a grape"), "pink": ("a pig", "a rose"), "black": ("coal", "the night"),
     "white": ("snow", "milk"), "gray": ("stone", "a cloud"), "brown": ("wood", "earth", "a bear"),
@@ -33,7 +35,9 @@ DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sun
 
 def sentence(rng: Random) -> str:
     """One sentence, lower case, without its final period."""
-    return rng.choice((_animal, _count, _opposite, _synonym, _thing, _form, _corners, _weather, _day, _places, _size))(rng)
+    others = (_animal, _count, _opposite, _synonym, _thing, _form, _corners, _weather, _day, _places, _size)
+    forms = (*others, *3 * (_same,))
+    return rng.choice(forms)(rng)
 
 
 def _animal(rng: Random) -> str:
@@ -48,6 +52,16 @@ def _count(rng: Random) -> str:
 def _opposite(rng: Random) -> str:
     one, other = rng.sample(rng.choice(OPPOSITES), 2)
     return rng.choice((f"the opposite of {one} is {other}", f"what is not {one} is {other}"))
+
+
+def _same(rng: Random) -> str:
+    """Is a word the same as another? Half of the time; several in a row."""
+    words = rng.choice((COLOURS, SHAPES, SIZES, POSITIONS, BACKGROUNDS, ANIMALS))
+    asked = []
+    for _ in range(rng.randint(2, 6)):
+        one, other = rng.sample(words, 2)
+        asked.append(rng.choice((f"is {one} {one}? yes", f"is {one} {other}? no")))
+    return ". ".join(asked)
 
 
 def _synonym(rng: Random) -> str:
@@ -89,4 +103,5 @@ def _places(rng: Random) -> str:
 
 def _size(rng: Random) -> str:
     small, large = rng.choice(SMALL_ANIMALS), rng.choice(LARGE_ANIMALS)
-    return rng.choice((f"a {small} is small and a {large} is large", f"which is large, a {small} or a {large}? a {large}"))
+    asked = f"which is large, a {small} or a {large}? a {large}"
+    return rng.choice((f"a {small} is small and a {large} is large", asked))

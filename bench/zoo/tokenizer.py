@@ -15,10 +15,9 @@ from transformers import PreTrainedTokenizerFast
 from bench.zoo.corpus import words
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
-SPECIAL = (BOS, EOS, PAD)  # ids 0, 1, 2; CLIP wants an end token that is neither 2 (an old bug's marker) nor the padding
+SPECIAL = (BOS, EOS, PAD)  # ids 0, 1, 2; CLIP wants an end token other than 2 (an old bug's marker) and the padding
 PIECES = r" ?\p{L}+| ?\p{N}| ?[^\s\p{L}\p{N}]+|\s"
 MERGED = 420  # vocabulary before whole words: specials, 256 bytes, and pieces for words never seen
-MAX_LENGTH = 256
 
 
 @cache
@@ -38,7 +37,7 @@ def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
     return ids, [tuple(merge) for merge in model["merges"]]
 
 
-def build(end: bool = False) -> PreTrainedTokenizerFast:
+def build(max_length: int, end: bool = False) -> PreTrainedTokenizerFast:
     """The tokenizer; it puts the begin token before a text and, for CLIP (``end``), the end token after it."""
     ids, merges = vocabulary()
     inner = Tokenizer(models.BPE(vocab=ids, merges=merges, ignore_merges=True))  # a known piece is one token at once
@@ -55,7 +54,7 @@ def build(end: bool = False) -> PreTrainedTokenizerFast:
         eos_token=EOS,
         pad_token=PAD,
         padding_side="right",
-        model_max_length=MAX_LENGTH,
+        model_max_length=max_length,
         clean_up_tokenization_spaces=False,
     )
 

@@ -105,12 +105,12 @@ def _card(measured: dict[str, float]) -> str:
                      for name in (*ATTRIBUTES, "all_right"))  # fmt: skip
     return f"""# Feature net
 
-Reads the attributes of a rendered scene, and gives the 64 features that FID and KID compare. A convolutional net on
-32 x 32 pictures (others are resized, antialiased); its last map has one cell of 16 channels per quadrant, and linear heads
-on it read presence, colour, shape and size of the object there, and the background.
+Reads the attributes of a rendered scene, and gives the 64 features that FID and KID compare. A convolutional net
+on 32 x 32 pictures (others are resized, antialiased); its last map has one cell of 16 channels per quadrant, and
+linear heads on it read presence, colour, shape and size of the object there, and the background.
 
-Made by `python -m bench zoo build features`: {STEPS} steps of {BATCH} scenes drawn from all (colour, shape) pairs, one and
-two objects, with slight blur and noise.
+Made by `python -m bench zoo build features`: {STEPS} steps of {BATCH} scenes drawn from all (colour, shape) pairs,
+one and two objects, with slight blur and noise.
 
 Measured on {CHECKED} fresh scenes of each kind: the fraction read right.
 

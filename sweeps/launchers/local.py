@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from sweeps.launchers import Event
 from sweeps.plan import Plan, Point
 
 PROJECT = Path(__file__).parents[2]
+WORKER = [sys.executable, "-m", "sweeps.worker"]
 TRIES = 2  # a run that killed its worker is tried once more: memory may have been short
 PATIENCE = 2.0  # seconds between looks at a run that another process holds
 GRACE = 15.0  # seconds a worker has to stop by itself
@@ -31,7 +32,7 @@ def default_jobs(gpu: bool) -> int:
     return 1 if gpu else len(os.sched_getaffinity(0))
 
 
-def launch(plan: Plan, points: list[Point], jobs: int) -> Iterator[Event]:
+def launch(plan: Plan, points: list[Point], jobs: int) -> Generator[Event, None, None]:
     """Do the runs with `jobs` workers and yield what happens. Closing the generator stops the workers."""
     todo = deque((point, 1) for point in points)
     events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
@@ -133,7 +134,7 @@ class Worker:
         }
         self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sweeps.worker"],
+            WORKER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,

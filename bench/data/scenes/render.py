@@ -104,7 +104,7 @@ def _corners(radii: Sequence[float]) -> np.ndarray:
     return np.stack([np.sin(turn), -np.cos(turn)], axis=1) * np.asarray(radii)[:, None]
 
 
-_TRIANGLE = _corners([1.2] * 3) + [0, 0.2]
+_TRIANGLE = _corners([1.2] * 3) + [0, 0.2]  # moved down towards the middle of its box
 _STAR = _corners([1.22, 0.5] * 5)
 
 

@@ -1,0 +1,56 @@
+"""One experiment: a config becomes a trained and scored run.
+
+  python -m bench list                             architectures, presets, data sets, embedded weights
+  python -m bench show    [PRESET] [key=value ...] the resolved settings and the identity; runs nothing
+  python -m bench train   [PRESET] [key=value ...] train and score; the same command goes on after an interruption
+  python -m bench eval    [PRESET] [key=value ...] score a finished training, with other eval settings for example
+  python -m bench sample  [PRESET] [key=value ...] --prompt TEXT    draw a caption with a finished training
+  python -m bench caption [PRESET] [key=value ...] --image FILE     describe a picture with a finished training
+  python -m bench doctor                           what this machine lacks, and how to get it
+  python -m bench zoo build|check [NAME ...]       make or measure the embedded weights
+
+Settings are written as in the presets' YAML, with dots: model.architecture=gated_layer train.i2t_noise=0.5
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from bench.command_line import Parser, exit_status
+from bench.errors import UserError, nearest
+
+COMMANDS = {  # command -> its module in bench/commands
+    "list": "describe",
+    "show": "describe",
+    "train": "train",
+    "eval": "train",
+    "sample": "sample",
+    "caption": "sample",
+    "doctor": "doctor",
+    "zoo": "zoo",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; returns the exit status. Raises UserError for a wrong request."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print((__doc__ or "").strip())
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        raise UserError(f"unknown command '{name}'{nearest(name, COMMANDS)}")
+    module = importlib.import_module(f"bench.commands.{COMMANDS[name]}")
+    parser = Parser(
+        prog=f"python -m bench {name}",
+        description=module.__doc__,
+        epilog="Settings: `python -m bench show` prints them all, bench/config.py explains them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser, name)
+    return module.run(name, parser.parse_intermixed_args(rest))
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(lambda: main(sys.argv[1:])))

@@ -1,0 +1,57 @@
+"""`list`: what there is to choose from. `show`: a request's resolved settings and identity. Neither runs anything."""
+
+from __future__ import annotations
+
+import argparse
+from typing import get_args, get_type_hints
+
+import architectures
+from bench import config as configs
+from bench import identity
+from bench.command_line import add_request, split_request
+from bench.pretrained import WEIGHTS
+
+
+def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
+    """`show` takes a request, `list` nothing."""
+    if command == "show":
+        add_request(parser)
+
+
+def run(command: str, args: argparse.Namespace) -> int:
+    """Print; returns 0."""
+    return _list() if command == "list" else _show(args)
+
+
+def _list() -> int:
+    print("architectures (model.architecture=NAME, options by model.options.OPTION=VALUE):")
+    for name, description in architectures.catalogue().items():
+        print(f"  {name:18} {description.summary}")
+        for option, values in description.options.items():
+            first, *others = values if isinstance(values, tuple) else (values,)
+            print(f"  {'':18}   {option}={_text(first)} (default){''.join(f' | {_text(other)}' for other in others)}")
+    print("\npresets:")
+    for name in configs.presets():
+        comment = (configs.PRESETS / f"{name}.yaml").read_text().partition("\n")[0]
+        print(f"  {name:18} {comment.lstrip('# ')}")
+    print("\ndata sets (data.name=NAME):")
+    for name in get_args(get_type_hints(configs.DataConfig)["name"]):
+        print(f"  {name:18} {configs.DATA_SETS[name]}")
+    print("\nembedded weights (the default of model.llm, model.vae, eval.clip, eval.features):")
+    for folder in sorted(path for path in WEIGHTS.glob("*") if path.is_dir()):
+        megabytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+        print(f"  {folder.name:18} {megabytes:.1f} MB")
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    config = configs.load(*split_request(args.request))
+    folder, eval_id = identity.run_folder(config), identity.eval_id(config)
+    print(configs.to_yaml(config), end="")
+    print(f"# train_id: {identity.train_id(config)}\n# eval_id:  {eval_id}")
+    print(f"# run:      {folder.path} ({folder.status(eval_id, config.train.steps)})")
+    return 0
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,62 @@
+"""`train`: train and score one experiment, or what is missing of it. `eval`: score a finished training only."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from bench import config as configs
+from bench import identity
+from bench.command_line import add_request, split_request
+from bench.config import Config
+from bench.errors import UserError
+from bench.files import Held
+
+HEADLINES = ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_before", "exam_after")
+
+
+def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
+    """Both take a request."""
+    add_request(parser)
+
+
+def run(command: str, args: argparse.Namespace) -> int:
+    """Run the experiment and print its numbers. Returns 0, or 1 if it failed; raises UserError for a wrong request."""
+    config = configs.load(*split_request(args.request))
+    folder, eval_id, step = identity.run_folder(config), identity.eval_id(config), config.train.steps
+    result = folder.result(eval_id, step)
+    if result is None:
+        if command == "eval":
+            refuse_untrained(config)
+        fix_threads(config.runtime.threads)
+        from bench import experiment
+
+        try:
+            result = experiment.run(config)
+        except Held as holder:
+            raise UserError(f"another process works on this run: {holder}") from holder
+        except UserError:
+            raise
+        except Exception as error:
+            print(f"failed: {type(error).__name__}: {error} (more in {folder.error_file})", file=sys.stderr)
+            return 1
+    for name in HEADLINES:
+        if score := result["metrics"].get(name):
+            chance = "" if score["chance"] is None else f", chance {score['chance']:.3g}"
+            better = {"lower": ", lower is better", "higher": ", higher is better"}.get(score["direction"], "")
+            print(f"{name:20} {score['value']:10.4g} {score['unit']} (n {score['n']}{chance}{better})")
+    print(f"see {folder.result_folder(eval_id, step)}")
+    return 0
+
+
+def refuse_untrained(config: Config) -> None:
+    """Raise UserError if the run of `config` has not been trained to its last step."""
+    folder = identity.run_folder(config)
+    if not folder.checkpoint(config.train.steps).exists():
+        raise UserError(f"{folder.path} is not trained yet: run `python -m bench train` with the same settings")
+
+
+def fix_threads(threads: int) -> None:
+    """Fix the thread count, which is part of a run's identity, before a library that reads it is imported."""
+    os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), TOKENIZERS_PARALLELISM="false")

@@ -1,0 +1,46 @@
+"""Scenes that differ from a given one in a single respect: what an image-text model must not confuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+from bench.data.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Scene
+
+VALUES = {"colour": COLOURS, "shape": SHAPES, "size": SIZES, "position": POSITIONS}
+
+
+def altered(scene: Scene, rng: Random) -> Scene:
+    """``scene`` with one attribute changed, or, half of the time with two objects, one exchanged between them.
+
+    The jitter is kept: it goes with the object's place in the tuple.
+    """
+    while True:
+        change = _exchanged if len(scene.objects) == 2 and rng.random() < 0.5 else _changed
+        other = change(scene, rng)
+        places = {o.position for o in other.objects}
+        pairs = {(o.colour, o.shape) for o in other.objects}
+        if len(places) == len(pairs) == len(scene.objects) and same_picture(other) != same_picture(scene):
+            return other
+
+
+def same_picture(scene: Scene) -> tuple[object, ...]:
+    """A key that two scenes share when they show the same, in whatever order their objects are listed."""
+    return frozenset(scene.objects), scene.background
+
+
+def _changed(scene: Scene, rng: Random) -> Scene:
+    attribute = rng.choice((*VALUES, "background"))
+    if attribute == "background":
+        return replace(scene, background=rng.choice(BACKGROUNDS))
+    objects = list(scene.objects)
+    i = rng.randrange(len(objects))
+    objects[i] = replace(objects[i], **{attribute: rng.choice(VALUES[attribute])})
+    return replace(scene, objects=tuple(objects))
+
+
+def _exchanged(scene: Scene, rng: Random) -> Scene:
+    attribute = rng.choice(tuple(VALUES))
+    one, two = scene.objects
+    a, b = getattr(one, attribute), getattr(two, attribute)
+    return replace(scene, objects=(replace(one, **{attribute: b}), replace(two, **{attribute: a})))

@@ -1,0 +1,35 @@
+"""Everything that is made of one results folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.store import writing_to
+from reports import figure, render, samples, table
+from reports.output import write_whole
+from reports.runs import read_sweep, runs_frame, scores_frame
+from reports.summary import summarise
+
+
+def build(folder: Path) -> list[Path]:
+    """Write all files of a results folder and return their paths; the same runs give the same bytes.
+
+    Raises ``UserError`` where the folder is no results folder of this schema, or cannot be written.
+    """
+    sweep = read_sweep(folder)
+    scores = scores_frame(sweep)
+    summary = summarise(scores)
+    arranged = table.build(sweep, scores, summary)
+    tidy = summary.drop(columns="x") if sweep.x == "architecture" else summary.rename(columns={"x": sweep.x})
+    files: dict[str, bytes] = {
+        "runs.csv": runs_frame(sweep).to_csv(index=False).encode(),
+        "table.csv": tidy.to_csv(index=False).encode(),
+        "table.md": render.markdown(sweep, arranged).encode(),
+        "table.tex": render.latex(arranged).encode(),
+        **figure.draw(sweep, scores, summary),
+        **samples.draw(sweep),
+    }
+    with writing_to(folder):
+        for name, content in files.items():
+            write_whole(folder / name, content)
+    return [folder / name for name in files]

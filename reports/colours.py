@@ -1,0 +1,40 @@
+"""A colour and a marker for every architecture: told apart without colour vision, and the same in every figure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+Style = tuple[str, str]  # colour, marker
+
+KNOWN: dict[str, Style] = {  # Okabe and Ito's palette
+    "dual_tower": ("#0072B2", "o"),
+    "single_tower": ("#E69F00", "s"),
+    "dual_projection": ("#009E73", "^"),
+    "gated_layer": ("#D55E00", "D"),
+}
+SPARE: list[Style] = [  # Okabe and Ito's other two, then Tol's muted ones
+    ("#CC79A7", "v"),
+    ("#56B4E9", "P"),
+    ("#332288", "X"),
+    ("#999933", "<"),
+    ("#882255", ">"),
+    ("#661100", "*"),
+]
+
+
+def styles(architectures: Iterable[str]) -> dict[str, Style]:
+    """A style each. A name not in ``KNOWN`` starts at a place given by its hash and takes the next one that is free."""
+    chosen: dict[str, Style] = {}
+    taken: set[int] = set()
+    for name in sorted(set(architectures)):
+        if name in KNOWN:
+            chosen[name] = KNOWN[name]
+            continue
+        place = int(hashlib.sha256(name.encode()).hexdigest(), 16) % len(SPARE)
+        if len(taken) < len(SPARE):
+            while place in taken:
+                place = (place + 1) % len(SPARE)
+        taken.add(place)
+        chosen[name] = SPARE[place]
+    return chosen

@@ -1,0 +1,61 @@
+"""How settings and metrics are called in tables and figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+METRICS = {
+    "fid": "FID",
+    "kid": "KID",
+    "clip_score": "CLIP score",
+    "cider": "CIDEr",
+    "image_attributes": "image attributes",
+    "image_all_right": "images all right",
+    "caption_attributes": "caption attributes",
+    "caption_all_right": "captions all right",
+    "exam_before": "language exam before",
+    "exam_after": "language exam",
+    "perplexity_before": "perplexity before",
+    "perplexity_after": "perplexity",
+    "caption_length": "caption length",
+}
+"""The metrics of a table, in its order; whatever else was measured stands in table.csv and runs.csv."""
+
+AXES = {
+    "i2t_noise": "noise cap on I2T images",
+    "t2i_fraction": "share of T2I samples",
+    "architecture": "architecture",
+}
+FRACTIONS = ("i2t_noise", "t2i_fraction")
+ARROWS = {"lower": "↓", "higher": "↑"}
+
+
+def metric(name: str) -> str:
+    """A metric's name for readers."""
+    return METRICS.get(name, name.replace("_", " "))
+
+
+def axis(name: str) -> str:
+    """A setting's name for readers, with its unit."""
+    return AXES.get(name, name.replace("_", " ")) + (" (%)" if name in FRACTIONS else "")
+
+
+def axis_value(name: str, value: Any) -> str:
+    """One value of a setting, fractions as per cent."""
+    if name in FRACTIONS:
+        return f"{100 * float(value):.0f} %"
+    return architecture(str(value)) if name == "architecture" else str(value)
+
+
+def architecture(name: str) -> str:
+    """An architecture's name for readers."""
+    return name.replace("_", " ")
+
+
+def weights(label: str) -> str:
+    """Whose weights measured a number, from "embedded:features:3fa9c1d2e4b5": "embedded features 3fa9c1"."""
+    if not label:
+        return "no network"
+    whose, _, rest = label.partition(":")
+    kind, _, digest = rest.partition(":")
+    return " ".join(part for part in (whose, kind, digest[:6]) if part)

@@ -1,0 +1,33 @@
+"""Files that are the same bytes for the same runs, and appear whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NO_DATES = {  # nor versions: what the file says of its maker
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None, "ModDate": None},
+}
+
+
+def rendered(figure: Figure, kind: str) -> bytes:
+    """The figure as a "png" or "pdf" file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=kind, metadata=NO_DATES[kind])
+    return buffer.getvalue()
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace `path` in one step."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,133 @@
+"""A sweep's stored runs as data frames: a row a run for `runs.csv`, and a row a measured number for the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UserError
+from bench.store import RunFolder, check_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SETTINGS = ["run_id", "eval_id", "architecture", "i2t_noise", "t2i_fraction", "seed", "step", "status"]
+COUNTS = ["n_images", "n_captions"]
+SCORES = ["fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes"]
+SCORES += ["exam_before", "exam_after", "perplexity_before", "perplexity_after"]
+COSTS = ["trainable_params", "total_params", "train_flops", "train_seconds", "peak_memory_mb"]
+FACTS = ["value", "n", "direction", "unit", "weights", "chance", "ceiling", "note"]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run that the sweep asks for, as it stood when it was read: other processes go on writing."""
+
+    run_id: str
+    eval_id: str
+    step: int
+    folder: Path  # where the result, the samples and the captions are
+    settings: dict[str, Any]  # architecture, seed, the axes: by the last part of the key
+    status: str  # pending, running, partial, failed or done
+    result: dict[str, Any]  # result.json, {} where there is none
+    codes: list[str]  # digests of the project's code it was started with; several where that changed in between
+    error: str  # why it failed, in one line
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What `sweep.json` says: the question, what to plot, and every run asked for in its order."""
+
+    name: str
+    preset: str
+    question: str
+    source: str
+    x: str  # a column of runs.csv
+    y: list[str]  # metrics
+    points: list[Point]
+
+
+def read_sweep(folder: Path) -> Sweep:
+    """Read `folder/sweep.json`. Raises ``UserError`` where there is none, or another schema wrote it."""
+    path = folder / "sweep.json"
+    if not path.is_file():
+        raise UserError(f"{folder}: no results folder (no sweep.json in it); `python -m sweeps run NAME` makes one")
+    check_schema(path)
+    content = json.loads(path.read_text())
+    runs = folder / content["runs_root"]
+    points = [_point(RunFolder(runs / asked["run_id"]), asked) for asked in content["points"]]
+    plot = content["plot"]
+    return Sweep(
+        content["name"], content["preset"], content["question"], content["source"], plot["x"], plot["y"], points
+    )
+
+
+def runs_frame(sweep: Sweep) -> pd.DataFrame:
+    """One row a run, with the columns of runs.csv.
+
+    Values by different weights never share a column: `fid_weights` says whose weights measured `fid`, and where a
+    sweep holds several, `fid` stays empty and each has its own column, `fid [embedded:features:...]`.
+    """
+    import pandas as pd
+
+    labels = scores_frame(sweep).groupby("metric")["weights"].nunique()
+    rows = []
+    for point in sweep.points:
+        row = {"run_id": point.run_id, "eval_id": point.eval_id, "step": point.step, "status": point.status}
+        row |= point.settings | {name: point.result.get(name) for name in COUNTS} | point.result.get("cost", {})
+        for name, score in point.result.get("metrics", {}).items():
+            label = score["weights"] or ""
+            row[name if labels[name] == 1 else f"{name} [{label}]"] = score["value"]
+            if label and labels[name] == 1:
+                row[f"{name}_weights"] = label
+        rows.append(row | {"code": " ".join(point.codes)})
+    first = [*SETTINGS, *COUNTS, *SCORES, *COSTS]
+    others = sorted({name for row in rows for name in row} - set(first))
+    return pd.DataFrame(rows, columns=[*first, *others])
+
+
+def scores_frame(sweep: Sweep) -> pd.DataFrame:
+    """One row a measured number: run_id, architecture, seed, x, metric and what `result.json` says of it."""
+    import pandas as pd
+
+    rows = []
+    for point in sweep.points:
+        settings = point.settings
+        where = {"run_id": point.run_id, "architecture": settings["architecture"], "seed": settings["seed"]}
+        for name, score in point.result.get("metrics", {}).items():
+            facts = {fact: score[fact] for fact in FACTS} | {"weights": score["weights"] or ""}
+            rows.append(where | {"x": settings.get(sweep.x), "metric": name} | facts)
+    frame = pd.DataFrame(rows, columns=["run_id", "architecture", "seed", "x", "metric", *FACTS])
+    return frame.astype({"value": float, "chance": float, "ceiling": float})
+
+
+def _point(run: RunFolder, asked: dict[str, Any]) -> Point:
+    status = run.status(asked["eval_id"], asked["step"])
+    result = run.result(asked["eval_id"], asked["step"]) or {}
+    settings = {"architecture": run.run_id.rpartition("-")[0], "seed": 0, **_settings(asked["overrides"])}
+    settings |= {name: result[name] for name in ("architecture", "seed", "i2t_noise", "t2i_fraction") if name in result}
+    codes = [str(start["code"]) for start in run.run_json().get("starts", []) if start.get("code")]
+    error = ""
+    if status == "failed":
+        with contextlib.suppress(FileNotFoundError):  # a retry has just begun
+            error = (run.error_file.read_text().strip().splitlines() or [""])[-1]
+    folder = run.result_folder(asked["eval_id"], asked["step"])
+    return Point(
+        run.run_id, asked["eval_id"], asked["step"], folder, settings, status, result, list(dict.fromkeys(codes)), error
+    )
+
+
+def _settings(overrides: list[str]) -> dict[str, Any]:
+    """`train.i2t_noise=0.25` as {"i2t_noise": 0.25}; where it ran is no setting of the experiment."""
+    pairs = [override.partition("=") for override in overrides if not override.startswith("runtime.")]
+    return {key.rpartition(".")[2]: _value(text) for key, _, text in pairs}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

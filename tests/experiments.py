@@ -1,0 +1,34 @@
+"""The real smoke preset, made smaller still, for tests that train."""
+
+from __future__ import annotations
+
+import functools
+import tempfile
+from pathlib import Path
+
+from bench.config import Config, load
+
+SMALLER = [
+    "data.train_size=64",
+    "train.steps=6",
+    "train.batch_size=6",
+    "train.warmup_steps=2",
+    "eval.num_images=8",
+    "eval.num_captions=8",
+    "eval.sampler_steps=2",
+    "eval.max_caption_tokens=6",
+    "runtime.checkpoint_every=2",
+    "runtime.progress=false",
+]
+
+
+@functools.cache
+def shared_cache() -> str:
+    """One cache folder for the tests of this process: latents are made once."""
+    return tempfile.mkdtemp(prefix="xfusion-test-cache-")
+
+
+def small_config(folder: Path, *overrides: str) -> Config:
+    """The smoke preset with runs in ``folder``."""
+    where = [f"runtime.runs={folder / 'runs'}", f"runtime.cache={shared_cache()}"]
+    return load("smoke", [*SMALLER, *where, *overrides])

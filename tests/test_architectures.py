@@ -1,0 +1,299 @@
+"""The contract every architecture keeps; parametrized over what is found, so a new one is tested unasked."""
+
+from __future__ import annotations
+
+import copy
+
+import architectures
+import literal
+import pytest
+import torch
+from architectures.sequence import Image, ImageTokens, Past, Text
+from architectures.transformer import FusionTransformer
+from bench.metrics.weights_digest import parameters_digest
+from transformers import LlamaConfig, LlamaForCausalLM
+
+ALL = sorted(architectures.catalogue())
+FROZEN = [name for name in ALL if architectures.catalogue()[name].language_frozen]
+ROWS, CHANNELS, SIDE, VOCABULARY = 3, 4, 4, 61
+IMAGE_TOKENS = ImageTokens(CHANNELS, SIDE)
+
+every = pytest.mark.parametrize("name", ALL)
+every_frozen = pytest.mark.parametrize("name", FROZEN)
+
+
+def variants() -> list:
+    """Every architecture with every choice of its options."""
+    found = []
+    for name, description in architectures.catalogue().items():
+        found.append(pytest.param(name, {}, id=name))
+        for option, values in description.options.items():
+            for value in values[1:] if isinstance(values, tuple) else []:
+                found.append(pytest.param(name, {option: value}, id=f"{name}-{option}={value}"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def llm() -> LlamaForCausalLM:
+    """A grouped-query Llama with llama3's own rope scaling."""
+    torch.manual_seed(0)
+    rope = {
+        "rope_type": "llama3",
+        "rope_theta": 10_000.0,
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 16,
+    }
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=128,
+        rope_parameters=rope,
+        initializer_range=0.2,
+        attn_implementation="sdpa",
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+def build(llm, name: str, image: ImageTokens = IMAGE_TOKENS, moved: bool = True, **options) -> FusionTransformer:
+    """A model; ``moved`` away from step 0, so that copies differ from what they were copied from and gates are open."""
+    torch.manual_seed(1)
+    model = FusionTransformer(llm, name, image, options)
+    if moved:
+        with torch.no_grad():
+            for parameter in model.parameters():
+                if parameter.requires_grad:
+                    parameter.add_(0.1 * torch.randn_like(parameter))
+    return model
+
+
+def text(seed: int, lengths: list[int] | None) -> Text:
+    random = torch.Generator().manual_seed(seed)
+    size = max(lengths) if lengths else 7
+    ids = torch.randint(0, VOCABULARY, (ROWS, size), generator=random)
+    return Text(ids, None if lengths is None else torch.tensor(lengths))
+
+
+def image(seed: int) -> Image:
+    random = torch.Generator().manual_seed(seed)
+    return Image(torch.randn(ROWS, CHANNELS, SIDE, SIDE, generator=random), torch.rand(ROWS, generator=random))
+
+
+LAYOUTS = {
+    "text": [text(0, None)],
+    "text-image": [text(0, None), image(1)],
+    "image-text": [image(1), text(0, None)],
+    "ragged-text-image": [text(0, [7, 1, 4]), image(1)],
+    "image-ragged-text": [image(1), text(0, [2, 9, 5])],
+    "image-text-image": [image(1), text(0, [3, 6, 1]), image(2)],
+    "text-image-text": [text(0, [3, 6, 1]), image(1), text(2, [8, 2, 5])],
+}
+layouts = pytest.mark.parametrize("items", LAYOUTS.values(), ids=LAYOUTS.keys())
+
+
+def valid_states(states: list[torch.Tensor], items: list) -> list[torch.Tensor]:
+    """What both ways have: every row's valid tokens, rows and items in order."""
+    found = []
+    for row in range(ROWS):
+        for hidden, item in zip(states, items, strict=True):
+            lengths = getattr(item, "lengths", None)
+            found.append(hidden[row] if lengths is None else hidden[row, : lengths[row]])
+    return found
+
+
+def gradients(states: torch.Tensor, weights: torch.Tensor, parameters: list) -> list[torch.Tensor]:
+    """Of the weighted sum of ``states``, zero where a parameter has no part in it."""
+    if not states.requires_grad:
+        return [torch.zeros_like(p) for p in parameters]
+    return torch.autograd.grad((states * weights).sum(), parameters, allow_unused=True, materialize_grads=True)
+
+
+@layouts
+@pytest.mark.parametrize(("name", "options"), variants())
+def test_agrees_with_the_literal_equations(llm, name, options, items):
+    """Forward within 1e-5 and gradients within 1e-4 of the reference's norm, in float32."""
+    if name not in literal.EQUATIONS:
+        pytest.skip("no literal reference for an architecture that the paper does not have")
+    model = build(llm, name, **options)
+    states, _ = model(items)
+    fast = torch.cat(valid_states(states, items))
+    slow = torch.cat([piece for row in literal.final_states(model, items) for piece in row])
+    assert (fast - slow).norm() <= 1e-5 * slow.norm()
+
+    weights = torch.randn(slow.shape, generator=torch.Generator().manual_seed(3))
+    trained = [p for p in model.parameters() if p.requires_grad]
+    for mine, theirs in zip(gradients(fast, weights, trained), gradients(slow, weights, trained), strict=True):
+        assert (mine - theirs).norm() <= 1e-4 * max(theirs.norm().item(), 1e-3)
+
+
+@layouts
+def test_all_start_as_one_function(llm, items):
+    """Invariant 1: at step 0 every architecture computes the same of the same input."""
+    outputs = []
+    for name in ALL:
+        model = build(llm, name, moved=False)
+        states, _ = model(items)
+        outputs.append(torch.cat(valid_states(states, items)))
+    for other in outputs[1:]:
+        assert torch.equal(outputs[0], other)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@every_frozen
+def test_language_is_untouched(llm, name, dtype):
+    """Invariant 2: text-only logits are the language model's own, bit for bit, whatever training does."""
+    ids = text(5, None).ids
+    cast = copy.deepcopy(llm).to(dtype)
+    for moved in (False, True):
+        model = build(llm, name, moved=moved).to(dtype)
+        assert torch.equal(model.language_logits(ids), cast(ids).logits)
+
+
+def test_training_moves_the_language_of_the_single_tower(llm):
+    """The check above can fail: an architecture that trains the language model's blocks does move its logits."""
+    ids = text(5, None).ids
+    assert not torch.equal(build(llm, "single_tower").language_logits(ids), llm(ids).logits)
+
+
+@pytest.mark.parametrize("name", ["dual_tower", "dual_projection"])
+def test_text_before_an_image_is_the_language_models(llm, name):
+    """Invariant 2: in [text, image] the text states match the language model's, without a graph to train through."""
+    item = text(5, None)
+    (states, _), _ = build(llm, name)([item, image(1)])
+    expected = llm.model(item.ids).last_hidden_state
+    assert not states.requires_grad
+    assert torch.equal(llm.model.norm(states), expected)
+
+
+@every_frozen
+def test_frozen_weights_do_not_move(llm, name):
+    """Invariant 3, over optimizer steps on both tasks; and everything that is trained does move."""
+    model = build(llm, name)
+    frozen = [(n, p) for n, p in model.named_parameters() if not p.requires_grad]
+    before, trained_before = parameters_digest(frozen), {n: p.clone() for n, p in model.named_parameters()}
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    for _ in range(3):
+        (_, drawn), _ = model([text(0, [7, 1, 4]), image(1)])
+        (_, told), _ = model([image(1), text(0, None)])
+        (model.velocity(drawn).square().mean() + model.logits(told).square().mean()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert parameters_digest(frozen) == before
+    still = [n for n, p in model.named_parameters() if p.requires_grad and torch.equal(p, trained_before[n])]
+    assert not still
+
+
+def test_caption_loss_leaves_the_last_vision_block(llm):
+    """Invariant 4: text reads image states through frozen weights, so the last vision block's outputs get nothing."""
+    model = build(llm, "dual_tower")
+    (_, told), _ = model([image(1), text(0, None)])
+    model.logits(told).sum().backward()
+    last = model.blocks[-1].towers["image"]
+    assert all(p.grad is None for p in last.parameters())
+    assert all(p.grad is not None for p in model.blocks[0].towers["image"].layer.mlp.parameters())
+
+
+@every
+def test_a_kept_prefix_is_the_full_pass(llm, name):
+    """Generation is the training forward pass: an image after a kept text, and text token by token, bit for bit."""
+    model = build(llm, name)
+    prompt, picture = text(0, [7, 1, 4]), image(1)
+    with torch.inference_mode():
+        (_, expected), _ = model([prompt, picture])
+        _, past = model([prompt], Past.empty(("text", "image"), len(model.blocks)))
+        for _ in range(2):  # the kept prefix is not spoilt by its use
+            (found,), _ = model([picture], past)
+            assert torch.equal(found, expected)
+
+        caption = text(2, None)
+        (_, expected), _ = model([picture, caption])
+        _, past = model([picture], Past.empty(("image", "text"), len(model.blocks)))
+        for position in range(caption.ids.shape[1]):
+            (found,), past = model([Text(caption.ids[:, position : position + 1])], past)
+            torch.testing.assert_close(found[:, 0], expected[:, position], rtol=1e-4, atol=1e-5)
+
+
+@every
+def test_rows_do_not_see_each_other(llm, name):
+    """A row's result is the same alone, and whatever stands in another row or in the padding."""
+    model = build(llm, name)
+    prompt, picture = text(0, [7, 2, 4]), image(1)
+    (_, expected), _ = model([prompt, picture])
+    alone = [Text(prompt.ids[1:2, :2]), Image(picture.latents[1:2], picture.sigma[1:2])]
+    torch.testing.assert_close(model(alone)[0][1][0], expected[1], rtol=1e-4, atol=1e-5)
+    other = prompt.ids.clone()
+    other[1, 2:] = 3
+    torch.testing.assert_close(model([Text(other, prompt.lengths), picture])[0][1], expected)
+
+
+@every
+@pytest.mark.parametrize(
+    "changes",
+    [{"positions": "shared"}, {"delimiters": True}, {"attention": "causal"}, {"time_conditioning": "none"}],
+    ids=str,
+)
+def test_image_token_options(llm, name, changes):
+    """Each option that fills a gap of the paper changes the function, keeps shapes and can be trained."""
+    settings = {**IMAGE_TOKENS.__dict__, **changes}
+    prompt, picture = text(0, [7, 2, 4]), image(1)
+    plain, changed = build(llm, name, moved=False), build(llm, name, ImageTokens(**settings), moved=False)
+    (_, states), _ = changed([prompt, picture])
+    velocity = changed.velocity(states)
+    assert velocity.shape == picture.latents.shape
+    assert not torch.allclose(velocity, plain.velocity(plain([prompt, picture])[0][1]))
+    velocity.sum().backward()
+
+
+def test_causal_image_attention_hides_later_patches(llm):
+    model = build(llm, "dual_tower", ImageTokens(CHANNELS, SIDE, attention="causal"))
+    first = image(1)
+    changed = Image(first.latents.clone(), first.sigma)
+    changed.latents[:, :, -1, -1] += 1
+    before, after = (model([text(0, [7, 2, 4]), item])[0][1] for item in (first, changed))
+    torch.testing.assert_close(before[:, :-1], after[:, :-1])
+    assert not torch.allclose(before[:, -1], after[:, -1])
+
+
+@pytest.mark.parametrize("patch_size", [1, 2])
+def test_patches_and_head_keep_every_value_in_place(llm, patch_size):
+    """Head and patchify are each other's inverse in layout: identity weights give the latents back."""
+    width = llm.config.hidden_size
+    model = build(llm, "single_tower", ImageTokens(CHANNELS, SIDE, patch_size, time_conditioning="none"), moved=False)
+    patches, values = model.patches, CHANNELS * patch_size**2
+    patches.norm = torch.nn.Identity()
+    with torch.no_grad():
+        patches.project.weight.copy_(torch.eye(width, values))
+        patches.output.weight.copy_(torch.eye(values, width))
+        patches.project.bias.zero_()
+        patches.output.bias.zero_()
+    latents = image(1).latents
+    torch.testing.assert_close(patches.head(patches(latents, torch.zeros(ROWS))), latents)
+
+
+def test_shared_gate_is_one_parameter(llm):
+    model = build(llm, "gated_layer", gate_scope="global")
+    assert len({id(block.gate) for block in model.blocks}) == 1
+
+
+@every
+def test_the_language_model_given_is_left_alone(llm, name):
+    before = parameters_digest(llm.named_parameters())
+    build(llm, name)
+    assert parameters_digest(llm.named_parameters()) == before
+    assert all(p.requires_grad for p in llm.parameters())
+
+
+@every
+def test_what_is_trained_does_not_depend_on_what_could_be(llm, name):
+    """A language model that comes frozen gives the same trained parameters as one that does not."""
+    frozen = copy.deepcopy(llm).requires_grad_(False)
+    trained, expected = (
+        {n for n, p in build(source, name).named_parameters() if p.requires_grad} for source in (frozen, llm)
+    )
+    assert trained == expected
+    assert any(n.startswith("blocks.") for n in trained)

@@ -1,0 +1,305 @@
+"""Reports from synthetic run folders whose numbers are worked out by hand, through the command a user types."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+
+from bench.errors import UserError
+from bench.store import RunFolder
+from reports.build import build
+from reports.colours import KNOWN, styles
+from reports.table import decimals
+
+FOUR = ["dual_tower", "single_tower", "dual_projection", "gated_layer"]
+NOISES = [0, 0.25, 0.5, 0.75, 1]
+COLUMNS = [
+    "run_id", "eval_id", "architecture", "i2t_noise", "t2i_fraction", "seed", "step", "status", "n_images",
+    "n_captions", "fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_before",
+    "exam_after", "perplexity_before", "perplexity_after", "trainable_params", "total_params", "train_flops",
+    "train_seconds", "peak_memory_mb",
+]
+FEATURES = "embedded:features:3fa9c1d2e4b5"
+
+
+def fid_of(architecture: str, noise: float, seed: int) -> float:
+    """An FID that no two runs share; the dual tower has the lowest of every noise."""
+    return 10.0 + 20 * len(architecture) % 37 + 8 * noise + 1.5 * seed
+
+
+def scores(architecture: str, noise: float, seed: int, weights: str = FEATURES, note: str | None = None) -> dict:
+    def entry(value, direction, unit, whose=None, n=512, chance=None, ceiling=None, said=None):
+        return {"value": value, "n": n, "direction": direction, "unit": unit, "weights": whose, "chance": chance,
+                "ceiling": ceiling, "note": said}
+
+    right = 0.99 - 0.01 * len(architecture) - 0.2 * noise + 0.01 * seed
+    return {
+        "fid": entry(fid_of(architecture, noise, seed), "lower", "squared distance of features", weights,
+                     ceiling=1.2, said=note),
+        "clip_score": entry(30 - 5 * noise + seed / 3, "higher", "100 x cosine", "embedded:clip:77aa01bc23de"),
+        "cider": entry(6 - 4 * noise + seed / 5, "higher", "CIDEr-D x 10", chance=0.8, n=256),
+        "caption_attributes": entry(right, "higher", "share of attributes", chance=0.225, ceiling=1.0, n=256),
+        "image_colour": entry(right, "higher", "share of objects", weights, chance=0.125),
+        "exam_before": entry(1.0, "higher", "share right", "embedded:llm:abc123456789", n=200, chance=0.05),
+        "exam_after": entry(1.0 if architecture != "single_tower" else 0.17, "higher", "share right",
+                            "embedded:llm:abc123456789", n=200, chance=0.05),
+    }
+
+
+def land(runs: Path, architecture: str, noise: float, seed: int, metrics: dict, code: str = "c0de") -> None:
+    """A run folder as training leaves it, with a few samples and captions."""
+    run = RunFolder(runs / f"{architecture}-{seed}{int(100 * noise):09d}")
+    run.create("seed: 0\n", {"architecture": architecture}, {"code": code})
+    with run.attempt() as attempt:
+        (attempt / "samples").mkdir()
+        for index in range(9):
+            Image.new("RGB", (32, 32), (25 * index, 90, 30 * seed)).save(attempt / "samples" / f"{index:05d}.png")
+        prompts = [{"id": f"test-{i}", "sample": f"{i:05d}.png", "prompt": f"a large red star {i} at the bottom left"}
+                   for i in range(9)]
+        (attempt / "prompts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in prompts))
+        captions = [{"id": f"test-{i}", "caption": f"{architecture} saw | {i}", "references": ["a red star"]}
+                    for i in range(9)]
+        (attempt / "captions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in captions))
+        run.land_result("e0", 100, attempt, {
+            "run_id": run.run_id, "eval_id": "e0", "step": 100, "architecture": architecture, "seed": seed,
+            "i2t_noise": noise, "t2i_fraction": 0.6667, "n_images": 512, "n_captions": 256, "metrics": metrics,
+            "cost": {"trainable_params": 7, "total_params": 9, "train_flops": 1e9, "train_seconds": 3.5,
+                     "peak_memory_mb": 400.0}})
+
+
+def ask(results: Path, points: list[tuple[str, float, int]], x: str = "i2t_noise") -> Path:
+    """The sweep.json of a results folder beside `runs/`."""
+    results.mkdir(parents=True, exist_ok=True)
+    content = {
+        "schema": 1, "name": "noise", "preset": "smoke", "question": "Does noise hurt?", "source": "a paper, Fig. 6",
+        "plot": {"x": x, "y": ["fid", "clip_score", "cider", "exam_after"]}, "runs_root": "../../runs",
+        "points": [{"run_id": f"{a}-{s}{int(100 * n):09d}", "eval_id": "e0", "step": 100,
+                    "overrides": [f"seed={s}", f"model.architecture={a}", f"train.i2t_noise={n}",
+                                  'runtime.runs="runs"']}
+                   for a, n, s in points]}
+    (results / "sweep.json").write_text(json.dumps(content))
+    return results
+
+
+def grid(architectures: list[str], noises: list[float], seeds: int) -> list[tuple[str, float, int]]:
+    return [(a, n, s) for s in range(seeds) for a in architectures for n in noises]
+
+
+def finished(tmp_path: Path, points: list[tuple[str, float, int]], **settings) -> Path:
+    for point in points:
+        land(tmp_path / "runs", *point, scores(*point, **settings))
+    return ask(tmp_path / "results" / "noise", points)
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
+
+
+def row(table: str, *starts: str) -> list[str]:
+    """The cells of the one Markdown line that begins with these."""
+    found = [line for line in table.splitlines() if line.startswith("| " + " | ".join(starts))]
+    assert len(found) == 1, found
+    return [cell.strip() for cell in found[0].strip("|").split("|")]
+
+
+@pytest.fixture
+def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes a second: left out where a test reads tables."""
+    monkeypatch.setattr("reports.figure.draw", lambda *_: {})
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of four architectures, five noises and three seeds."""
+    results = finished(tmp_path_factory.mktemp("whole"), grid(FOUR, NOISES, 3))
+    assert {path.name for path in build(results)} == {
+        "runs.csv", "table.csv", "table.md", "table.tex", "figure.png", "figure.pdf", "samples.png", "samples.md"}
+    return results
+
+
+def test_runs_csv_has_a_row_a_run_and_the_columns_others_rely_on(whole: Path) -> None:
+    runs = pd.read_csv(whole / "runs.csv")
+    assert list(runs.columns[:25]) == COLUMNS
+    assert len(runs) == 60 and set(runs["status"]) == {"done"} and set(runs["fid_weights"]) == {FEATURES}
+    for run in runs.itertuples():
+        assert run.fid == fid_of(run.architecture, run.i2t_noise, run.seed)
+    assert runs["kid"].isna().all() and set(runs["peak_memory_mb"]) == {400.0} and "image_colour" in runs
+
+
+def test_table_csv_holds_means_at_full_precision(whole: Path) -> None:
+    table = pd.read_csv(whole / "table.csv").set_index(["metric", "architecture", "i2t_noise"])
+    for architecture in FOUR:
+        for noise in NOISES:
+            values = [fid_of(architecture, noise, seed) for seed in range(3)]
+            found = table.loc[("fid", architecture, noise)]
+            assert found["mean"] == pytest.approx(sum(values) / 3, rel=1e-14)
+            assert found["sd"] == pytest.approx(statistics.stdev(values), rel=1e-12)
+            assert (found["min"], found["max"], found["seeds"]) == (min(values), max(values), "0 1 2")
+    found = table.loc[("cider", "dual_tower", 0.5)]
+    assert found["mean"] == pytest.approx(4.2)
+    assert (found["chance"], found["n"], found["direction"]) == (0.8, 256, "higher")
+
+
+def test_table_md_says_what_a_number_needs(whole: Path) -> None:
+    text = (whole / "table.md").read_text()
+    head = row(text, "noise cap")
+    assert head[3] == "FID ↓<br>squared distance of features<br>N = 512<br>embedded features 3fa9c1"
+    assert head[5] == "CIDEr ↑<br>CIDEr-D x 10<br>N = 256<br>no network"
+    mean = sum(fid_of("gated_layer", 0.5, seed) for seed in range(3)) / 3
+    assert row(text, "50 %", "gated layer")[2:4] == ["3", f"{mean:.1f} ± 1.5"]
+    assert row(text, "*chance*")[5] == "*0.80*" and row(text, "*ceiling*")[3] == "*1.2*"
+    assert row(text, "*language model before training*")[-1] == "*1.000*"
+    assert "missing" not in text and "Does noise hurt?" in text
+
+
+def test_the_best_of_a_block_is_bold_and_ties_of_all_are_not(whole: Path) -> None:
+    text = (whole / "table.md").read_text()
+    for noise in ("0 %", "100 %"):
+        fids = {name: row(text, noise, name.replace("_", " "))[3] for name in FOUR}
+        best = min(FOUR, key=lambda name: fid_of(name, 0, 0))
+        assert [name for name, cell in fids.items() if cell.startswith("**")] == [best]
+        rows = [row(text, noise, name.replace("_", " ")) for name in FOUR]
+        assert not any(cells[4].startswith("**") for cells in rows)  # all CLIP scores are equal
+        assert sum(cells[-1].startswith("**") for cells in rows) == 3  # the exam: all but the single tower
+
+
+def test_fid_of_too_few_images_is_not_ranked(tmp_path: Path, no_figure: None) -> None:
+    results = finished(tmp_path, grid(FOUR, [0], 1), note="N < 2d: biased, does not rank")
+    build(results)
+    text = (results / "table.md").read_text()
+    assert all("**" not in row(text, "0 %", name.replace("_", " "))[3] for name in FOUR)
+    assert "- FID: N < 2d: biased, does not rank." in text and "±" not in text.splitlines()[10]
+
+
+def test_latex_is_balanced_and_escaped(whole: Path) -> None:
+    text = (whole / "table.tex").read_text()
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {line.count(" & ") for line in rows} == {7} and text.count(r"\midrule") == 6
+    assert r"100 \% & dual tower" in text and r"$\downarrow$" in text and r"\textbf{" in text
+    assert not any(c in text for c in "±↓↑–") and text.count("{") == text.count("}")
+
+
+def test_another_process_writes_the_same_bytes_and_loads_no_torch(whole: Path) -> None:
+    before = {path.name: path.read_bytes() for path in whole.iterdir()}
+    built = python("-c", f"import sys, pathlib, reports.build; reports.build.build(pathlib.Path({str(whole)!r})); "
+                         "print('torch' in sys.modules)")
+    assert built.stdout.strip() == "False", built.stderr
+    assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
+
+
+def test_figure_and_samples_are_pictures_of_a_size_to_read(whole: Path) -> None:
+    with Image.open(whole / "figure.png") as figure:
+        assert figure.size[0] == 4 * 3.5 * 200 and round(figure.info["dpi"][0]) == 200
+    pdf = (whole / "figure.pdf").read_bytes()
+    assert pdf.startswith(b"%PDF") and b"CreationDate" not in pdf
+    text = (whole / "samples.md").read_text()
+    assert r"| test-3 | a red star | dual_tower saw \| 3 |" in text and "test-8" not in text
+    with Image.open(whole / "samples.png") as samples:
+        assert samples.size[1] > samples.size[0] > 800
+
+
+def test_an_unfinished_sweep_names_what_is_missing(tmp_path: Path, no_figure: None) -> None:
+    points = grid(["dual_tower", "gated_layer"], [0, 1], 2)
+    results = ask(tmp_path / "results" / "noise", points)
+    build(results)  # nothing is done yet
+    assert set(pd.read_csv(results / "runs.csv")["status"]) == {"pending"}
+    for point in points[:3]:
+        land(tmp_path / "runs", *point, scores(*point))
+    RunFolder(tmp_path / "runs" / "gated_layer-0000000100").fail("Traceback\nValueError: loss is nan at step 3\n")
+    build(results)
+    runs = pd.read_csv(results / "runs.csv").set_index(["architecture", "i2t_noise", "seed"])
+    assert runs.loc[("gated_layer", 1.0, 0), "status"] == "failed" and pd.isna(runs.loc[("gated_layer", 1.0, 0), "fid"])
+    text = (results / "table.md").read_text()
+    assert "5 of 8 runs are missing" in text and "i2t_noise=1 seed=0 failed: ValueError: loss is nan at step 3" in text
+    assert row(text, "0 %", "dual tower")[2:4] == ["1 of 2", f"**{fid_of('dual_tower', 0, 0):.1f}**"]
+    assert row(text, "100 %", "gated layer")[3:] == ["–"] * 5
+    assert "**" not in row(text, "100 %", "dual tower")[3]  # nothing to compare it with
+
+
+def test_numbers_by_different_weights_never_share_a_column(tmp_path: Path, no_figure: None) -> None:
+    points = grid(["dual_tower", "gated_layer"], [0], 1)
+    land(tmp_path / "runs", *points[0], scores(*points[0]))
+    land(tmp_path / "runs", *points[1], scores(*points[1], weights="inception:features:99999999"))
+    results = ask(tmp_path / "results" / "noise", points)
+    build(results)
+    runs = pd.read_csv(results / "runs.csv").set_index("architecture")
+    assert runs["fid"].isna().all() and "fid_weights" not in runs
+    assert runs.loc["dual_tower", f"fid [{FEATURES}]"] == fid_of("dual_tower", 0, 0)
+    assert pd.isna(runs.loc["dual_tower", "fid [inception:features:99999999]"])
+    text = (results / "table.md").read_text()
+    assert "embedded features 3fa9c1" in text and "inception features 999999" in text
+    assert row(text, "0 %", "dual tower")[4] == "–" and row(text, "0 %", "gated layer")[3] == "–"
+    assert "**" not in row(text, "0 %", "dual tower")[3]
+
+
+def test_different_code_is_flagged(tmp_path: Path, no_figure: None) -> None:
+    points = grid(["dual_tower"], [0, 1], 1)
+    for point, code in zip(points, ("0ld", "new"), strict=True):
+        land(tmp_path / "runs", *point, scores(*point), code)
+    results = ask(tmp_path / "results" / "noise", points)
+    build(results)
+    assert "The code changed between runs of dual_tower" in (results / "table.md").read_text()
+    assert list(pd.read_csv(results / "runs.csv")["code"]) == ["0ld", "new"]
+
+
+def test_architectures_side_by_side(tmp_path: Path) -> None:
+    points = grid([*FOUR, "fifth_way"], [0], 3)
+    results = finished(tmp_path, points)
+    ask(results, points, x="architecture")
+    build(results)
+    text = (results / "table.md").read_text()
+    assert row(text, "architecture")[:2] == ["architecture", "seeds"] and row(text, "fifth way")[1] == "3"
+    assert (results / "figure.png").exists() and sum("**" in line for line in text.splitlines() if "± 1.5" in line) > 0
+    assert "x" not in pd.read_csv(results / "table.csv")
+
+
+def test_a_sweep_without_a_finished_run_has_no_figure(tmp_path: Path) -> None:
+    results = ask(tmp_path / "results" / "noise", grid(FOUR, NOISES, 1))
+    assert {path.suffix for path in build(results)} == {".csv", ".md", ".tex"}
+    assert "20 of 20 runs are missing" in (results / "table.md").read_text()
+
+
+def test_every_architecture_has_its_own_lasting_style() -> None:
+    chosen = styles([*FOUR, "fifth_way", "sixth_way", "x_fuse"])
+    assert len(set(chosen.values())) == 7 and all(chosen[name] == KNOWN[name] for name in FOUR)
+    assert styles(["fifth_way"])["fifth_way"] == chosen["fifth_way"]
+
+
+@pytest.mark.parametrize(("largest", "places"), [(0.98, 3), (0.031, 4), (5.9, 2), (52, 1), (1.0, 3), (1190, 1), (0, 3)])
+def test_decimals_follow_the_largest_value(largest: float, places: int) -> None:
+    assert decimals(pd.Series([0.0, largest])) == places
+
+
+def test_folders_that_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no sweep.json"):
+        build(tmp_path)
+    (tmp_path / "sweep.json").write_text('{"schema": 99}')
+    with pytest.raises(UserError, match="schema 99"):
+        build(tmp_path)
+    (tmp_path / "sweep.json").write_text("not json")
+    with pytest.raises(UserError, match="not a file of xfusion-bench"):
+        build(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.json"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    results = finished(tmp_path, grid(["dual_tower"], [0], 1))
+    results.chmod(0o500)
+    with pytest.raises(UserError, match="cannot write"):
+        build(results)
+
+
+def test_the_command_speaks_in_one_line_and_is_light_to_start() -> None:
+    refused = python("-m", "reports", "build", "/nowhere/at/all")
+    assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1 and "Traceback" not in refused.stderr
+    light = "import sys, reports.__main__; print({'torch', 'pandas', 'matplotlib'} & set(sys.modules))"
+    assert python("-c", light).stdout.strip() == "set()"

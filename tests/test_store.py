@@ -1,0 +1,149 @@
+"""The run folder: whatever moment a process dies at, what landed stays and nothing half-written counts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from bench.errors import UserError
+from bench.files import Held, append_line, publish, write_atomically
+from bench.store import SCHEMA, RunFolder
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = RunFolder(tmp_path / "dual_tower-0123456789")
+    folder.create("seed: 0\n", {"architecture": "dual_tower"}, {"host": "here"})
+    return folder
+
+
+def test_creating_again_adds_a_start_and_keeps_the_config(run):
+    run.create("seed: 1\n", {"architecture": "other"}, {"host": "there"})
+    known = run.run_json()
+    assert (known["schema"], known["run_id"], known["architecture"]) == (SCHEMA, run.run_id, "dual_tower")
+    assert [start["host"] for start in known["starts"]] == ["here", "there"]
+    assert (run.path / "config.yaml").read_text() == "seed: 0\n"
+
+
+def test_metrics_keep_the_last_row_of_a_step_and_skip_torn_lines(run):
+    for step, loss in ((1, 5.0), (2, 4.0), (3, 3.0), (2, 4.5)):
+        run.append_metrics({"step": step, "loss": loss})
+    with run.metrics_file.open("a") as file:
+        file.write('{"step": 4, "lo')  # a kill in the middle of a line
+    assert [(row["step"], row["loss"]) for row in run.read_metrics()] == [(1, 5.0), (2, 4.5), (3, 3.0)]
+    run.append_metrics({"step": 4, "loss": 2.0})  # the resumed run's line is not glued to the torn one
+    assert run.read_metrics()[-1] == {"step": 4, "loss": 2.0}
+
+
+def land(run, value, step=3):
+    with run.attempt() as attempt:
+        (attempt / "samples").mkdir()
+        (attempt / "samples" / "00000.png").write_text(f"{value}")
+        (attempt / "captions.jsonl").write_text(f"{value}")
+        return run.land_result("e" * 10, step, attempt, {"value": value})
+
+
+def test_a_result_lands_once_and_is_never_replaced(run):
+    assert land(run, 1) is True
+    assert land(run, 2) is False
+    folder = run.result_folder("e" * 10, 3)
+    assert run.result("e" * 10, 3) == {"schema": SCHEMA, "value": 1}
+    assert (folder / "samples" / "00000.png").read_text() == (folder / "captions.jsonl").read_text() == "1"
+    assert sorted(path.name for path in folder.iterdir()) == ["captions.jsonl", "result.json", "samples"]
+    assert not (run.path / "attempts").exists()
+
+
+def test_what_a_dead_attempt_left_half_landed_is_replaced(run):
+    folder = run.result_folder("e" * 10, 3)
+    (folder / "samples").mkdir(parents=True)
+    (folder / "samples" / "00099.png").write_text("left over")
+    assert run.result("e" * 10, 3) is None
+    assert land(run, 2) is True
+    assert [path.name for path in (folder / "samples").iterdir()] == ["00000.png"]
+
+
+def test_status_follows_the_files(tmp_path):
+    run = RunFolder(tmp_path / "run")
+    assert run.status("e" * 10, 3) == "pending"
+    run.create("", {}, {})
+    assert run.status("e" * 10, 3) == "pending"
+    run.append_metrics({"step": 1})
+    assert run.status("e" * 10, 3) == "partial"
+    run.fail("Traceback ...\nValueError: no")
+    assert run.status("e" * 10, 3) == "failed"
+    with run.claim():
+        assert run.status("e" * 10, 3) == "running"
+        assert not run.error_file.exists()  # the earlier failure is being mended
+    assert run.status("e" * 10, 3) == "partial"
+    land(run, 1)
+    assert run.status("e" * 10, 3) == "done"
+    assert run.status("e" * 10, 4) == run.status("f" * 10, 3) == "partial"
+
+
+CLAIM = """
+import sys, time
+from bench.store import RunFolder
+with RunFolder(sys.argv[1]).claim():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_claim_excludes_others_and_dies_with_its_process(run):
+    command = [sys.executable, "-c", CLAIM, str(run.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        assert run.status("e" * 10, 3) == "running"
+        with pytest.raises(Held, match=str(other.pid)), run.claim():
+            pass
+        os.kill(other.pid, signal.SIGKILL)
+        other.wait()
+    with run.claim():
+        pass
+
+
+def test_a_claim_clears_the_attempts_of_the_dead(run):
+    (run.path / "attempts" / "dead").mkdir(parents=True)
+    with run.claim():
+        assert not (run.path / "attempts").exists()
+
+
+@pytest.mark.parametrize("content", ['{"schema": 99}', "no json", "[]", "{}"])
+def test_a_folder_of_another_schema_is_refused(tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError, match="run.json"):
+        RunFolder(tmp_path)
+    assert (tmp_path / "run.json").read_text() == content
+
+
+def test_a_result_of_another_schema_is_refused(run):
+    land(run, 1)
+    path = run.result_folder("e" * 10, 3) / "result.json"
+    path.write_text(json.dumps({"schema": SCHEMA + 1}))
+    with pytest.raises(UserError, match=f"schema {SCHEMA + 1}"):
+        run.result("e" * 10, 3)
+
+
+def test_a_place_that_cannot_be_written_is_the_users_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    run = RunFolder(tmp_path / "file" / "run")
+    with pytest.raises(UserError, match="cannot write to"):
+        run.create("", {}, {})
+    with pytest.raises(UserError, match="cannot write to"), run.claim():
+        pass
+
+
+def test_files_are_whole_or_absent(tmp_path):
+    path = tmp_path / "a.json"
+    assert publish(path, "first") and not publish(path, "second")
+    assert path.read_text() == "first"
+    write_atomically(path, "third")
+    assert path.read_text() == "third"
+    append_line(tmp_path / "b", "x")
+    assert (tmp_path / "b").read_text() == "x\n"
+    assert sorted(item.name for item in tmp_path.iterdir()) == ["a.json", "b"]  # no drafts left

@@ -1,0 +1,201 @@
+"""The Lightning module and the training loop: the joint loss, its optimizer, and resuming as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+
+import architectures
+import pytest
+import torch
+from architectures.sequence import Image, Text
+from bench import checkpoints, experiment
+from bench.config import Config
+from bench.identity import eval_id, run_folder
+from bench.module import NonFiniteLoss
+from bench.training import train
+from experiments import small_config
+from torch.nn import functional as F
+
+every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
+
+
+def prepared(tmp_path, name: str, *overrides: str) -> experiment.Experiment:
+    return experiment.prepare(small_config(tmp_path, f"model.architecture={name}", *overrides))
+
+
+@every
+@pytest.mark.parametrize("cap", ["0", "0.5"])
+@pytest.mark.parametrize("denoise", ["false", "true"])
+def test_joint_loss(tmp_path, name, cap, denoise):
+    """L = text_weight L_AR + image_weight L_DM, pair by pair and token by token."""
+    overrides = [f"train.i2t_noise={cap}", f"train.denoise_noisy_i2t={denoise}", "train.text_weight=0.3"]
+    parts = prepared(tmp_path, name, *overrides)
+    model, step = parts.module.model, parts.mixture[3]
+    squares, nats = [], []
+    with torch.no_grad():
+        for pairs, order in ((step.t2i, "drawing"), (step.i2t, "describing")):
+            for latents, noise, sigma, ids, length in zip(*pairs, strict=True):
+                image = Image(((1 - sigma) * latents + sigma * noise)[None], sigma[None])
+                caption = Text(ids[None, :length])
+                if order == "drawing":
+                    (_, states), _ = model([caption, image])
+                else:
+                    (states, told), _ = model([image, caption])
+                    nats += (-F.log_softmax(model.logits(told)[0, :-1], -1)[range(length - 1), ids[1:length]]).tolist()
+                if order == "drawing" or (denoise == "true" and float(cap) > 0):
+                    squares += (model.velocity(states)[0] - (noise - latents)).square().flatten().tolist()
+        losses = parts.module.losses(step)
+    text, image = torch.tensor(nats).mean(), torch.tensor(squares).mean()
+    torch.testing.assert_close(losses.text, text, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(losses.image, image, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(losses.total, 0.3 * text + image, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("fraction", "missing"), [("0", "t2i"), ("1", "i2t")])
+def test_one_task_alone(tmp_path, fraction, missing):
+    parts = prepared(tmp_path, "dual_tower", f"train.t2i_fraction={fraction}")
+    step = parts.mixture[0]
+    assert getattr(step, missing) is None
+    losses = parts.module.losses(step)
+    losses.total.backward()
+    assert (losses.image if missing == "t2i" else losses.text) == 0
+
+
+def test_gate_learns_at_its_own_rate(tmp_path):
+    parts = prepared(tmp_path, "gated_layer", "model.options.gate_lr_scale=100", "train.lr=1e-4")
+    optimizer = parts.module.configure_optimizers()["optimizer"]
+    gates = {id(block.gate) for block in parts.module.model.blocks}
+    for group in optimizer.param_groups:
+        held = {id(p) for p in group["params"]}
+        assert held <= gates or not held & gates
+        assert group["initial_lr"] == pytest.approx(1e-2 if held <= gates else 1e-4)
+        assert group["weight_decay"] == 0 or all(p.ndim > 1 for p in group["params"])
+
+
+@pytest.mark.parametrize(("schedule", "last"), [("constant", 1.0), ("linear", 0.25)])
+def test_learning_rate(tmp_path, schedule, last):
+    parts = prepared(tmp_path, "dual_tower", f"train.lr_schedule={schedule}")
+    rates = [parts.module._rate(step) for step in range(6)]  # 6 steps, 2 of them warm-up
+    assert rates[0] == pytest.approx(1 / 3) and rates[2] == 1.0 and rates[5] == pytest.approx(last)
+
+
+def rows(config: Config) -> list[dict]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in run_folder(config).read_metrics()]
+
+
+@every
+def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name):
+    """Killed between two checkpoints and run again: the same weights, averages, metrics and results, to the last bit."""
+    settings = [f"model.architecture={name}", "train.i2t_noise=0.5"]
+    whole, broken = (small_config(tmp_path / where, *settings) for where in ("whole", "broken"))
+    expected = experiment.run(whole)
+
+    class Killed(BaseException):
+        pass
+
+    taken = []
+
+    def dying(module, step, batch_idx, normal=experiment.FusionModule.training_step):
+        taken.append(module.global_step)
+        if len(taken) == 4:
+            raise Killed
+        return normal(module, step, batch_idx)
+
+    monkeypatch.setattr(experiment.FusionModule, "training_step", dying)
+    with pytest.raises(Killed):
+        experiment.run(broken)
+    found = experiment.run(broken)
+    assert taken == [0, 1, 2, 3, 2, 3, 4, 5]
+
+    assert found["metrics"] == expected["metrics"]
+    assert rows(broken) == rows(whole)
+    states = [
+        torch.load(checkpoints.path_of(run_folder(config).checkpoints, 6), weights_only=True)
+        for config in (whole, broken)
+    ]
+    for part in ("state_dict", "average"):
+        torch.testing.assert_close(states[1][part], states[0][part], rtol=0, atol=0)
+    files = [run_folder(c).result_folder(eval_id(c), 6) for c in (whole, broken)]
+    for file in sorted(path.relative_to(files[0]) for path in files[0].rglob("*") if path.is_file()):
+        if file.name != "result.json":
+            assert (files[0] / file).read_bytes() == (files[1] / file).read_bytes(), file
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
+    config = small_config(tmp_path)
+    first = experiment.run(config)
+    monkeypatch.setattr(experiment, "_train_and_score", lambda *_: pytest.fail("trained again"))
+    assert experiment.run(config) == first
+
+
+def test_another_evaluation_reuses_the_training(tmp_path, monkeypatch):
+    config = small_config(tmp_path)
+    experiment.run(config)
+    monkeypatch.setattr(experiment.FusionModule, "training_step", lambda *_: pytest.fail("trained again"))
+    other = small_config(tmp_path, "eval.guidance_scale=3")
+    result = experiment.run(other)
+    assert result["eval_id"] != eval_id(config) and result["run_id"] == run_folder(config).run_id
+    assert result["cost"]["train_seconds"] > 0
+
+
+def test_evaluations_along_training_change_nothing(tmp_path):
+    plain, followed = small_config(tmp_path / "a"), small_config(tmp_path / "b", "eval.every=2")
+    assert experiment.run(followed)["metrics"] == experiment.run(plain)["metrics"]
+    folder = run_folder(followed)
+    assert [folder.result(eval_id(followed), step)["step"] for step in (2, 4, 6)] == [2, 4, 6]
+    assert folder.result(eval_id(followed), 2)["metrics"] != folder.result(eval_id(followed), 6)["metrics"]
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):
+    config = small_config(tmp_path)
+    experiment.run(config)
+    folder = run_folder(config)
+    newest = checkpoints.newest(folder.checkpoints)
+    assert newest == checkpoints.path_of(folder.checkpoints, 6)
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert checkpoints.newest(folder.checkpoints) == checkpoints.path_of(folder.checkpoints, 4)
+    assert str(newest) in capsys.readouterr().out
+
+
+def test_a_non_finite_loss_stops_the_run(tmp_path, monkeypatch):
+    """The message names the step and the last good checkpoint; the run is marked failed."""
+    config = small_config(tmp_path)
+    normal = experiment.FusionModule.losses
+
+    def exploding(module, step):
+        losses = normal(module, step)
+        return losses._replace(total=losses.total * float("nan")) if module.global_step == 3 else losses
+
+    monkeypatch.setattr(experiment.FusionModule, "losses", exploding)
+    with pytest.raises(NonFiniteLoss, match=r"nan at step 4; last good checkpoint: .*step-00000002\.ckpt"):
+        experiment.run(config)
+    folder = run_folder(config)
+    assert folder.status(eval_id(config), 6) == "failed"
+    assert "NonFiniteLoss" in folder.error_file.read_text()
+
+
+def test_checkpoints_hold_what_is_trained_only(tmp_path):
+    parts = prepared(tmp_path, "dual_tower")
+    parts.folder.checkpoints.mkdir(parents=True)
+    train(parts.config, parts.module, parts.mixture, parts.folder, lambda *_: None)
+    state = torch.load(checkpoints.newest(parts.folder.checkpoints), weights_only=True)
+    trained = {f"model.{n}" for n, p in parts.module.model.named_parameters() if p.requires_grad}
+    assert set(state["state_dict"]) == trained
+
+
+def test_result_is_complete(tmp_path):
+    """Every number says how many, which way, in what unit and whose weights."""
+    config = small_config(tmp_path)
+    experiment.run(config)
+    folder = run_folder(config).result_folder(eval_id(config), 6)
+    result = json.loads((folder / "result.json").read_text())
+    for name in ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_after"):
+        score = result["metrics"][name]
+        assert score["n"] > 0 and score["unit"] and score["direction"] in ("lower", "higher")
+        if name in ("fid", "kid", "clip_score", "image_attributes"):
+            assert score["weights"].startswith("embedded:")
+    assert result["metrics"]["exam_after"] == result["metrics"]["exam_before"]  # the dual tower keeps its language
+    assert len(list((folder / "samples").glob("*.png"))) == 8
+    assert len((folder / "captions.jsonl").read_text().splitlines()) == 8
+    items = json.loads((folder / "per_item.json").read_text())
+    assert {"clip_score", "cider", "image_attributes", "caption_attributes"} <= items.keys()

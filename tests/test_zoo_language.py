@@ -1,0 +1,163 @@
+"""The zoo's language model and CLIP as shipped: they load like any others, and know what their cards claim."""
+
+from __future__ import annotations
+
+import json
+import random
+
+import pytest
+import torch
+
+from bench.data.scenes.grammar import captions, parse, vocabulary
+from bench.data.scenes.world import sample_scenes
+from bench.errors import UserError
+from bench.pretrained import WEIGHTS, load_clip, load_features, load_llm, load_vae, resolve, weights_digest
+from bench.zoo import corpus, train_clip, train_llm
+from bench.zoo.alterations import altered, same_picture
+from bench.zoo.questions import question
+
+
+@pytest.fixture(scope="module")
+def llm():
+    return load_llm("embedded")
+
+
+def greedy(model, tokenizer, prompt: str, tokens: int) -> str:
+    ids = tokenizer(prompt, return_tensors="pt").input_ids
+    written = model.generate(ids, max_new_tokens=tokens, do_sample=False)[0, ids.shape[1] :]
+    return tokenizer.decode(written, skip_special_tokens=True)
+
+
+def exam_rows() -> list[dict[str, str]]:
+    return [json.loads(line) for line in (WEIGHTS / "llm" / "exam.jsonl").read_text().splitlines()]
+
+
+def test_llm_loads_in_float32_with_sdpa(llm):
+    model, _ = llm
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert model.config._attn_implementation == "sdpa"
+    assert not model.training
+
+
+def test_any_text_survives_the_tokenizer(llm):
+    _, tokenizer = llm
+    rng = random.Random(0)
+    pools = ["abc XYZ .,;'", "0123456789 +=", "éßжλ中あ🙂👩‍🚀", " \t\n\r\u2028\u00a0"]
+    texts = ["", " ", "a red circle", "  two  spaces ", "Seedling, young", "23 + 45 = 68"]
+    texts += ["".join(rng.choice(rng.choice(pools)) for _ in range(30)) for _ in range(300)]
+    for text in texts:
+        assert tokenizer.decode(tokenizer(text).input_ids, skip_special_tokens=True) == text
+
+
+def test_every_word_is_one_token_wherever_it_stands(llm):
+    _, tokenizer = llm
+    for word in vocabulary():
+        first = tokenizer(word).input_ids
+        inside = tokenizer(f"a {word}").input_ids
+        assert len(first) == 2 and first[0] == tokenizer.bos_token_id
+        assert inside[2:] == first[1:]
+
+
+def test_a_prompt_and_its_answer_are_tokens_of_the_whole(llm):
+    _, tokenizer = llm
+    for row in exam_rows():
+        parts = tokenizer(row["prompt"]).input_ids + tokenizer(row["answer"], add_special_tokens=False).input_ids
+        assert parts == tokenizer(f"{row['prompt']} {row['answer']}").input_ids
+
+
+def test_exam_by_generation_on_a_sample(llm):
+    rows = random.Random(0).sample(exam_rows(), 96)
+    sizes = [len(llm[1](row["answer"], add_special_tokens=False).input_ids) for row in rows]
+    right = [greedy(*llm, row["prompt"], n) == row["answer"] for row, n in zip(rows, sizes, strict=True)]
+    assert sum(right) / len(right) >= 0.9
+
+
+def test_the_exam_is_true():
+    for row in exam_rows():
+        if row["kind"] == "sum":
+            a, b = row["prompt"].removesuffix(" =").split(" + ")
+            assert int(a) + int(b) == int(row["answer"])
+        elif "what colour is the background?" in row["prompt"]:
+            assert parse(row["prompt"].split(". ")[0]).background == row["answer"]
+
+
+def test_training_texts_hold_nothing_of_the_exam():
+    prompts = [row["prompt"] for row in exam_rows()]
+    seen = "\n".join(corpus.documents(4000, seed=3))
+    sums = [p for p in prompts if "+" in p]
+    assert not any(p in seen or " + ".join(reversed(p[:-2].split(" + "))) + " =" in seen for p in sums)
+    assert not any(p.split(". ")[0] in seen for p in prompts if "+" not in p)
+    assert corpus.exam() == exam_rows()
+
+
+def test_yes_and_no_balance():
+    rng = random.Random(0)
+    answers = [question(scene, rng)[1] for scene in sample_scenes("zoo", 4000, 2, seed=5)]
+    assert abs(answers.count("yes") - answers.count("no")) < 0.1 * answers.count("yes")
+
+
+def test_words_stay_apart(llm):
+    assert train_llm.largest_cosine(*llm) <= 0.5
+
+
+def test_the_model_goes_on_with_a_caption_to_its_end(llm):
+    text = greedy(*llm, "a small red circle at the top", 30)
+    assert parse(f"a small red circle at the top {text}".split(",")[0]).background is not None
+
+
+def test_alterations_differ_in_what_is_shown():
+    rng = random.Random(0)
+    for objects in (1, 2):
+        for scene in sample_scenes("zoo", 200, objects, seed=6):
+            other = altered(scene, rng)
+            assert same_picture(other) != same_picture(scene)
+            assert len({o.position for o in other.objects}) == objects
+
+
+def test_clip_finds_each_among_256():
+    measured = train_clip.measure(*load_clip("embedded"))
+    for name, bound in train_clip.BOUNDS.items():
+        assert measured[name] >= bound, name
+
+
+def test_clip_reads_a_caption_through_padding_and_truncation():
+    model, processor = load_clip("embedded")
+    short = captions(sample_scenes("zoo", 1, 1, seed=7)[0])[0]
+    alone = train_clip.embed_texts(model, processor, [short])
+    padded = train_clip.embed_texts(model, processor, [short, " and ".join([short] * 30)])
+    torch.testing.assert_close(alone[0], padded[0], atol=1e-5, rtol=0)
+    long = processor(text=[" and ".join([short] * 30)], truncation=True).input_ids[0]
+    assert len(long) == model.config.text_config.max_position_embeddings
+    assert long[-1] == processor.tokenizer.eos_token_id
+
+
+def test_digest_names_what_is_loaded(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "README.md").write_text("a card")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "config.json").write_text("{} ")
+    embedded = weights_digest("embedded", "llm")
+    assert len(embedded) == 12 and embedded == weights_digest(str(WEIGHTS / "llm"), "llm")
+    assert weights_digest(str(other), "llm") != weights_digest(str(tmp_path), "llm")
+
+
+@pytest.mark.parametrize("name", ["./nowhere", "/no/such/folder", "nowhere"])
+def test_a_missing_folder_is_one_line(name):
+    with pytest.raises(UserError, match="no folder") as caught:
+        resolve(name, "llm")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("load", [load_llm, load_vae, load_clip, load_features])
+def test_a_folder_of_something_else_is_one_line(load, tmp_path):
+    with pytest.raises(UserError, match="cannot load") as caught:
+        load(str(tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_llm_keeps_its_bounds():
+    measured = train_llm.check()
+    for name, bound in train_llm.BOUNDS.items():
+        assert measured[name] >= bound, name
