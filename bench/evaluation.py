@@ -129,7 +129,8 @@ def _image_scores(
     label = _label(config.eval.features, "features")
     n = len(images)
     others = torch.arange(n if len(pictures) >= 2 * n else 0, len(pictures))  # no picture is its own reference
-    reference = np.concatenate([net.features(pictures.images(chunk.tolist())) for chunk in others.split(REFERENCE_BATCH)])
+    chunks = [chunk.tolist() for chunk in others.split(REFERENCE_BATCH)]
+    reference = np.concatenate([net.features(pictures.images(chunk)) for chunk in chunks])
     rebuilt = decode_latents(world.vae, torch.from_numpy(np.array(encoded.latents[:n])).to(world.vae.device))
     found, best = net.features(images), net.features(rebuilt)
     alike = reference[:n]  # kernel distance between sets of one size needs no subsets

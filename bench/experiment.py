@@ -22,8 +22,8 @@ from bench.metrics.weights_digest import parameters_digest
 from bench.model import build_model
 from bench.module import FusionModule
 from bench.provenance import start_facts
-from bench.store import RunFolder
 from bench.quiet import quiet_libraries
+from bench.store import RunFolder
 from bench.training import train
 from bench.world import World, world_of
 

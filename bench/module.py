@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import lightning as L
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import AdamW
@@ -52,9 +53,9 @@ class FusionModule(L.LightningModule):
             error = self._drawing_error(step.t2i)
             squares, values = error.sum(), error.numel()
         if step.i2t is not None:
-            text, error = self._describing(step.i2t)
-            if error is not None:
-                squares, values = squares + error.sum(), values + error.numel()
+            text, noisy_error = self._describing(step.i2t)
+            if noisy_error is not None:
+                squares, values = squares + noisy_error.sum(), values + noisy_error.numel()
         image = squares / max(values, 1)
         return Losses(train.text_weight * text + train.image_weight * image, text, image)
 
@@ -90,7 +91,7 @@ class FusionModule(L.LightningModule):
         super().optimizer_step(*args, **kwargs)
         self.average.update()  # before any callback sees the step's end, so that a checkpoint holds it
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW with linear warm-up (paper, Sec. 4.1). Scalars, norms and biases do not decay."""
         train = self.train_config
         scales = {
@@ -105,10 +106,11 @@ class FusionModule(L.LightningModule):
                 groups.setdefault((train.lr * scales.get(name, 1.0), decay), []).append(parameter)
         optimizer = AdamW(
             [{"params": params, "lr": lr, "weight_decay": decay} for (lr, decay), params in groups.items()],
-            betas=tuple(train.betas),
+            betas=(train.betas[0], train.betas[1]),
             fused=True,
         )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": LambdaLR(optimizer, self._rate), "interval": "step"}}
+        schedule = LambdaLR(optimizer, self._rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _rate(self, step: int) -> float:
         """Share of the maximum learning rate: linear warm-up, then constant or falling on a line to 0."""

@@ -78,7 +78,9 @@ def load_features(name: str) -> FeatureNet:
 def weights_digest(name: str, kind: str) -> str:
     """Twelve hex digits that name what was loaded: of all files of a folder but its README, or of a hub id's commit."""
     where = resolve(name, kind)
-    return _folder_digest(where) if isinstance(where, Path) else _hub_digest(where, kind)
+    if isinstance(where, Path):
+        return _folder_digest(where)
+    return hashlib.sha256(f"{where}@{_hub_commit(where, kind)}".encode()).hexdigest()[:12]
 
 
 @cache
@@ -93,22 +95,25 @@ def _folder_digest(folder: Path) -> str:
 
 
 @cache
-def _hub_digest(hub_id: str, kind: str) -> str:
+def _hub_commit(hub_id: str, kind: str) -> str:
     from huggingface_hub import HfApi, try_to_load_from_cache
 
     config = try_to_load_from_cache(hub_id, "config.json")  # .../<commit>/config.json
+    if isinstance(config, str):
+        return Path(config).parent.name
     try:
-        commit = Path(config).parent.name if isinstance(config, str) else HfApi().model_info(hub_id).sha
+        return str(HfApi().model_info(hub_id, timeout=20).sha)
     except Exception as error:  # the hub client raises a dozen kinds, several of them its transport's own
         raise UserError(_unreachable(hub_id, kind, error)) from error
-    return hashlib.sha256(f"{hub_id}@{commit}".encode()).hexdigest()[:12]
 
 
 def _load(name: str, kind: str, load: Callable[[Any], T]) -> T:
     where = resolve(name, kind)
+    if isinstance(where, str):
+        _hub_commit(where, kind)  # says at once that the hub does not answer; downloads would retry for a minute
     try:
         return load(str(where))
-    except Exception as error:  # as above; and a folder may hold anything
+    except Exception as error:  # a folder may hold anything, a hub fail in many ways
         if isinstance(where, Path):
             raise UserError(f"cannot load {kind} weights from '{where}': {_first_line(error)}") from error
         raise UserError(_unreachable(where, kind, error)) from error

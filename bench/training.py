@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
@@ -18,7 +18,7 @@ from bench.store import RunFolder
 
 LOG_EVERY = 10  # steps between rows of metrics.jsonl
 
-PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed"}
+PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 Evaluate = Callable[[FusionModule, int], None]
 
 

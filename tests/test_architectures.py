@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import copy
 
-import architectures
 import literal
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+import architectures
 from architectures.sequence import Image, ImageTokens, Past, Text
 from architectures.transformer import FusionTransformer
 from bench.metrics.weights_digest import parameters_digest
-from transformers import LlamaConfig, LlamaForCausalLM
 
 ALL = sorted(architectures.catalogue())
 FROZEN = [name for name in ALL if architectures.catalogue()[name].language_frozen]

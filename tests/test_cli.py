@@ -143,9 +143,9 @@ from bench.__main__ import main as bench
 from sweeps.__main__ import main as sweeps
 from bench.command_line import exit_status
 from sweeps import runner
-for arguments in (["list"], ["show", "smoke"], ["show", "--help"], ["doctor"], ["show", "nothing"], ["sample", "smoke", "--prompt", "x"]):
+for words in ("list", "show smoke", "show --help", "doctor", "show nothing", "eval smoke", "sample smoke --prompt x"):
     try:
-        exit_status(lambda: bench(arguments))
+        exit_status(lambda: bench(words.split()))
     except SystemExit:
         pass
 for arguments in (["plan", "noise", "smoke"], ["status", "noise", "smoke"], ["plan", "noise", "nothing"]):

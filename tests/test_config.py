@@ -33,8 +33,8 @@ def test_every_preset_loads_and_its_yaml_says_the_same_again(preset, tmp_path):
     config = load(preset, [f"data.root={tmp_path}"] if preset.startswith("paper") else [])
     from omegaconf import OmegaConf
 
-    again = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(configs.Config), OmegaConf.create(to_yaml(config))))
-    assert again == config
+    typed = OmegaConf.merge(OmegaConf.structured(configs.Config), OmegaConf.create(to_yaml(config)))
+    assert OmegaConf.to_object(typed) == config
 
 
 def test_the_papers_presets_hold_the_papers_values(tmp_path):

@@ -60,7 +60,7 @@ def test_results_of_a_part_never_go_where_the_whole_goes():
     assert folder_name("noise", "default", []) == "noise"
     assert folder_name("noise", "smoke", []) == "noise-smoke"
     assert folder_name("noise", "default", ["seed=[0]", "runtime.progress=false"]) == "noise"  # the same runs
-    asked = [["seed=[0,1]"], ["seed=[1]"], ["train.steps=5"], ["model.architecture=[dual_tower]"], ["runtime.threads=2"]]
+    asked = [["seed=[0,1]"], ["seed=[1]"], ["train.steps=5"], ["model.architecture=dual_tower"], ["runtime.threads=2"]]
     folders = [folder_name("noise", "default", overrides) for overrides in asked]
     assert len(set(folders)) == len(asked)
     assert all(name.startswith("noise-default-") for name in folders)
@@ -75,7 +75,7 @@ def test_unknown_names_and_axes_are_refused_with_the_nearest(monkeypatch, tmp_pa
         narrow(read("noise"), ["dual_tower"])
     with pytest.raises(UserError, match="seed: no value given"):
         narrow(read("noise"), ["seed=[]"])
-    (tmp_path / "mine.yaml").write_text("question: q\nsource: s\ncost: c\ngrid: {train.lrr: [1]}\nplot: {x: a, y: [b]}\n")
+    (tmp_path / "mine.yaml").write_text("{question: q, source: s, cost: c, grid: {train.lrr: [1]}, plot: {x: a, y: b}}")
     monkeypatch.setattr(grid, "SWEEPS", tmp_path)
     with pytest.raises(UserError, match=r"unknown axis 'train.lrr' \(did you mean 'train.lr'\?\)"):
         read("mine")

@@ -83,5 +83,5 @@ def test_no_architecture_is_named_outside_its_own_file():
     names = {"single_tower", "gated_layer", "dual_projection"}
     for path in FILES:
         if path.parts[0] in ("bench", "sweeps"):
-            words = {node.value for node in ast.walk(ast.parse((PROJECT / path).read_text())) if isinstance(node, ast.Constant)}
-            assert not words & names, path
+            nodes = ast.walk(ast.parse((PROJECT / path).read_text()))
+            assert not {node.value for node in nodes if isinstance(node, ast.Constant)} & names, path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from bench.config import TrainConfig
 from bench.data.encoded import EncodedSplit
 from bench.data.mixing import Mixture, step_loader
@@ -14,7 +15,7 @@ PICTURES, EMPTY = 40, [1, 2]
 
 @pytest.fixture(scope="module")
 def split() -> EncodedSplit:
-    """Latents that name their picture; two or three captions each, the first token of which names picture and caption."""
+    """Latents that name their picture; two or three captions each, whose tokens name picture and caption."""
     latents = np.arange(PICTURES, dtype=np.float32)[:, None, None, None] * np.ones((1, 2, 2, 2), dtype=np.float32)
     lengths = np.array([[5, 6, 0 if i % 2 else 7] for i in range(PICTURES)], dtype=np.int32)
     tokens = np.zeros((PICTURES, 3, 7), dtype=np.int32)
@@ -47,7 +48,8 @@ def test_an_epoch_shows_every_picture_once(split):
     mix = mixture(split)
     steps = PICTURES // 8
     for epoch in range(3):
-        seen = [pairs.latents[:, 0, 0, 0] for s in range(epoch * steps, (epoch + 1) * steps) for pairs in mix[s] if pairs]
+        every = [pairs for s in range(epoch * steps, (epoch + 1) * steps) for pairs in mix[s] if pairs]
+        seen = [pairs.latents[:, 0, 0, 0] for pairs in every]
         assert sorted(torch.cat(seen).tolist()) == list(range(PICTURES))
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import architectures
 import numpy as np
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+from test_architectures import CHANNELS, SIDE, VOCABULARY, build, llm  # noqa: F401 - llm is a fixture
+
+import architectures
 from architectures.sequence import Image, Text
 from bench.data.encoded import padded
 from bench.sampling import describe, sample_latents
-from diffusers import FlowMatchEulerDiscreteScheduler
-from test_architectures import CHANNELS, SIDE, VOCABULARY, build, llm  # noqa: F401 - llm is a fixture
 
 EMPTY = [1, 2]
 PROMPTS = [[1, 9, 8, 7, 2], [1, 30, 2], [1, 5, 6, 5, 6, 40, 2]]

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 
-import architectures
 import pytest
 import torch
+from experiments import small_config
+from torch.nn import functional as F
+
+import architectures
 from architectures.sequence import Image, Text
 from bench import checkpoints, experiment
 from bench.config import Config
 from bench.identity import eval_id, run_folder
 from bench.module import NonFiniteLoss
 from bench.training import train
-from experiments import small_config
-from torch.nn import functional as F
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
 
@@ -85,7 +86,7 @@ def rows(config: Config) -> list[dict]:
 
 @every
 def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name):
-    """Killed between two checkpoints and run again: the same weights, averages, metrics and results, to the last bit."""
+    """Killed between two checkpoints and run again: the same weights, averages, metrics and files, bit for bit."""
     settings = [f"model.architecture={name}", "train.i2t_noise=0.5"]
     whole, broken = (small_config(tmp_path / where, *settings) for where in ("whole", "broken"))
     expected = experiment.run(whole)

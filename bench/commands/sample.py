@@ -60,6 +60,6 @@ def _describe(config: Config, path: Path) -> None:
     from bench.data.encoded import encode_images
 
     model, world = experiment.finished_model(config)
-    latents = encode_images(world.vae, picture[None])  # 1 C h w
+    latents = encode_images(world.vae, picture[None].copy())  # 1 C h w; the picture itself is read-only
     with evaluation.precision(config):
         print(evaluation.write(model, world, config, latents)[0])

@@ -1,4 +1,4 @@
-"""A split as training wants it: VAE latents and caption tokens, computed once and memory-mapped from the cache folder."""
+"""A split as training wants it: VAE latents and caption tokens, computed once and memory-mapped from the cache."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from bench.zoo.sentences import sentence
 
 HELD_OUT_SUMS, HELD_OUT_SCENES, HELD_OUT_TEXTS = 256, 128, 200  # scenes: of one object, and as many of two
 HELD_OUT_SEED, TRAIN_SEED = 9_000_000, 1_000_000
-SHARES = {"caption": 0.10, "paraphrase": 0.10, "questions": 0.50, "sums": 0.15, "sentences": 0.15}
+SHARES = {"caption": 0.10, "paraphrase": 0.10, "questions": 0.45, "sums": 0.25, "sentences": 0.10}
 PARAPHRASES = ("{} means {}", "{}, in other words {}")
 
 
@@ -90,7 +90,7 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
         return rng.choice(captions(scene))
     if kind == "paraphrase":
         return rng.choice(PARAPHRASES).format(*rng.sample(captions(scene), 2))
-    asked = (question(scene, rng) for _ in range(rng.randint(3, 8)))
+    asked = (question(scene, rng) for _ in range(rng.randint(3, 6)))
     return ". ".join([rng.choice(captions(scene)), *(f"{what} {answer}" for what, answer in asked)])
 
 

@@ -88,7 +88,7 @@ class FeatureNet(nn.Module):
         device = self.squeeze.weight.device
         batches = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
         found = [self.embed(to_pixels(batch, self.image_size).to(device)).float().cpu() for batch in batches]
-        return torch.cat(found) if found else torch.empty(0, 4, self.config["quadrant_features"])
+        return torch.cat(found) if found else torch.empty(0, 4, self.squeeze.out_channels)
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Write config.json and model.safetensors."""

@@ -22,8 +22,8 @@ from bench.zoo.alterations import altered, same_picture
 from bench.zoo.float_attention import use_float_attention
 
 BOUNDS = {f"{way}_{k}": 0.9 for k in (1, 2) for way in ("text_to_image", "image_to_text", "tells_alteration")}
-STEPS, GROUPS, GROUP = 1200, 48, 4  # a batch: groups of scenes that differ in one respect
-POOL = 8192  # groups, one third of them with one object
+STEPS, GROUPS, GROUP = 1500, 32, 4  # a batch: groups of scenes that differ in one respect
+POOL = 10240  # groups, half of them with one object
 LEARNING_RATE, WARMUP, WEIGHT_DECAY, BETAS = 1e-3, 100, 0.05, (0.9, 0.98)
 IMAGE_SIZE, MAX_LENGTH = 32, 96
 LARGEST_LOGIT_SCALE = 4.6052  # log 100, as in CLIP
@@ -137,7 +137,7 @@ def _new_model(words: PreTrainedTokenizerBase) -> CLIPModel:
 
 def _pool(processor: CLIPProcessor, rng: Random) -> tuple[list[Scene], Tensor]:
     """Groups of a scene and alterations of it, one after the other, and their normalised pixels (n, 3, 32, 32)."""
-    ones = POOL // 3
+    ones = POOL // 2
     bases = sample_scenes("zoo", ones, 1, TRAIN_SEED) + sample_scenes("zoo", POOL - ones, 2, TRAIN_SEED)
     scenes = [scene for base in bases for scene in (base, *(altered(base, rng) for _ in range(GROUP - 1)))]
     pixels = torch.from_numpy(render_batch(scenes)).permute(0, 3, 1, 2) / 255

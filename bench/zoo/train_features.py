@@ -42,8 +42,22 @@ def train(folder: Path) -> None:
         schedule.step()
         if step % 100 == 99:
             print(f"features: step {step + 1}/{STEPS}, loss {loss.item():.4f}", file=sys.stderr, flush=True)
-    net.eval().save_pretrained(folder)
+    _standardise(net.eval(), images[:8192])
+    net.save_pretrained(folder)
     (folder / "README.md").write_text(_card(measure(net)))
+
+
+@torch.no_grad()
+def _standardise(net: FeatureNet, images: np.ndarray) -> None:
+    """Scale the features to unit variance on average, and the heads inversely: the readings stay as they are.
+
+    The cubic kernel of KID needs features of this size; FID is then of one order with other nets'.
+    """
+    scale = float(net.features(images).std(0).mean())
+    for weights in net.squeeze.parameters():
+        weights.div_(scale)
+    for head in (net.quadrant_head, net.background_head):
+        head.weight.mul_(scale)
 
 
 def check() -> dict[str, float]:
@@ -55,7 +69,7 @@ def check() -> dict[str, float]:
 
 def measure(net: FeatureNet, n: int = CHECKED) -> dict[str, float]:
     """The fraction of right values per attribute, and of scenes all right, for one and for two objects."""
-    found = {}
+    found: dict[str, float] = {}
     for objects in (1, 2):
         scenes, images = check_scenes(objects, n)
         found |= readable(net, scenes, images, objects)

@@ -22,7 +22,7 @@ from bench.zoo.float_attention import use_float_attention
 
 BOUNDS = {"exam": 0.95, "word_distance": 0.5}
 MAX_LENGTH = 256
-STEPS, ROWS, ROW_TOKENS = 2100, 16, 128
+STEPS, ROWS, ROW_TOKENS = 2400, 16, 128
 LEARNING_RATE, WARMUP, WEIGHT_DECAY, BETAS = 2e-3, 100, 0.05, (0.9, 0.98)
 ANSWER_WEIGHT = 8.0  # most of a text is chance and cannot be predicted; what follows "?" and "=" can
 EMBEDDING_STD = 0.25  # at the customary 0.02 rare words' embeddings collapse into one
@@ -86,7 +86,7 @@ def measure(name: str) -> dict[str, float]:
 def largest_cosine(model: PreTrainedModel, words: PreTrainedTokenizerBase) -> float:
     """Between the input embeddings of any two words of the captions' grammar."""
     ids = [words(word, add_special_tokens=False).input_ids[0] for word in vocabulary()]
-    table = model.get_input_embeddings().weight.detach()  # (vocabulary, hidden)
+    table = model.get_parameter("model.embed_tokens.weight")  # (vocabulary, hidden)
     e = F.normalize(table[ids], dim=-1)  # (words, hidden)
     return (e @ e.T - torch.eye(len(ids))).max().item()
 
@@ -134,22 +134,22 @@ def _batches(words: PreTrainedTokenizerBase) -> Iterator[list[Tensor]]:
     """Endless batches: ids, number of the document, position in it, and weight as a target (0: begin and padding)."""
     question = {words.convert_tokens_to_ids(token) for token in ("?", "Ġ=")}
     stop = {words.convert_tokens_to_ids(token) for token in (".", ";")}
-    rows: list[list[tuple[int, int, int, float]]] = [[]]
+    rows: list[list[tuple[int, int, int, float]]] = [[] for _ in range(ROWS)]
     seed = 0
     while True:
         for number, ids in enumerate(words(corpus.documents(DOCUMENTS_A_DRAW, seed)).input_ids):
             document, answering = [], False
-            for position, token in enumerate([*ids, words.eos_token_id]):
+            for position, token in enumerate([*ids, words.eos_token_id][:ROW_TOKENS]):
                 answering = answering and token not in stop
                 document.append((token, number, position, (ANSWER_WEIGHT if answering else 1.0) if position else 0.0))
                 answering = answering or token in question
-            if len(rows[-1]) + len(document) > ROW_TOKENS:
-                rows[-1] += [(words.pad_token_id, -1, 0, 0.0)] * (ROW_TOKENS - len(rows[-1]))
-                if len(rows) == ROWS:
-                    yield [torch.tensor([[token[i] for token in row] for row in rows]) for i in range(4)]
-                    rows = []
-                rows.append([])
-            rows[-1] += document
+            row = next((row for row in rows if len(row) + len(document) <= ROW_TOKENS), None)
+            if row is None:
+                padded = [row + [(words.pad_token_id, -1, 0, 0.0)] * (ROW_TOKENS - len(row)) for row in rows]
+                yield [torch.tensor([[token[i] for token in row] for row in padded]) for i in range(4)]
+                rows = [[] for _ in range(ROWS)]
+                row = rows[0]
+            row += document
         seed += 1
 
 

@@ -38,7 +38,7 @@ def _render(scenes: Sequence[Scene], size: int) -> np.ndarray:
     jitter = np.zeros((len(scenes), BACKGROUND_JITTER + OBJECT_JITTER * max(len(s.objects) for s in scenes)))
     for row, scene in zip(jitter, scenes, strict=True):
         row[: len(scene.jitter)] = scene.jitter
-    paint = np.array([RGB[s.background] for s in scenes]) + jitter[:, :BACKGROUND_JITTER] * BACKGROUND_LEVELS
+    paint = np.array([RGB[str(s.background)] for s in scenes]) + jitter[:, :BACKGROUND_JITTER] * BACKGROUND_LEVELS
     canvas = np.broadcast_to(paint[:, None, None], (len(scenes), size, size, 3)).astype(np.float32)
     grid = (np.arange(size) + 0.5) * CANVAS / size  # pixel centres
     for k in range(max(len(s.objects) for s in scenes)):
@@ -49,14 +49,14 @@ def _render(scenes: Sequence[Scene], size: int) -> np.ndarray:
                 continue
             drawn = [scenes[i].objects[k] for i in rows]
             d = offsets[rows]
-            centre = np.array([CENTRE[o.position] for o in drawn]) + d[:, :2]
-            radius = (np.array([RADIUS[o.size] for o in drawn]) + d[:, 2])[:, None, None]
+            centre = np.array([CENTRE[str(o.position)] for o in drawn]) + d[:, :2]
+            radius = (np.array([RADIUS[str(o.size)] for o in drawn]) + d[:, 2])[:, None, None]
             cos, sin = np.cos(d[:, 3])[:, None, None], np.sin(d[:, 3])[:, None, None]
             x = grid[None, None, :] - centre[:, 0, None, None]  # (n, 1, size)
             y = grid[None, :, None] - centre[:, 1, None, None]  # (n, size, 1)
             distance = DISTANCE[shape]((cos * x + sin * y) / radius, (cos * y - sin * x) / radius) * radius
             cover = np.clip(0.5 - distance * size / CANVAS, 0, 1)[..., None].astype(np.float32)
-            colour = (np.array([RGB[o.colour] for o in drawn]) + d[:, 4:])[:, None, None].astype(np.float32)
+            colour = (np.array([RGB[str(o.colour)] for o in drawn]) + d[:, 4:])[:, None, None].astype(np.float32)
             canvas[rows] += cover * (colour - canvas[rows])
     return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
 
