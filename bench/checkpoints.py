@@ -10,29 +10,25 @@ import lightning as L
 import torch
 
 from bench.module import FusionModule
+from bench.store import RunFolder
 
 KEEP = 2
 
 
-def path_of(folder: Path, step: int) -> Path:
-    """Where the checkpoint after ``step`` steps lies."""
-    return folder / f"step-{step:08d}.ckpt"
-
-
-def save(trainer: L.Trainer, folder: Path) -> None:
+def save(trainer: L.Trainer, folder: RunFolder) -> None:
     """Write the present state under a temporary name, flush, rename, then drop all but the last ``KEEP``."""
-    draft = folder / f".{uuid.uuid4().hex[:8]}.draft"
+    draft = folder.checkpoints / f".{uuid.uuid4().hex[:8]}.draft"
     trainer.save_checkpoint(draft)
     with draft.open("rb") as file:
         os.fsync(file.fileno())
-    os.replace(draft, path_of(folder, trainer.global_step))
+    os.replace(draft, folder.checkpoint(trainer.global_step))
     for old in _newest_first(folder)[KEEP:]:
         old.unlink()
 
 
-def newest(folder: Path) -> Path | None:
+def newest(folder: RunFolder) -> Path | None:
     """The newest checkpoint that can be read; a damaged one is named on the terminal and passed over."""
-    for draft in folder.glob(".*.draft"):
+    for draft in folder.checkpoints.glob(".*.draft"):  # of a process that died
         draft.unlink()
     for path in _newest_first(folder):
         try:
@@ -50,5 +46,5 @@ def restore(module: FusionModule, path: Path) -> None:
     module.on_load_checkpoint(state)
 
 
-def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("step-*.ckpt"), reverse=True)
+def _newest_first(folder: RunFolder) -> list[Path]:
+    return sorted(folder.checkpoints.glob("step-*.ckpt"), reverse=True)

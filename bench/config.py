@@ -30,6 +30,7 @@ class DataConfig:
     image_size: int = ranged(32, 8)  # pixels, square; paper: 256
     objects: int = ranged(1, 1, 2)  # objects in a scene: two must be bound to their attributes (scenes only)
     train_size: int = ranged(16384, 1)  # training scenes (scenes only; a folder is used whole)
+    test_size: int = ranged(2048, 1)  # scenes in the test split, and in the validation split (scenes only)
     max_broken: int = ranged(0, 0)  # unreadable pictures to skip before refusing the folder
 
 

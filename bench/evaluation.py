@@ -13,22 +13,14 @@ import torch
 from PIL import Image as Picture
 from torch import Tensor
 
-from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from bench.config import Config
 from bench.data.captioned_images import CaptionedImages
-from bench.data.encoded import EncodedSplit, decode_latents, padded, token_ids
+from bench.data.encoded import decode_latents, padded, token_ids
 from bench.metrics import Score
-from bench.metrics.attributes import caption_attributes, image_attributes
-from bench.metrics.cider import caption_length, cider
-from bench.metrics.clip_score import clip_score
-from bench.metrics.fid import fid, kid
-from bench.metrics.language import exam, perplexity
-from bench.pretrained import load_clip, load_features, weights_digest
 from bench.sampling import describe, sample_latents
+from bench.scoring import caption_scores, image_scores, language_scores
 from bench.world import World
-
-REFERENCE_BATCH = 1024
 
 
 @dataclass(frozen=True)
@@ -55,9 +47,9 @@ def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluate
         seen = range(min(config.eval.num_captions, len(pictures)))
         captions = write(model, world, config, torch.from_numpy(np.array(encoded.latents[: len(seen)])))
     references = [pictures.captions(index) for index in seen]
-    scores = _image_scores(images, prompts, pictures, encoded, world, config)
-    scores |= _caption_scores(captions, pictures)
-    scores |= _language_scores(model, world)
+    scores = image_scores(images, prompts, world, config)
+    scores |= caption_scores(captions, pictures)
+    scores |= language_scores(model, world)
     ids = pictures.ids
     return Evaluated(
         scores, images, prompts, [ids[i] for i in drawn], captions, references, [ids[i] for i in seen]
@@ -67,7 +59,7 @@ def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluate
 def draw(model: FusionTransformer, world: World, config: Config, prompts: list[str]) -> np.ndarray:
     """Images (n, H, W, 3) uint8 of ``prompts``. The noise of image i depends on ``eval.seed`` and i alone."""
     settings = config.eval
-    device = next(model.parameters()).device
+    device = _device(model)
     ids, lengths = (torch.from_numpy(array.astype(np.int64)) for array in padded(token_ids(world.tokenizer, prompts)))
     shape = (len(prompts), *world.latent_shape)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(settings.seed))  # n C h w
@@ -90,7 +82,7 @@ def draw(model: FusionTransformer, world: World, config: Config, prompts: list[s
 
 def write(model: FusionTransformer, world: World, config: Config, latents: Tensor) -> list[str]:
     """Captions of clean latents (n, C, h, w)."""
-    device = next(model.parameters()).device
+    device = _device(model)
     begin, end = world.empty_caption
     captions: list[str] = []
     for batch in latents.split(config.eval.batch_size):
@@ -113,80 +105,8 @@ def _prompt(pictures: CaptionedImages, index: int) -> str:
     return captions[index % len(captions)]
 
 
-def _image_scores(
-    images: np.ndarray,
-    prompts: list[str],
-    pictures: CaptionedImages,
-    encoded: EncodedSplit,
-    world: World,
-    config: Config,
-) -> dict[str, Score]:
-    """Distances are to real pictures of the split that were not asked for, where it has enough of them.
-
-    Ceilings are what the real pictures behind the prompts score after the VAE alone.
-    """
-    net = load_features(config.eval.features)
-    label = _label(config.eval.features, "features")
-    n = len(images)
-    others = torch.arange(n if len(pictures) >= 2 * n else 0, len(pictures))  # no picture is its own reference
-    chunks = [chunk.tolist() for chunk in others.split(REFERENCE_BATCH)]
-    reference = np.concatenate([net.features(pictures.images(chunk)) for chunk in chunks])
-    rebuilt = decode_latents(world.vae, torch.from_numpy(np.array(encoded.latents[:n])).to(world.vae.device))
-    found, best = net.features(images), net.features(rebuilt)
-    alike = reference[:n]  # kernel distance between sets of one size needs no subsets
-    scores = {
-        "fid": fid(found, reference, label, ceiling=fid(best, reference, label).value),
-        "kid": kid(found, alike, label, ceiling=kid(best, alike, label).value),
-    }
-    clip, processor = load_clip(config.eval.clip)
-    clip_label = _label(config.eval.clip, "clip")
-    ceiling = clip_score(rebuilt, prompts, clip, processor, clip_label).value
-    scores["clip_score"] = _with_ceiling(clip_score(images, prompts, clip, processor, clip_label), ceiling)
-    if pictures.scenes is not None:
-        scenes = pictures.scenes[:n]
-        readable = {name: score.value for name, score in image_attributes(rebuilt, scenes, net, label).items()}
-        scores |= image_attributes(images, scenes, net, label, ceiling=readable)
-    return scores
-
-
-def _caption_scores(captions: list[str], pictures: CaptionedImages) -> dict[str, Score]:
-    """CIDEr weighs words by the references of the whole split, so that it does not change with the sample."""
-    by_id = dict(zip(pictures.ids, captions, strict=False))
-    refs_by_id = {name: pictures.captions(index) for index, name in enumerate(pictures.ids)}
-    scores = {"cider": cider(by_id, refs_by_id), "caption_length": caption_length(by_id, refs_by_id)}
-    if pictures.scenes is not None:
-        scores |= caption_attributes(captions, pictures.scenes[: len(captions)])
-    return scores
-
-
-def _language_scores(model: FusionTransformer, world: World) -> dict[str, Score]:
-    """What the language model knew before the fusion, and knows after it."""
-
-    def after(ids: Tensor, lengths: Tensor) -> Tensor:
-        device = next(model.parameters()).device
-        (states,), _ = model([Text(ids.to(device))])
-        return model.logits(states)
-
-    def before(ids: Tensor, lengths: Tensor) -> Tensor:
-        return world.llm(ids.to(world.llm.device)).logits
-
-    scores = {}
-    for when, logits in (("before", before), ("after", after)):
-        if world.exam:
-            scores[f"exam_{when}"] = exam(logits, world.tokenizer, world.exam)
-        if world.texts:
-            scores[f"perplexity_{when}"] = perplexity(logits, world.tokenizer, world.texts)
-    return scores
-
-
-def _label(name: str, kind: str) -> str:
-    """Whose weights measured: numbers with different labels are never compared."""
-    source = "embedded" if name == "embedded" else Path(name).name
-    return f"{source}:{kind}:{weights_digest(name, kind)}"
-
-
-def _with_ceiling(score: Score, ceiling: float) -> Score:
-    return Score(**{**score.__dict__, "ceiling": ceiling})
+def _device(model: FusionTransformer) -> torch.device:
+    return next(model.parameters()).device
 
 
 def save(evaluated: Evaluated, folder: Path) -> None:

@@ -13,7 +13,6 @@ from architectures.transformer import FusionTransformer
 from bench import checkpoints, evaluation
 from bench.config import Config, to_yaml
 from bench.data.mixing import Mixture
-from bench.errors import UserError
 from bench.files import Held
 from bench.identity import eval_id, eval_identity, run_folder, train_identity
 from bench.memory import peak_memory_mb, reset_peak_memory
@@ -75,16 +74,9 @@ def prepare(config: Config) -> Experiment:
 
 
 def finished_model(config: Config) -> tuple[FusionTransformer, World]:
-    """The trained model of ``config``, holding the averaged weights, and its world.
-
-    Raises:
-        UserError: the run has not finished training.
-    """
-    path = checkpoints.path_of(run_folder(config).checkpoints, config.train.steps)
-    if not path.exists():
-        raise UserError(f"{run_folder(config).path} is not trained yet: python -m bench train with the same settings")
+    """The trained model of ``config``, holding the averaged weights, and its world. The run must have been trained."""
     experiment = prepare(config)
-    checkpoints.restore(experiment.module, path)
+    checkpoints.restore(experiment.module, experiment.folder.checkpoint(config.train.steps))
     experiment.module.average.hold()
     return experiment.module.model.eval(), experiment.world
 

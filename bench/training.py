@@ -28,8 +28,8 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
     Raises:
         NonFiniteLoss: the message names the step and the last good checkpoint.
     """
-    resume = checkpoints.newest(folder.checkpoints)
-    if resume == checkpoints.path_of(folder.checkpoints, config.train.steps):
+    resume = checkpoints.newest(folder)
+    if resume == folder.checkpoint(config.train.steps):
         checkpoints.restore(module, resume)
         return
     callbacks: list[L.Callback] = [_Clock(), _Metrics(folder), _Checkpoints(config, folder)]
@@ -57,7 +57,7 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
     try:
         trainer.fit(module, loader, ckpt_path=resume, weights_only=True if resume else None)
     except NonFiniteLoss as error:
-        last = checkpoints.newest(folder.checkpoints)
+        last = checkpoints.newest(folder)
         raise NonFiniteLoss(f"{error}; last good checkpoint: {last or 'none'}") from None
 
 
@@ -95,7 +95,7 @@ class _Checkpoints(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
-            checkpoints.save(trainer, self.folder.checkpoints)
+            checkpoints.save(trainer, self.folder)
 
 
 class _Evaluations(L.Callback):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Hashable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.config import Config
 from bench.data import open_split
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+T = TypeVar("T")
+
 
 class World:
     """The pretrained parts and the data of a config. Runs of one process that share them share one World."""
@@ -27,6 +30,7 @@ class World:
         self.tokenizer: PreTrainedTokenizerBase
         self.llm, self.tokenizer = load_llm(config.model.llm)
         self.llm.requires_grad_(False)
+        self._known: dict[Hashable, Any] = {}
         self._pictures: dict[str, CaptionedImages] = {}
         self._encoded: dict[str, EncodedSplit] = {}
 
@@ -55,6 +59,12 @@ class World:
     def texts(self) -> list[str]:
         """Held-out texts that lie beside the language model (text.jsonl), [] if none do."""
         return [row["text"] for row in self._beside_llm("text.jsonl")]
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` returns, made once: for what every evaluation in this world needs again."""
+        if key not in self._known:
+            self._known[key] = make()
+        return self._known[key]
 
     def pictures(self, split: str) -> CaptionedImages:
         """The pictures and reference captions of a split."""

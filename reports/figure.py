@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 STYLE = Path(__file__).with_name("house.mplstyle")
 PANEL = (3.5, 3.1)  # inches
-PANELS_A_ROW = 4
+PANELS_A_ROW = 3
 DODGE = 0.012  # of the x range between two architectures, so that equal values do not hide each other
 LOGARITHMIC_FROM = 8  # times between the smallest and the largest distance
 REFERENCES = {"chance": ("chance (a guess)", (0, (5, 3))), "ceiling": ("ceiling (a perfect model)", (0, (1, 2)))}

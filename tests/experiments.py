@@ -10,6 +10,7 @@ from bench.config import Config, load
 
 SMALLER = [
     "data.train_size=64",
+    "data.test_size=32",
     "train.steps=6",
     "train.batch_size=6",
     "train.warmup_steps=2",

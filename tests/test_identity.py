@@ -24,8 +24,8 @@ def weights(tmp_path):
 
 
 TRAINING = [
-    "seed=1", "data.objects=2", "data.train_size=300", "model.architecture=gated_layer", "model.patch_size=2",
-    "model.image_positions=shared", "model.image_delimiters=true", "model.image_attention=causal",
+    "seed=1", "data.objects=2", "data.train_size=300", "data.test_size=300", "model.architecture=gated_layer",
+    "model.patch_size=2", "model.image_positions=shared", "model.image_delimiters=true", "model.image_attention=causal",
     "model.time_conditioning=none", "train.steps=13", "train.batch_size=9", "train.lr=2e-3", "train.warmup_steps=5",
     "train.betas=[0.9,0.99]", "train.weight_decay=0.1", "train.grad_clip=2", "train.text_weight=0.5",
     "train.image_weight=2", "train.t2i_fraction=0.5", "train.i2t_noise=0.5", "train.denoise_noisy_i2t=true",

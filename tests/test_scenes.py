@@ -207,6 +207,7 @@ def test_split_keeps_the_protocol():
 
 
 def test_digest_tells_settings_apart():
-    digests = {scenes_digest(), scenes_digest(objects=2), scenes_digest(train_size=8), scenes_digest(image_size=64)}
-    assert len(digests) == 4 and all(len(d) == 12 for d in digests)
-    assert scenes_digest() == scenes_digest(1, 16384, 32)
+    settings = [(1, 9, 9, 32), (2, 9, 9, 32), (1, 8, 9, 32), (1, 9, 8, 32), (1, 9, 9, 64)]
+    digests = {scenes_digest(*each) for each in settings}
+    assert len(digests) == 5 and all(len(d) == 12 for d in digests)
+    assert scenes_digest(*settings[0]) in digests

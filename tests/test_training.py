@@ -111,7 +111,7 @@ def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name):
     assert found["metrics"] == expected["metrics"]
     assert rows(broken) == rows(whole)
     states = [
-        torch.load(checkpoints.path_of(run_folder(config).checkpoints, 6), weights_only=True)
+        torch.load(run_folder(config).checkpoint(6), weights_only=True)
         for config in (whole, broken)
     ]
     for part in ("state_dict", "average"):
@@ -151,10 +151,10 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):
     config = small_config(tmp_path)
     experiment.run(config)
     folder = run_folder(config)
-    newest = checkpoints.newest(folder.checkpoints)
-    assert newest == checkpoints.path_of(folder.checkpoints, 6)
+    newest = checkpoints.newest(folder)
+    assert newest == folder.checkpoint(6)
     newest.write_bytes(newest.read_bytes()[:1000])
-    assert checkpoints.newest(folder.checkpoints) == checkpoints.path_of(folder.checkpoints, 4)
+    assert checkpoints.newest(folder) == folder.checkpoint(4)
     assert str(newest) in capsys.readouterr().out
 
 
@@ -179,7 +179,7 @@ def test_checkpoints_hold_what_is_trained_only(tmp_path):
     parts = prepared(tmp_path, "dual_tower")
     parts.folder.checkpoints.mkdir(parents=True)
     train(parts.config, parts.module, parts.mixture, parts.folder, lambda *_: None)
-    state = torch.load(checkpoints.newest(parts.folder.checkpoints), weights_only=True)
+    state = torch.load(checkpoints.newest(parts.folder), weights_only=True)
     trained = {f"model.{n}" for n, p in parts.module.model.named_parameters() if p.requires_grad}
     assert set(state["state_dict"]) == trained
 

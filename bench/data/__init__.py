@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 DATA_SETS = ("scenes", "coco")
 SPLITS = ("train", "validation", "test")
-SCENES_EVALUATED = 4096  # scenes in the validation and the test split of the embedded world
 
 
 def open_split(data: DataConfig, split: str) -> CaptionedImages:
@@ -25,7 +24,7 @@ def open_split(data: DataConfig, split: str) -> CaptionedImages:
         return CocoSplit(data.root, split, data.image_size, data.max_broken)
     from bench.data.scenes.dataset import ScenesSplit
 
-    size = data.train_size if split == "train" else SCENES_EVALUATED
+    size = data.train_size if split == "train" else data.test_size
     return ScenesSplit(split, size, data.objects, data.image_size)
 
 
@@ -38,7 +37,7 @@ def data_digest(data: DataConfig) -> str:
         return coco_digest(data.root)
     from bench.data.scenes.dataset import scenes_digest
 
-    return scenes_digest(data.objects, data.train_size, data.image_size)
+    return scenes_digest(data.objects, data.train_size, data.test_size, data.image_size)
 
 
 def _check(name: str, what: str, choices: tuple[str, ...]) -> None:

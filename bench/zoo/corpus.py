@@ -13,12 +13,14 @@ from random import Random
 
 from bench.data.scenes.grammar import captions, vocabulary
 from bench.data.scenes.world import Scene, sample_scenes
-from bench.zoo.questions import question
+from bench.zoo.questions import question, yes_or_no
 from bench.zoo.sentences import sentence
 
 HELD_OUT_SUMS, HELD_OUT_SCENES, HELD_OUT_TEXTS = 256, 128, 200  # scenes: of one object, and as many of two
 HELD_OUT_SEED, TRAIN_SEED = 9_000_000, 1_000_000
-SHARES = {"caption": 0.10, "paraphrase": 0.10, "questions": 0.45, "sums": 0.25, "sentences": 0.10}
+SHARES = {
+    "caption": 0.10, "paraphrase": 0.08, "questions": 0.45, "yes or no": 0.05, "sums": 0.22, "sentences": 0.10,
+}  # fmt: skip
 PARAPHRASES = ("{} means {}", "{}, in other words {}")
 
 
@@ -58,6 +60,13 @@ def exam() -> list[dict[str, str]]:
     return rows
 
 
+def yes_or_no_rows() -> list[dict[str, str]]:
+    """Rows as the exam's, of claims to confirm or deny: no part of the exam, as so small a model hardly learns them."""
+    rng = Random(HELD_OUT_SEED + 2)
+    asked = [(rng.choice(captions(scene)), *yes_or_no(scene, rng)) for k in (1, 2) for scene in held_out_scenes(k)]
+    return [{"prompt": f"{caption}. {what}", "answer": answer} for caption, what, answer in asked]
+
+
 def held_out_texts() -> list[str]:
     """Documents for perplexity, in the training mix but of held-out scenes and sums."""
     rng = Random(HELD_OUT_SEED + 1)
@@ -85,12 +94,13 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
         return "; ".join(_sum(rng, held_out) for _ in range(rng.randint(1, 6)))
     if kind == "sentences":
         return ". ".join(sentence(rng) for _ in range(rng.randint(1, 4)))
-    scene = next(scenes[rng.choice((1, 2))])
+    scene = next(scenes[rng.choice((1, 2, 2))])
     if kind == "caption":
         return rng.choice(captions(scene))
     if kind == "paraphrase":
         return rng.choice(PARAPHRASES).format(*rng.sample(captions(scene), 2))
-    asked = (question(scene, rng) for _ in range(rng.randint(3, 6)))
+    ask = question if kind == "questions" else yes_or_no
+    asked = (ask(scene, rng) for _ in range(rng.randint(4, 6)))
     return ". ".join([rng.choice(captions(scene)), *(f"{what} {answer}" for what, answer in asked)])
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from bench.data.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
+from bench.data.scenes.world import COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
 
 VALUES = {"colour": COLOURS, "shape": SHAPES, "size": SIZES, "position": POSITIONS}
 OPEN = {name: f"what {name} is {{}}" for name in ("colour", "shape", "size")} | {"position": "where is {}"}
+FORMS = {"colour": "{}", "shape": "a {}", "size": "{}", "position": "at the {}"}
 NAMES = {  # ways to point at an object, by the attributes they use
     ("colour",): "the {colour} object",
     ("shape",): "the {shape}",
@@ -17,34 +18,34 @@ NAMES = {  # ways to point at an object, by the attributes they use
     ("colour", "shape"): "the {colour} {shape}",
     ("size", "shape"): "the {size} {shape}",
 }
-KINDS = (*4 * ("open",), *2 * ("value", "exists"), "background", "is background", "how many")
+KINDS = (*6 * ("open",), *3 * ("choice",), "background", "how many")
 
 
 def question(scene: Scene, rng: Random) -> tuple[str, str]:
-    """A question about the scene and its answer, e.g. ("what colour is the circle?", "red"); yes and no balance."""
+    """A question about the scene and its answer, e.g. ("what colour is the circle?", "red")."""
     kind = rng.choice(KINDS)
     if kind == "how many":
         return "how many objects are there?", ("one", "two")[len(scene.objects) - 1]
     if kind == "background":
         return "what colour is the background?", str(scene.background)
-    yes = rng.random() < 0.5
-    answer = "yes" if yes else "no"
-    if kind == "is background":
-        value = scene.background if yes else rng.choice([b for b in BACKGROUNDS if b != scene.background])
-        return f"is the background {value}?", answer
     one = rng.choice(scene.objects)
-    if kind == "exists":
-        claim = one if yes else _absent(scene, one, rng)
-        return f"is there {_article(claim)} {claim.colour} {claim.shape}?", answer
     asked = rng.choice(tuple(OPEN))
     name = _name(scene, one, asked, rng)
     if name is None:
         return question(scene, rng)
+    right = getattr(one, asked)
     if kind == "open":
-        return f"{OPEN[asked].format(name)}?", getattr(one, asked)
-    value = getattr(one, asked) if yes else _other_value(scene, one, asked, rng)
-    form = {"shape": f"{_article_of(value)} {value}", "position": f"at the {value}"}.get(asked, value)
-    return f"is {name} {form}?", answer
+        return f"{OPEN[asked].format(name)}?", right
+    choices = rng.sample((right, _other_value(scene, one, asked, rng)), 2)
+    return f"is {name} {' or '.join(FORMS[asked].format(value) for value in choices)}?", right
+
+
+def yes_or_no(scene: Scene, rng: Random) -> tuple[str, str]:
+    """Whether an object of some colour and shape is there; yes and no balance."""
+    one = rng.choice(scene.objects)
+    yes = rng.random() < 0.5
+    claim = one if yes else _absent(scene, one, rng)
+    return f"is there {_article(str(claim.colour))} {claim.colour} {claim.shape}?", "yes" if yes else "no"
 
 
 def _name(scene: Scene, one: Object, asked: str, rng: Random) -> str | None:
@@ -76,9 +77,5 @@ def _absent(scene: Scene, one: Object, rng: Random) -> Object:
             return claim
 
 
-def _article(claim: Object) -> str:
-    return _article_of(str(claim.colour))
-
-
-def _article_of(word: str) -> str:
+def _article(word: str) -> str:
     return "an" if word[0] in "aeio" else "a"

@@ -34,7 +34,7 @@ class ScenesSplit:
         return captions(self.scenes[index])
 
 
-def scenes_digest(objects: int = 1, train_size: int = 16384, image_size: int = 32, seed: int = 0) -> str:
+def scenes_digest(objects: int, train_size: int, test_size: int, image_size: int) -> str:
     """12 hex digits that change with whatever changes the pictures or captions of a split."""
-    settings = [WORLD_VERSION, objects, train_size, image_size, seed]
+    settings = [WORLD_VERSION, objects, train_size, test_size, image_size]
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]
