@@ -85,6 +85,7 @@ class FusionModule(L.LightningModule):
         self.last = self.losses(step)
         if not torch.isfinite(self.last.total):
             raise NonFiniteLoss(f"the loss is {self.last.total.item()} at step {self.global_step + 1}")
+        self.log("loss", self.last.total, prog_bar=True, logger=False)
         return self.last.total
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:

@@ -37,7 +37,7 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
         callbacks.append(_Evaluations(config, evaluate))
     show = config.runtime.progress and sys.stderr.isatty()
     if show:
-        callbacks.append(TQDMProgressBar(refresh_rate=10))
+        callbacks.append(TQDMProgressBar(refresh_rate=10))  # with the loss and the time left
     trainer = L.Trainer(
         max_steps=config.train.steps,
         max_epochs=-1,
@@ -59,6 +59,8 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
     except NonFiniteLoss as error:
         last = checkpoints.newest(folder)
         raise NonFiniteLoss(f"{error}; last good checkpoint: {last or 'none'}") from None
+    except SystemExit:
+        raise KeyboardInterrupt from None  # Lightning ends the process on Ctrl-C; its caller has more to say
 
 
 class _Clock(L.Callback):

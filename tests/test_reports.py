@@ -197,7 +197,7 @@ def test_another_process_writes_the_same_bytes_and_loads_no_torch(whole: Path) -
 
 def test_figure_and_samples_are_pictures_of_a_size_to_read(whole: Path) -> None:
     with Image.open(whole / "figure.png") as figure:
-        assert figure.size[0] == 4 * 3.5 * 200 and round(figure.info["dpi"][0]) == 200
+        assert figure.size[0] == 3 * 3.5 * 200 and round(figure.info["dpi"][0]) == 200
     pdf = (whole / "figure.pdf").read_bytes()
     assert pdf.startswith(b"%PDF") and b"CreationDate" not in pdf
     text = (whole / "samples.md").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 import torch
@@ -200,3 +201,20 @@ def test_result_is_complete(tmp_path):
     assert len((folder / "captions.jsonl").read_text().splitlines()) == 8
     items = json.loads((folder / "per_item.json").read_text())
     assert {"clip_score", "cider", "image_attributes", "caption_attributes"} <= items.keys()
+
+
+def test_ctrl_c_is_passed_on(tmp_path, monkeypatch):
+    """Lightning would end the process; the caller says that the same command resumes."""
+    parts = prepared(tmp_path, "dual_tower")
+    parts.folder.checkpoints.mkdir(parents=True)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parts.module, "training_step", interrupted)
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train(parts.config, parts.module, parts.mixture, parts.folder, lambda *_: None)
+    finally:
+        signal.signal(signal.SIGINT, handler)

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from random import Random
 
 from bench.data.scenes.grammar import captions, vocabulary
 from bench.data.scenes.world import Scene, sample_scenes
-from bench.zoo.questions import question, yes_or_no
-from bench.zoo.sentences import sentence
+from bench.zoo.questions import description, glimpse, question, yes_or_no
+from bench.zoo.sentences import recall, sentence
 
 HELD_OUT_SUMS, HELD_OUT_SCENES, HELD_OUT_TEXTS = 256, 128, 200  # scenes: of one object, and as many of two
 HELD_OUT_SEED, TRAIN_SEED = 9_000_000, 1_000_000
 SHARES = {
-    "caption": 0.10, "paraphrase": 0.08, "questions": 0.45, "yes or no": 0.05, "sums": 0.22, "sentences": 0.10,
+    "caption": 0.08, "paraphrase": 0.14, "questions": 0.30, "glimpse": 0.10, "yes or no": 0.04,
+    "recall": 0.08, "sums": 0.20, "sentences": 0.06,
 }  # fmt: skip
 PARAPHRASES = ("{} means {}", "{}, in other words {}")
 
@@ -94,14 +96,22 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
         return "; ".join(_sum(rng, held_out) for _ in range(rng.randint(1, 6)))
     if kind == "sentences":
         return ". ".join(sentence(rng) for _ in range(rng.randint(1, 4)))
+    if kind == "recall":
+        return recall(rng)
     scene = next(scenes[rng.choice((1, 2, 2))])
     if kind == "caption":
         return rng.choice(captions(scene))
-    if kind == "paraphrase":
-        return rng.choice(PARAPHRASES).format(*rng.sample(captions(scene), 2))
-    ask = question if kind == "questions" else yes_or_no
-    asked = (ask(scene, rng) for _ in range(rng.randint(4, 6)))
-    return ". ".join([rng.choice(captions(scene)), *(f"{what} {answer}" for what, answer in asked)])
+    if kind == "paraphrase":  # in any order of the objects, so that copying the order is not enough
+        shuffled = replace(scene, objects=tuple(rng.sample(scene.objects, len(scene.objects))))
+        return rng.choice(PARAPHRASES).format(rng.choice(captions(scene)), rng.choice(captions(shuffled)))
+    text, asked = rng.choice(captions(scene)), []
+    if kind == "glimpse":
+        text, asked = glimpse(scene, rng)
+    elif kind == "yes or no":
+        asked = [yes_or_no(scene, rng) for _ in range(rng.randint(4, 6))]
+    else:
+        asked = [rng.choice((question, question, description))(scene, rng) for _ in range(rng.randint(3, 5))]
+    return ". ".join([text, *(f"{what} {answer}" for what, answer in asked)])
 
 
 def _sum(rng: Random, held_out: bool) -> str:

@@ -18,6 +18,13 @@ NAMES = {  # ways to point at an object, by the attributes they use
     ("colour", "shape"): "the {colour} {shape}",
     ("size", "shape"): "the {size} {shape}",
 }
+GLIMPSES = {
+    ("colour", "shape"): "a {colour} {shape}",
+    ("size", "shape"): "a {size} {shape}",
+    ("shape", "position"): "a {shape} at the {position}",
+    ("colour", "position"): "the {position} is {colour}",
+    ("size", "colour"): "a {size} {colour} object",
+}
 KINDS = (*6 * ("open",), *3 * ("choice",), "background", "how many")
 
 
@@ -30,7 +37,7 @@ def question(scene: Scene, rng: Random) -> tuple[str, str]:
         return "what colour is the background?", str(scene.background)
     one = rng.choice(scene.objects)
     asked = rng.choice(tuple(OPEN))
-    name = _name(scene, one, asked, rng)
+    name = _name(scene, one, rng, without=asked)
     if name is None:
         return question(scene, rng)
     right = getattr(one, asked)
@@ -38,6 +45,26 @@ def question(scene: Scene, rng: Random) -> tuple[str, str]:
         return f"{OPEN[asked].format(name)}?", right
     choices = rng.sample((right, _other_value(scene, one, asked, rng)), 2)
     return f"is {name} {' or '.join(FORMS[asked].format(value) for value in choices)}?", right
+
+
+def description(scene: Scene, rng: Random) -> tuple[str, str]:
+    """What an object is that one or two of its attributes single out, and all its attributes."""
+    one = rng.choice(scene.objects)
+    name = _name(scene, one, rng)
+    article = _article(str(one.size))
+    return f"what is {name}?", f"{article} {one.size} {one.colour} {one.shape} at the {one.position}"
+
+
+def glimpse(scene: Scene, rng: Random) -> tuple[str, list[tuple[str, str]]]:
+    """Two attributes of each object, and what one tells about the other: the shortest text that needs binding."""
+    (first, second), form = rng.choice(tuple(GLIMPSES.items()))
+    text = " and ".join(form.format(**vars(one)) for one in scene.objects).replace("a orange", "an orange")
+    asked = []
+    for one in rng.sample(scene.objects, len(scene.objects)):
+        known, wanted = rng.sample((first, second), 2)
+        if sum(getattr(o, known) == getattr(one, known) for o in scene.objects) == 1:
+            asked.append((f"{OPEN[wanted].format(NAMES[(known,)].format(**vars(one)))}?", getattr(one, wanted)))
+    return text, asked
 
 
 def yes_or_no(scene: Scene, rng: Random) -> tuple[str, str]:
@@ -48,13 +75,13 @@ def yes_or_no(scene: Scene, rng: Random) -> tuple[str, str]:
     return f"is there {_article(str(claim.colour))} {claim.colour} {claim.shape}?", "yes" if yes else "no"
 
 
-def _name(scene: Scene, one: Object, asked: str, rng: Random) -> str | None:
-    """A phrase that singles out ``one`` without telling the asked attribute; None if there is none."""
+def _name(scene: Scene, one: Object, rng: Random, without: str | None = None) -> str | None:
+    """A phrase that singles out ``one``, not by the attribute ``without``; None if there is none."""
     others = [o for o in scene.objects if o is not one]
     fits = [
         form
         for used, form in NAMES.items()
-        if asked not in used and not any(all(getattr(o, a) == getattr(one, a) for a in used) for o in others)
+        if without not in used and not any(all(getattr(o, a) == getattr(one, a) for a in used) for o in others)
     ]
     return rng.choice(fits).format(**vars(one)) if fits else None
 

@@ -40,6 +40,18 @@ def sentence(rng: Random) -> str:
     return rng.choice(forms)(rng)
 
 
+def recall(rng: Random) -> str:
+    """Pairs of words, told again in another order, or each the other way round: nothing but matching and binding."""
+    first, second = rng.sample((COLOURS, SHAPES, POSITIONS, BACKGROUNDS, ANIMALS, PLACES), 2)
+    n = rng.randint(2, 4)
+    pairs = list(zip(rng.sample(first, n), rng.sample(second, n), strict=True))
+    again = rng.sample(pairs, n)
+    told = ", ".join(f"{a} {b}" for a, b in pairs)
+    if rng.random() < 0.5:
+        return f"{told} again {', '.join(f'{a} {b}' for a, b in again)}"
+    return f"{told} reversed {', '.join(f'{b} {a}' for a, b in again)}"
+
+
 def _animal(rng: Random) -> str:
     return f"the {rng.choice(ANIMALS)} {rng.choice(ACTIONS)} in the {rng.choice(PLACES)}"
 

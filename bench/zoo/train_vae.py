@@ -15,12 +15,13 @@ from bench.zoo.features import FeatureNet, to_pixels
 from bench.zoo.pictures import TRAIN_SEED, check_scenes, mixed_scenes
 from bench.zoo.train_features import readable
 
-STEPS, BATCH, POOL, LR = 3200, 32, 49152, 2e-3
+CYCLES = ((3200, 2e-3), (1600, 1.2e-3))  # steps and highest learning rate of each rise and fall
+BATCH, POOL = 32, 49152
 DEVIATION = 0.1  # of the posterior, fixed: a learned one starts wide and shuts channels before they carry anything
 KL_WEIGHT = 1e-4  # against squared error per value in [-1, 1]: bounds the latents, so that the noise makes them smooth
 PERCEPTUAL_WEIGHT = 0.02
-PERCEPTUAL_FROM = 0.4  # of the steps: before that, squared error alone learns as fast and costs less
-CHECKED = 4096  # scenes of each kind
+PERCEPTUAL_FROM = 1280  # steps: before that, squared error alone learns as fast and costs less
+CHECKED = 2048  # scenes of each kind
 BOUNDS = {f"all_right_{k}": 0.97 for k in (1, 2)}
 CONFIG = {
     "block_out_channels": (16, 32, 64, 80),
@@ -41,15 +42,26 @@ def train(folder: Path) -> None:
     torch.manual_seed(TRAIN_SEED)
     judge = load_features("embedded").requires_grad_(False).to(memory_format=torch.channels_last)
     _, images = mixed_scenes(POOL, TRAIN_SEED)
-    vae = AutoencoderKL(**CONFIG)  # group norm is slow in channels_last on CPU
-    optimizer = torch.optim.AdamW(vae.parameters(), LR, betas=(0.9, 0.99), weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LR, total_steps=STEPS, pct_start=0.03)
-    for step in range(STEPS):
-        pixels = to_pixels(images[torch.randint(POOL, (BATCH,)).numpy()], 32).contiguous()
+    vae = AutoencoderKL(**CONFIG)
+    for cycle in range(len(CYCLES)):
+        _train_cycle(vae, judge, images, cycle)
+    _fix_deviation(vae.eval())
+    _standardise(vae, images[:8192])
+    vae.half().save_pretrained(folder)
+    (folder / "README.md").write_text(_card(measure(AutoencoderKL.from_pretrained(folder).eval(), judge)))
+
+
+def _train_cycle(vae: AutoencoderKL, judge: FeatureNet, images: np.ndarray, cycle: int) -> None:
+    """Train through one of CYCLES, in place."""
+    steps, lr = CYCLES[cycle]
+    optimizer = torch.optim.AdamW(vae.parameters(), lr, betas=(0.9, 0.99), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=steps, pct_start=0.03)
+    for step in range(steps):
+        sharpen = cycle > 0 or step >= PERCEPTUAL_FROM
+        pixels = to_pixels(images[torch.randint(len(images), (BATCH,)).numpy()], 32).contiguous()
         with torch.autocast("cpu", torch.bfloat16):
             mean = vae.encode(pixels).latent_dist.mean
             drawn = vae.decode(mean + DEVIATION * torch.randn_like(mean)).sample.float()
-            sharpen = step >= PERCEPTUAL_FROM * STEPS
             perceptual = _perceptual(judge, drawn[::2], pixels[::2]) if sharpen else torch.zeros(())  # half, for speed
         squared = F.mse_loss(drawn, pixels)
         kl = mean.float().square().mean() / 2  # but for a constant
@@ -61,11 +73,7 @@ def train(folder: Path) -> None:
         schedule.step()
         if step % 100 == 99:
             parts = f"squared {squared.item():.5f}, perceptual {perceptual.item():.4f}, kl {kl.item():.3f}"
-            print(f"vae: step {step + 1}/{STEPS}, {parts}", file=sys.stderr, flush=True)
-    _fix_deviation(vae.eval())
-    _standardise(vae, images[:8192])
-    vae.half().save_pretrained(folder)
-    (folder / "README.md").write_text(_card(measure(AutoencoderKL.from_pretrained(folder).eval(), judge)))
+            print(f"vae: cycle {cycle + 1}, step {step + 1}/{steps}, {parts}", file=sys.stderr, flush=True)
 
 
 def check() -> dict[str, float]:
@@ -148,9 +156,9 @@ def _card(measured: dict[str, float]) -> str:
 A diffusers `AutoencoderKL`: 32 x 32 RGB pictures to 4 x 4 latents of 8 channels. Latents are used as
 `(mean - shift_factor) * scaling_factor`, which has about zero mean and unit deviation. Weights are stored in float16.
 
-Made by `python -m bench zoo build vae`: {STEPS} steps of {BATCH} scenes drawn from all (colour, shape) pairs, one
-and two objects; squared error, plus {PERCEPTUAL_WEIGHT} of a distance between the feature net's activations, plus
-{KL_WEIGHT} of the KL divergence per latent value.
+Made by `python -m bench zoo build vae`: {sum(steps for steps, _ in CYCLES)} steps of {BATCH} scenes drawn from all
+(colour, shape) pairs, one and two objects; squared error, plus {PERCEPTUAL_WEIGHT} of a distance between the feature
+net's activations, plus {KL_WEIGHT} of the KL divergence per latent value, whose posterior deviation is {DEVIATION}.
 
 Reconstructions of {CHECKED} fresh scenes of each kind, read by the feature net (`noisy_all_right`: after noise of
 0.1 was added to the scaled latents; `rms_error` in levels of 255):
