@@ -14,10 +14,11 @@ from bench.zoo.features import FeatureNet, to_pixels
 from bench.zoo.pictures import check_scenes
 from bench.zoo.train_vae import decode, encode
 
-N = 256
+N = 256  # scenes of each kind
+N_DECODED = 128
 
 
-def slack(bound: float, n: int = N) -> float:
+def slack(bound: float, n: int) -> float:
     """Three standard errors of a fraction near `bound`, measured on `n` scenes."""
     return 3 * (bound * (1 - bound) / n) ** 0.5
 
@@ -35,16 +36,16 @@ def vae():
 def test_feature_net_reads_every_attribute(net):
     measured = train_features.measure(net, N)
     for name, bound in train_features.BOUNDS.items():
-        assert measured[name] >= bound - slack(bound), name
+        assert measured[name] >= bound - slack(bound, N), name
 
 
 def test_reconstructions_stay_readable(vae, net):
-    measured = train_vae.measure(vae, net, N)
+    measured = train_vae.measure(vae, net, N_DECODED)
     for name, bound in train_vae.BOUNDS.items():
-        assert measured[name] >= bound - slack(bound), name
+        assert measured[name] >= bound - slack(bound, N_DECODED), name
     for objects in (1, 2):
         assert abs(measured[f"latent_mean_{objects}"]) < 0.1
-        assert abs(measured[f"latent_std_{objects}"] - 1) < 0.1
+        assert abs(measured[f"latent_std_{objects}"] - 1) < 0.15  # the scale is that of a mix of both kinds
         assert measured[f"noisy_all_right_{objects}"] > 0.9  # the latent space is smooth
 
 

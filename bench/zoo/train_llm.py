@@ -22,7 +22,7 @@ from bench.zoo.float_attention import use_float_attention
 
 BOUNDS = {"exam": 0.95, "word_distance": 0.5}
 MAX_LENGTH = 256
-STEPS, ROWS, ROW_TOKENS = 3000, 16, 128
+STEPS, ROWS, ROW_TOKENS = 2600, 16, 128
 LEARNING_RATE, WARMUP, WEIGHT_DECAY, BETAS = 2e-3, 100, 0.05, (0.9, 0.98)
 ANSWER_WEIGHT = 8.0  # most of a text is chance and cannot be predicted; what follows "?", "=" or "means" can
 EMBEDDING_STD = 0.25  # at the customary 0.02 rare words' embeddings collapse into one
