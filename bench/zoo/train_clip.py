@@ -1,4 +1,4 @@
-"""Train and check CLIP: a transformers CLIPModel on 32 x 32 pictures and captions. About 10 minutes on one core."""
+"""Train and check CLIP: a transformers CLIPModel on 32 x 32 pictures and captions. About 8 minutes on one core."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from bench.zoo.alterations import altered, same_picture
 from bench.zoo.float_attention import use_float_attention
 
 BOUNDS = {f"{way}_{k}": 0.9 for k in (1, 2) for way in ("text_to_image", "image_to_text", "tells_alteration")}
-STEPS, GROUPS, GROUP = 1500, 32, 4  # a batch: groups of scenes that differ in one respect
+STEPS, GROUPS, GROUP = 1000, 32, 4  # a batch: groups of scenes that differ in one respect
 POOL = 10240  # groups, half of them with one object
 LEARNING_RATE, WARMUP, WEIGHT_DECAY, BETAS = 1e-3, 100, 0.05, (0.9, 0.98)
 IMAGE_SIZE, MAX_LENGTH = 32, 96
+PLACE_STD = 0.3  # of the picture's position embeddings at the start
 LARGEST_LOGIT_SCALE = 4.6052  # log 100, as in CLIP
 CHECKED = 256  # scenes of each kind
 TRAIN_SEED, CHECK_SEED = 2_000_000, 8_000_000
@@ -131,6 +132,8 @@ def _new_model(words: PreTrainedTokenizerBase) -> CLIPModel:
     }
     vision = {"num_hidden_layers": 4, "image_size": IMAGE_SIZE, "patch_size": 8}
     model = CLIPModel(CLIPConfig(text_config=tower | text, vision_config=tower | vision, projection_dim=64))
+    with torch.no_grad():  # at the customary 0.02 places drown in the patches, and left is never told from right
+        model.vision_model.embeddings.position_embedding.weight.mul_(PLACE_STD / 0.02)
     use_float_attention(model)
     return model
 
