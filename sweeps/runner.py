@@ -98,30 +98,27 @@ class Report(threading.Thread):
     def __init__(self, results: Path) -> None:
         super().__init__(daemon=True)
         self.results = results
-        self.wanted = threading.Semaphore(0)
+        self.wanted = threading.Event()
         self.over = False
 
     def refresh(self) -> None:
         """Ask for a new report; requests that come while one is built are met by one more."""
-        self.wanted.release()
+        self.wanted.set()
 
     def finish(self) -> None:
-        """Wait for the last report."""
+        """Build a last report, of everything there is, and wait for it."""
         self.over = True
-        self.wanted.release()
+        self.wanted.set()
         self.join()
 
     def run(self) -> None:
-        """Build whenever asked, until `finish`, and a last time if something is new."""
-        while True:
-            self.wanted.acquire()
-            asked = 1
-            while self.wanted.acquire(blocking=False):
-                asked += 1
-            if asked > self.over:
-                self.build()
-            if self.over:
-                return
+        """Build whenever asked, until `finish`."""
+        last = False
+        while not last:
+            self.wanted.wait()
+            self.wanted.clear()
+            last = self.over  # read before building: what lands later asks again
+            self.build()
 
     def build(self) -> None:
         """Build the report now; its failure is shown and stops nothing."""

@@ -137,3 +137,16 @@ def test_a_worker_tells_apart_done_failed_and_held(monkeypatch):
     answer = worker.work("smoke", point.overrides)
     assert answer == {"outcome": "failed", "error": "RuntimeError: the loss is nan at step 3"}
     assert "Traceback" in point.folder.error_file.read_text()
+
+
+def test_the_last_report_sees_the_last_run(monkeypatch, tmp_path):
+    """However close the last run's end and the sweep's end come."""
+    landed, seen = [], []
+    monkeypatch.setattr(runner.Report, "build", lambda self: seen.append(len(landed)))
+    for _ in range(200):
+        report = runner.Report(tmp_path)
+        report.start()
+        landed.append("run")
+        report.refresh()
+        report.finish()
+        assert seen[-1] == len(landed)
