@@ -104,7 +104,8 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
     if kind == "paraphrase":  # in any order of the objects, so that copying the order is not enough
         shuffled = replace(scene, objects=tuple(rng.sample(scene.objects, len(scene.objects))))
         return rng.choice(PARAPHRASES).format(rng.choice(captions(scene)), rng.choice(captions(shuffled)))
-    text, asked = rng.choice(captions(scene)), []
+    text = rng.choice(captions(scene))
+    asked: list[tuple[str, str]] = []
     if kind == "glimpse":
         text, asked = glimpse(scene, rng)
     elif kind == "yes or no":
