@@ -26,11 +26,11 @@ def weights(tmp_path):
 TRAINING = [
     "seed=1", "data.objects=2", "data.train_size=300", "data.test_size=300", "model.architecture=gated_layer",
     "model.patch_size=2", "model.image_positions=shared", "model.image_delimiters=true", "model.image_attention=causal",
-    "model.time_conditioning=none", "train.steps=13", "train.batch_size=9", "train.lr=2e-3", "train.warmup_steps=5",
+    "model.time_conditioning=none", "train.steps=13", "train.batch_size=9", "train.lr=3e-3", "train.warmup_steps=5",
     "train.betas=[0.9,0.99]", "train.weight_decay=0.1", "train.grad_clip=2", "train.text_weight=0.5",
     "train.image_weight=2", "train.t2i_fraction=0.5", "train.i2t_noise=0.5", "train.denoise_noisy_i2t=true",
     "train.timestep_distribution=uniform", "train.caption_dropout=0.2", "train.ema_decay=0.5",
-    "train.precision=bfloat16", "train.lr_schedule=linear", "runtime.threads=2",
+    "train.precision=bfloat16", "train.lr_schedule=constant", "runtime.threads=2",
 ]  # fmt: skip
 EVALUATION = [
     "eval.split=validation", "eval.num_images=31", "eval.num_captions=31", "eval.guidance_scale=3", "eval.sampler=heun",
