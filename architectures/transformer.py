@@ -38,6 +38,10 @@ class FusionTransformer(nn.Module):
         self.image = image
         self.patches = Patches(image, width=llm.config.hidden_size, norm=body.norm)
 
+    @property
+    def device(self) -> torch.device:
+        return self.norm.weight.device
+
     def forward(
         self,
         items: Sequence[Text | Image],

@@ -48,7 +48,7 @@ def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluate
         captions = write(model, world, config, torch.from_numpy(np.array(encoded.latents[: len(seen)])))
     references = [pictures.captions(index) for index in seen]
     scores = image_scores(images, prompts, world, config)
-    scores |= caption_scores(captions, pictures)
+    scores |= caption_scores(captions, world, config)
     scores |= language_scores(model, world)
     ids = pictures.ids
     return Evaluated(
@@ -59,7 +59,6 @@ def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluate
 def draw(model: FusionTransformer, world: World, config: Config, prompts: list[str]) -> np.ndarray:
     """Images (n, H, W, 3) uint8 of ``prompts``. The noise of image i depends on ``eval.seed`` and i alone."""
     settings = config.eval
-    device = _device(model)
     ids, lengths = (torch.from_numpy(array.astype(np.int64)) for array in padded(token_ids(world.tokenizer, prompts)))
     shape = (len(prompts), *world.latent_shape)
     noise = torch.randn(shape, generator=torch.Generator().manual_seed(settings.seed))  # n C h w
@@ -68,10 +67,10 @@ def draw(model: FusionTransformer, world: World, config: Config, prompts: list[s
         latents.append(
             sample_latents(
                 model,
-                ids[rows].to(device),
-                lengths[rows].to(device),
+                ids[rows].to(model.device),
+                lengths[rows].to(model.device),
                 world.empty_caption,
-                noise[rows].to(device),
+                noise[rows].to(model.device),
                 settings.guidance_scale,
                 settings.sampler,
                 settings.sampler_steps,
@@ -82,11 +81,10 @@ def draw(model: FusionTransformer, world: World, config: Config, prompts: list[s
 
 def write(model: FusionTransformer, world: World, config: Config, latents: Tensor) -> list[str]:
     """Captions of clean latents (n, C, h, w)."""
-    device = _device(model)
     begin, end = world.empty_caption
     captions: list[str] = []
     for batch in latents.split(config.eval.batch_size):
-        written = describe(model, batch.to(device), begin, end, config.eval.max_caption_tokens)
+        written = describe(model, batch.to(model.device), begin, end, config.eval.max_caption_tokens)
         captions += [text.strip() for text in world.tokenizer.batch_decode(written, skip_special_tokens=True)]
     return captions
 
@@ -103,10 +101,6 @@ def _prompt(pictures: CaptionedImages, index: int) -> str:
     """One of the picture's captions, each wording in its turn."""
     captions = pictures.captions(index)
     return captions[index % len(captions)]
-
-
-def _device(model: FusionTransformer) -> torch.device:
-    return next(model.parameters()).device
 
 
 def save(evaluated: Evaluated, folder: Path) -> None:

@@ -16,7 +16,7 @@ from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import decode_latents
 from bench.metrics import Score
 from bench.metrics.attributes import caption_attributes, image_attributes
-from bench.metrics.cider import caption_length, cider
+from bench.metrics.cider import CiderReferences, caption_length, cider
 from bench.metrics.clip_score import clip_score
 from bench.metrics.fid import fid, kid
 from bench.metrics.language import LogitsFunction, exam, perplexity
@@ -29,8 +29,9 @@ REFERENCE_BATCH = 1024
 
 def image_scores(images: np.ndarray, prompts: list[str], world: World, config: Config) -> dict[str, Score]:
     """Distances are to real pictures of the split that were not asked for, where it has enough of them."""
-    net, label = load_features(config.eval.features), _label(config.eval.features, "features")
-    clip, clip_label = load_clip(config.eval.clip), _label(config.eval.clip, "clip")
+    net = world.once(("features", config.eval.features), lambda: load_features(config.eval.features))
+    clip = world.once(("clip", config.eval.clip), lambda: load_clip(config.eval.clip))
+    label, clip_label = _label(config.eval.features, "features"), _label(config.eval.clip, "clip")
     reference = world.once(
         ("reference", config.eval.split, label, len(images)),
         lambda: _reference_features(world.pictures(config.eval.split), net, len(images)),
@@ -68,11 +69,14 @@ def _rebuilt(world: World, split: str, n: int) -> np.ndarray:
     return decode_latents(world.vae, latents.to(world.vae.device))
 
 
-def caption_scores(captions: list[str], pictures: CaptionedImages) -> dict[str, Score]:
+def caption_scores(captions: list[str], world: World, config: Config) -> dict[str, Score]:
     """CIDEr weighs words by the references of the whole split, so that it does not change with the sample."""
+    split = config.eval.split
+    pictures = world.pictures(split)
     by_id = dict(zip(pictures.ids, captions, strict=False))
     refs_by_id = {name: pictures.captions(index) for index, name in enumerate(pictures.ids)}
-    scores = {"cider": cider(by_id, refs_by_id), "caption_length": caption_length(by_id, refs_by_id)}
+    references = world.once(("CIDEr references", split), lambda: CiderReferences(refs_by_id))
+    scores = {"cider": cider(by_id, references), "caption_length": caption_length(by_id, refs_by_id)}
     if pictures.scenes is not None:
         scores |= caption_attributes(captions, pictures.scenes[: len(captions)])
     return scores
@@ -82,7 +86,7 @@ def language_scores(model: FusionTransformer, world: World) -> dict[str, Score]:
     """What the language model knew before the fusion, and knows after it."""
 
     def after(ids: Tensor, lengths: Tensor) -> Tensor:
-        (states,), _ = model([Text(ids.to(next(model.parameters()).device))])
+        (states,), _ = model([Text(ids.to(model.device))])
         return model.logits(states)
 
     def before(ids: Tensor, lengths: Tensor) -> Tensor:

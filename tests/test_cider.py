@@ -14,7 +14,8 @@ from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
 from bench.errors import UserError
-from bench.metrics.cider import caption_length, check_java, cider
+from bench.metrics.cider import CiderReferences, caption_length, check_java
+from bench.metrics.cider import cider as cider_against
 from bench.metrics.ptb import tokenize
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,10 @@ CAPTIONS = {
     "c": "a green ring near the bottom",
     "d": "a yellow square in the café",
 }
+
+
+def cider(captions, references):
+    return cider_against(captions, CiderReferences(references))
 
 
 def test_equal_to_pycocoevalcap():
@@ -134,7 +139,10 @@ def test_nothing_is_written_beside_the_library_and_workers_do_not_meet(capfd):
 
     home = Path(pycocoevalcap.__path__[0])
     before = sorted(p for p in home.rglob("*") if p.suffix != ".pyc")
-    code = f"from bench.metrics.cider import cider; print(cider({CAPTIONS!r}, {REFERENCES!r}).value)"
+    code = (
+        "from bench.metrics.cider import CiderReferences, cider\n"
+        f"print(cider({CAPTIONS!r}, CiderReferences({REFERENCES!r})).value)"
+    )
     environment = os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "utf-8"}  # a locale without é must not matter
     workers = [
         subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=environment, cwd=ROOT)

@@ -5,43 +5,66 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from pycocoevalcap.cider.cider import Cider
+from pycocoevalcap.cider.cider_scorer import CiderScorer, cook_refs, cook_test
 
 from bench.errors import UserError
 from bench.metrics import Score
 from bench.metrics.chance import derangement
 from bench.metrics.ptb import check_java, one_line, tokenize
 
-__all__ = ["caption_length", "check_java", "cider"]
+__all__ = ["CiderReferences", "caption_length", "check_java", "cider"]
 
 
-def cider(captions: Mapping[str, str], references: Mapping[str, Sequence[str]]) -> Score:
+class CiderReferences:
+    """Reference captions by image id, tokenized, with the word weights (IDF) that all of them give.
+
+    Making them takes most of CIDEr's time, and one split's serve every evaluation on it. Raises UserError where no
+    reference holds a word, and without Java.
+    """
+
+    def __init__(self, references: Mapping[str, Sequence[str]]) -> None:
+        known = {image: refs for image, refs in references.items() if refs}
+        tokens = iter(tokenize([ref for refs in known.values() for ref in refs]))
+        self.tokenized = {image: [next(tokens) for _ in refs] for image, refs in known.items()}
+        if not any(word for refs in self.tokenized.values() for word in refs):
+            raise UserError("CIDEr has nothing to compare with: no reference caption holds a word")
+        counting = CiderScorer()
+        counting.crefs = [cook_refs(refs) for refs in self.tokenized.values()]
+        counting.compute_doc_freq()
+        self._document_frequency = counting.document_frequency
+
+    def cider_d(self, hypotheses: Mapping[str, str]) -> list[float]:
+        """Return the CIDEr-D of one tokenized caption per image id, in their order."""
+        scorer = CiderScorer()
+        scorer.document_frequency = self._document_frequency
+        scorer.ctest = [cook_test(caption) for caption in hypotheses.values()]
+        scorer.crefs = [cook_refs(self.tokenized[image]) for image in hypotheses]
+        scorer.crefs += [[]] * (len(self.tokenized) - len(hypotheses))  # the IDF counts them, no caption meets them
+        return [float(score) for score in scorer.compute_cider()]
+
+
+def cider(captions: Mapping[str, str], references: CiderReferences) -> Score:
     """Return the mean CIDEr-D of one caption per image id, 0 to 10, against each image's references.
 
-    The word weights (IDF) come from all of `references`, which may hold more images than `captions`: a subset is then
-    scored by the whole set's weights. An empty caption scores 0. Chance gives each image another image's caption.
-    `per_item` follows the order of `captions`. Raises UserError for missing references and without Java.
+    The word weights come from all of `references`, which may hold more images than `captions`: a subset is then scored
+    by the whole set's weights. An empty caption scores 0. Chance gives each image another image's caption. `per_item`
+    follows the order of `captions`. Raises UserError for missing references and without Java.
     """
     if not captions:
         raise UserError("CIDEr of no captions: generate at least one caption (eval.num_captions)")
-    missing = [image for image in captions if not references.get(image)]
+    missing = [image for image in captions if image not in references.tokenized]
     if missing:
         raise UserError(f"image {missing[0]} has a caption but no reference ({len(missing)} such images)")
 
-    images = [image for image, refs in references.items() if refs]
-    tokens = iter(tokenize([*captions.values(), *(ref for image in images for ref in references[image])]))
-    hypotheses = {image: next(tokens) for image in captions}
-    tokenized = {image: [next(tokens) for _ in references[image]] for image in images}
-    if not any(word for refs in tokenized.values() for word in refs):
-        raise UserError("CIDEr has nothing to compare with: no reference caption holds a word")
-
-    per_item = _cider_d(hypotheses, tokenized)
+    hypotheses = dict(zip(captions, tokenize([*captions.values()]), strict=True))
+    per_item = references.cider_d(hypotheses)
     partner = derangement(len(captions))
     chance = None
     if partner is not None:
         spoken = list(hypotheses.values())
         swapped = {image: spoken[j] for image, j in zip(hypotheses, partner, strict=True)}
-        chance = float(np.mean(_cider_d(swapped, tokenized)))
+        chance = float(np.mean(references.cider_d(swapped)))
+    images = len(references.tokenized)
     return Score(
         value=float(np.mean(per_item)),
         n=len(captions),
@@ -49,7 +72,7 @@ def cider(captions: Mapping[str, str], references: Mapping[str, Sequence[str]]) 
         unit="CIDEr-D x 1 (0-10)",
         weights=None,
         chance=chance,
-        note="CIDEr of one image is always 0: its word weights need more" if len(images) == 1 else None,
+        note="CIDEr of one image is always 0: its word weights need more" if images == 1 else None,
         per_item=per_item,
     )
 
@@ -64,10 +87,3 @@ def caption_length(captions: Mapping[str, str], references: Mapping[str, Sequenc
         expected = np.mean([len(one_line(ref).split()) for image in captions for ref in references[image]])
         note = f"references: {expected:.1f} words"
     return Score(float(np.mean(lengths)), len(lengths), "neither", "words", None, note=note, per_item=lengths)
-
-
-def _cider_d(hypotheses: dict[str, str], references: dict[str, list[str]]) -> list[float]:
-    """Return each hypothesis' CIDEr-D; images without one only lend their references to the IDF."""
-    _, scores = Cider().compute_score(references, {image: [hypotheses.get(image, "")] for image in references})
-    by_image = dict(zip(references, map(float, scores), strict=True))
-    return [by_image[image] for image in hypotheses]
