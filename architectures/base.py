@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 TEXT, IMAGE = "text", "image"
+ANYONE = "anyone"  # a reader or owner, where they are not told apart
 
 
 class KeysValues(NamedTuple):
@@ -29,26 +31,64 @@ class Segment:
 
     kind: str
     hidden: Tensor  # (B, n, d)
-    rope: tuple[Tensor, Tensor]  # cosines and sines, each (B, 1, n, D)
+    rope: tuple[Tensor, Tensor]  # cosines and sines, each (B, n, D)
     mask: Tensor | None  # which of the S keys a query may see, (B or 1, 1, n or 1, S); None: all
     causal: bool  # the keys are the queries' own tokens, seen from left to right
-    normed: dict[nn.Module, Tensor] = field(default_factory=dict)  # what each decoder block has normalised already
+
+
+class Bundle:
+    """Segments that the same weights meet, as one flat run of T tokens: large matrix products are the fast ones."""
+
+    def __init__(self, segments: list[Segment], with_image: bool) -> None:
+        self.segments = segments
+        self.kind = segments[0].kind  # of all of them, where an architecture tells modalities apart
+        self.with_image = with_image  # there is an image in their sequences, earlier, here or still to come
+        self.hidden = self.flat([segment.hidden for segment in segments])  # T d
+        self.normed: dict[nn.Module, Tensor] = {}  # what each decoder block has normalised already, (T, d)
+
+    @cached_property
+    def rope(self) -> tuple[Tensor, Tensor]:
+        """Cosines and sines of all tokens, each (T, 1, D)."""
+        cosines, sines = zip(*(segment.rope for segment in self.segments), strict=True)
+        return self.flat(cosines)[:, None], self.flat(sines)[:, None]
+
+    @staticmethod
+    def flat(parts: Sequence[Tensor]) -> Tensor:
+        """Each segment's (B, n, ...) -> (T, ...)."""
+        runs = [part.flatten(0, 1) for part in parts]
+        return runs[0] if len(runs) == 1 else torch.cat(runs)
+
+    def split(self, flat: Tensor) -> list[Tensor]:
+        """(T, ...) -> each segment's (B, n, ...)."""
+        shapes = [segment.hidden.shape[:2] for segment in self.segments]
+        parts = flat.split([rows * tokens for rows, tokens in shapes])
+        return [part.unflatten(0, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
 class Kept:
     """Keys and values of one segment in one layer, made for each reader when it first reads."""
 
-    def __init__(self, block: FusionBlock, segment: Segment) -> None:
-        self._make = lambda reader: block.keys_values(segment, reader)
-        self._made: dict[str, KeysValues] = {}
+    def __init__(self, segment: Segment, with_image: bool) -> None:
+        self.segment, self.with_image = segment, with_image
+        self.made: dict[str, KeysValues] = {}
 
-    def read(self, reader: str) -> KeysValues:
-        if reader not in self._made:
-            self._made[reader] = self._make(reader)
-        return self._made[reader]
+    def read(self, block: FusionBlock, reader: str) -> KeysValues:
+        if reader not in self.made:
+            (self.made[reader],) = block.keys_values(Bundle([self.segment], self.with_image), reader)
+        return self.made[reader]
 
 
-Read = Callable[[str], KeysValues]
+@dataclass
+class Strand:
+    """A batch of sequences of one layout, in one layer: the segments to map, and what is kept of all so far."""
+
+    layout: Sequence[str]  # of the whole sequence, also of segments still to come
+    segments: list[Segment]
+    wanted: Sequence[bool]  # a segment that is not wanted is read by later ones but not mapped
+    kept: list[Kept]  # of the earlier segments; grows by these
+
+
+Read = Callable[[str], list[KeysValues]]
 
 
 class FusionBlock(nn.Module):
@@ -71,32 +111,51 @@ class FusionBlock(nn.Module):
         """
         return nn.ModuleList(cls(copy.deepcopy(layer).requires_grad_(True), **options) for layer in layers)
 
-    def keys_values(self, segment: Segment, reader: str) -> KeysValues:
-        """Make the keys and values of ``segment`` for ``reader``."""
+    @classmethod
+    def owner(cls, kind: str) -> str:
+        """Whose weights map tokens of this modality: segments of one owner are mapped together. Default: its own."""
+        return kind
+
+    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
+        """Make the keys and values of each of the bundle's segments for ``reader``."""
         raise NotImplementedError
 
-    def map(self, segment: Segment, read: Read, layout: Sequence[str]) -> Tensor:
-        """Map ``segment`` given what it reads: its own and all earlier tokens. Returns the new states, (B, n, d).
+    def map(self, bundle: Bundle, read: Read) -> Tensor:
+        """Map the bundle's tokens, (T, d) -> (T, d).
 
-        ``layout`` names the modalities of the whole sequence, also of segments still to come.
+        ``read`` gives what each of its segments reads in the eyes of a reader: its own and all earlier tokens.
         """
         raise NotImplementedError
 
-    def forward(
-        self, segments: Sequence[Segment], kept: list[Kept], layout: Sequence[str], wanted: Sequence[bool]
-    ) -> list[Segment]:
-        """Map ``segments`` in order; ``kept`` holds the earlier segments and grows by these.
+    def forward(self, strands: Sequence[Strand]) -> list[list[Segment]]:
+        """Map the wanted segments of every strand; the others come back as they were.
 
-        A segment that is not ``wanted`` is read by later ones but not mapped, and comes back as it was.
+        A layer's keys and values come from its inputs, so segments need not wait for each other: those of one owner
+        go together, whatever their layout. Only what needs no gradient stays apart from what does.
         """
-        outputs = []
-        for segment, is_wanted in zip(segments, wanted, strict=True):
-            kept.append(Kept(self, segment))
-            if is_wanted:
-                hidden = self.map(segment, lambda reader: _joined([k.read(reader) for k in kept]), layout)
-                segment = replace(segment, hidden=hidden, normed={})
-            outputs.append(segment)
-        return outputs
+        mapped = [list(strand.segments) for strand in strands]
+        groups: dict[tuple[str, bool, bool], list[tuple[int, int, list[Kept]]]] = {}
+        for number, strand in enumerate(strands):
+            with_image, has_graph = IMAGE in strand.layout, False
+            for place, (segment, is_wanted) in enumerate(zip(strand.segments, strand.wanted, strict=True)):
+                has_graph |= segment.hidden.requires_grad
+                strand.kept.append(Kept(segment, with_image))
+                if is_wanted:
+                    key = (self.owner(segment.kind), with_image, has_graph)
+                    groups.setdefault(key, []).append((number, place, list(strand.kept)))
+        for (_, with_image, _), members in groups.items():
+            bundle = Bundle([strands[number].segments[place] for number, place, _ in members], with_image)
+            hidden = self.map(bundle, partial(self._read, bundle, [kept for _, _, kept in members]))
+            for (number, place, _), states in zip(members, bundle.split(hidden), strict=True):
+                mapped[number][place] = replace(strands[number].segments[place], hidden=states)
+        return mapped
+
+    def _read(self, bundle: Bundle, seen: list[list[Kept]], reader: str) -> list[KeysValues]:
+        own = [kept[-1] for kept in seen]
+        if not any(reader in kept.made for kept in own):
+            for kept, made in zip(own, self.keys_values(bundle, reader), strict=True):
+                kept.made[reader] = made
+        return [_joined([kept.read(self, reader) for kept in before]) for before in seen]
 
     def learning_rate_scales(self) -> dict[str, float]:
         """Parameters (by name inside the block) that learn at a multiple of the common rate."""

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import rotate_half
 
-from architectures.base import KeysValues, Segment
+from architectures.base import Bundle, KeysValues, Segment
 
 
 class DecoderBlock(nn.Module):
@@ -20,40 +20,48 @@ class DecoderBlock(nn.Module):
         self.layer = layer
         self._attend = ALL_ATTENTION_FUNCTIONS["sdpa"]
 
-    def keys_values(self, segment: Segment) -> KeysValues:
-        """Project the segment's tokens to keys and values."""
+    def keys_values(self, bundle: Bundle) -> list[KeysValues]:
+        """Project the tokens to keys and values, for each of the bundle's segments."""
         attention = self.layer.self_attn
-        states = self._normed(segment)  # B n d
-        keys = self._heads(attention.k_proj(states))  # B K n D
-        values = self._heads(attention.v_proj(states))  # B K n D
-        return KeysValues(self._rotated(keys, segment), values)
+        states = self._normed(bundle)  # T d
+        keys = self._heads(bundle, self._rotated(bundle, attention.k_proj(states)))  # each B K n D
+        values = self._heads(bundle, self._by_head(attention.v_proj(states)))  # each B K n D
+        return [KeysValues(*pair) for pair in zip(keys, values, strict=True)]
 
-    def forward(self, segment: Segment, context: KeysValues) -> Tensor:
-        """Map the segment's tokens, which attend to ``context``: attention, then MLP, each added to its input."""
+    def forward(self, bundle: Bundle, contexts: list[KeysValues]) -> Tensor:
+        """Map the tokens: attention of each segment to its context, then MLP, each added to its input. (T, d)."""
         attention = self.layer.self_attn
-        queries = self._rotated(self._heads(attention.q_proj(self._normed(segment))), segment)  # B H n D
+        queries = self._heads(bundle, self._rotated(bundle, attention.q_proj(self._normed(bundle))))  # each B H n D
+        mixed = [self._attended(*each) for each in zip(bundle.segments, queries, contexts, strict=True)]  # each B n H D
+        hidden = bundle.hidden + attention.o_proj(bundle.flat(mixed).flatten(1))  # T d
+        return hidden + self.layer.mlp(self.layer.post_attention_layernorm(hidden))  # T d
+
+    def _attended(self, segment: Segment, queries: Tensor, context: KeysValues) -> Tensor:
+        """(B, H, n, D) -> (B, n, H, D)."""
         mixed, _ = self._attend(
-            attention,
+            self.layer.self_attn,
             queries,
             context.keys,
             context.values,
             segment.mask,
             dropout=0.0,
-            scaling=attention.scaling,
+            scaling=self.layer.self_attn.scaling,
             is_causal=segment.causal,
-        )  # B n H D
-        hidden = segment.hidden + attention.o_proj(mixed.flatten(2))  # B n d
-        return hidden + self.layer.mlp(self.layer.post_attention_layernorm(hidden))  # B n d
+        )
+        return mixed
 
-    def _normed(self, segment: Segment) -> Tensor:
-        if self not in segment.normed:
-            segment.normed[self] = self.layer.input_layernorm(segment.hidden)
-        return segment.normed[self]
+    def _normed(self, bundle: Bundle) -> Tensor:
+        if self not in bundle.normed:
+            bundle.normed[self] = self.layer.input_layernorm(bundle.hidden)
+        return bundle.normed[self]
 
-    def _heads(self, states: Tensor) -> Tensor:
-        return states.unflatten(-1, (-1, self.layer.self_attn.head_dim)).transpose(1, 2)  # B n H*D -> B H n D
+    def _by_head(self, states: Tensor) -> Tensor:
+        return states.unflatten(-1, (-1, self.layer.self_attn.head_dim))  # T H*D -> T H D
+
+    def _rotated(self, bundle: Bundle, states: Tensor) -> Tensor:
+        heads, (cosines, sines) = self._by_head(states), bundle.rope
+        return heads * cosines + rotate_half(heads) * sines  # T H D
 
     @staticmethod
-    def _rotated(heads: Tensor, segment: Segment) -> Tensor:
-        cosines, sines = segment.rope
-        return heads * cosines + rotate_half(heads) * sines
+    def _heads(bundle: Bundle, heads: Tensor) -> list[Tensor]:
+        return [part.transpose(1, 2) for part in bundle.split(heads)]  # T H D -> each B H n D

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from architectures.base import IMAGE, TEXT, FusionBlock, KeysValues, Read, Segment, register
+from architectures.base import ANYONE, IMAGE, TEXT, Bundle, FusionBlock, KeysValues, Read, register
 from architectures.decoder import DecoderBlock
 
 
@@ -32,8 +31,8 @@ class DualProjection(FusionBlock):
             vision.post_attention_layernorm = layer.post_attention_layernorm
         self.blocks = nn.ModuleDict({TEXT: DecoderBlock(layer), IMAGE: DecoderBlock(vision)})
 
-    def keys_values(self, segment: Segment, reader: str) -> KeysValues:
-        return self.blocks[segment.kind].keys_values(segment)
+    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
+        return self.blocks[bundle.kind].keys_values(bundle)
 
-    def map(self, segment: Segment, read: Read, layout: Sequence[str]) -> Tensor:
-        return self.blocks[segment.kind](segment, read(segment.kind))
+    def map(self, bundle: Bundle, read: Read) -> Tensor:
+        return self.blocks[bundle.kind](bundle, read(ANYONE))

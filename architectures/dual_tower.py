@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from architectures.base import IMAGE, TEXT, FusionBlock, KeysValues, Read, Segment, register
+from architectures.base import IMAGE, TEXT, Bundle, FusionBlock, KeysValues, Read, register
 from architectures.decoder import DecoderBlock
 
 
@@ -26,8 +25,8 @@ class DualTower(FusionBlock):
         vision = copy.deepcopy(layer)
         self.towers = nn.ModuleDict({TEXT: DecoderBlock(layer.requires_grad_(False)), IMAGE: DecoderBlock(vision)})
 
-    def keys_values(self, segment: Segment, reader: str) -> KeysValues:
-        return self.towers[reader].keys_values(segment)
+    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
+        return self.towers[reader].keys_values(bundle)
 
-    def map(self, segment: Segment, read: Read, layout: Sequence[str]) -> Tensor:
-        return self.towers[segment.kind](segment, read(segment.kind))
+    def map(self, bundle: Bundle, read: Read) -> Tensor:
+        return self.towers[bundle.kind](bundle, read(bundle.kind))

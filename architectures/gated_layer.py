@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from architectures.base import IMAGE, FusionBlock, KeysValues, Read, Segment, register
+from architectures.base import ANYONE, Bundle, FusionBlock, KeysValues, Read, register
 from architectures.decoder import DecoderBlock
 
 PRETRAINED, GATED = "pretrained", "gated"
@@ -52,14 +52,18 @@ class GatedLayer(FusionBlock):
                 block.gate = blocks[0].gate
         return blocks
 
-    def keys_values(self, segment: Segment, reader: str) -> KeysValues:
-        return self.blocks[reader].keys_values(segment)
+    @classmethod
+    def owner(cls, kind: str) -> str:
+        return ANYONE
 
-    def map(self, segment: Segment, read: Read, layout: Sequence[str]) -> Tensor:
-        hidden = self.blocks[PRETRAINED](segment, read(PRETRAINED))  # B n d
-        if self.text_only_bypass and IMAGE not in layout:
+    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
+        return self.blocks[reader].keys_values(bundle)
+
+    def map(self, bundle: Bundle, read: Read) -> Tensor:
+        hidden = self.blocks[PRETRAINED](bundle, read(PRETRAINED))  # T d
+        if self.text_only_bypass and not bundle.with_image:
             return hidden
-        return hidden + self.gate * self.blocks[GATED](segment, read(GATED))  # B n d
+        return hidden + self.gate * self.blocks[GATED](bundle, read(GATED))  # T d
 
     def learning_rate_scales(self) -> dict[str, float]:
         return {"gate": self.gate_lr_scale}

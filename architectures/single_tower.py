@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
-from architectures.base import FusionBlock, KeysValues, Read, Segment, register
+from architectures.base import ANYONE, Bundle, FusionBlock, KeysValues, Read, register
 from architectures.decoder import DecoderBlock
 
 
@@ -20,8 +18,12 @@ class SingleTower(FusionBlock):
         super().__init__()
         self.block = DecoderBlock(layer)
 
-    def keys_values(self, segment: Segment, reader: str) -> KeysValues:
-        return self.block.keys_values(segment)
+    @classmethod
+    def owner(cls, kind: str) -> str:
+        return ANYONE
 
-    def map(self, segment: Segment, read: Read, layout: Sequence[str]) -> Tensor:
-        return self.block(segment, read(segment.kind))
+    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
+        return self.block.keys_values(bundle)
+
+    def map(self, bundle: Bundle, read: Read) -> Tensor:
+        return self.block(bundle, read(ANYONE))

@@ -47,38 +47,36 @@ class FusionModule(L.LightningModule):
     def losses(self, step: Step) -> Losses:
         """The joint loss of one step, each part a mean over what that task scores."""
         train = self.train_config
-        zero = torch.zeros((), device=self.device)
-        text, squares, values = zero, zero, 0
+        denoise = train.denoise_noisy_i2t and train.i2t_noise > 0  # noisy described pictures are targets too
+        batches: list[tuple[tuple[Text | Image, ...], tuple[bool, bool]]] = []
         if step.t2i is not None:
-            error = self._drawing_error(step.t2i)
-            squares, values = error.sum(), error.numel()
+            batches.append(((Text(step.t2i.ids, step.t2i.lengths), _noisy(step.t2i)), (False, True)))
         if step.i2t is not None:
-            text, noisy_error = self._describing(step.i2t)
-            if noisy_error is not None:
-                squares, values = squares + noisy_error.sum(), values + noisy_error.numel()
-        image = squares / max(values, 1)
+            caption = Text(step.i2t.ids[:, :-1], step.i2t.lengths - 1)
+            batches.append(((_noisy(step.i2t), caption), (denoise, True)))
+        states = iter(self.model.together(batches))
+
+        text, errors = torch.zeros((), device=self.device), []
+        if step.t2i is not None:
+            _, image_states = next(states)
+            errors.append(self._squared_errors(image_states, step.t2i))
+        if step.i2t is not None:
+            image_states, text_states = next(states)
+            text = self._cross_entropy(text_states, step.i2t)
+            if denoise:
+                errors.append(self._squared_errors(image_states, step.i2t))
+        image = torch.cat(errors).mean() if errors else torch.zeros((), device=self.device)
         return Losses(train.text_weight * text + train.image_weight * image, text, image)
 
-    def _drawing_error(self, pairs: Pairs) -> Tensor:
-        """[text, image]: squared velocity errors, (B, C, h, w)."""
-        latents = noised(pairs.latents, pairs.noise, pairs.sigma)  # B C h w
-        items = [Text(pairs.ids, pairs.lengths), Image(latents, pairs.sigma)]
-        (_, states), _ = self.model(items, wanted=[False, True])
-        return self._velocity_error(states, pairs)
-
-    def _describing(self, pairs: Pairs) -> tuple[Tensor, Tensor | None]:
-        """[image, text]: nats per caption token, and squared velocity errors where noisy images are targets too."""
-        denoise = self.train_config.denoise_noisy_i2t and self.train_config.i2t_noise > 0
-        latents = noised(pairs.latents, pairs.noise, pairs.sigma)  # B C h w
-        items = [Image(latents, pairs.sigma), Text(pairs.ids[:, :-1], pairs.lengths - 1)]
-        (image_states, text_states), _ = self.model(items, wanted=[denoise, True])
+    def _cross_entropy(self, states: Tensor, pairs: Pairs) -> Tensor:
+        """Nats per caption token that follows a state (B, n-1, d); padding does not count."""
         positions = torch.arange(pairs.ids.shape[1] - 1, device=pairs.ids.device)
         scored = positions < (pairs.lengths - 1)[:, None]  # B n-1
-        logits = self.model.logits(text_states[scored])  # scored V
-        text = F.cross_entropy(logits.float(), pairs.ids[:, 1:][scored])
-        return text, self._velocity_error(image_states, pairs) if denoise else None
+        logits = self.model.logits(states[scored])  # scored V
+        return F.cross_entropy(logits.float(), pairs.ids[:, 1:][scored])
 
-    def _velocity_error(self, states: Tensor, pairs: Pairs) -> Tensor:
+    def _squared_errors(self, states: Tensor, pairs: Pairs) -> Tensor:
+        """Of the velocity that an image's states (B, n, d) predict, (B, C, h, w)."""
         return (self.model.velocity(states).float() - velocity_target(pairs.latents, pairs.noise)).square()
 
     def training_step(self, step: Step, batch_idx: int) -> Tensor:
@@ -131,3 +129,7 @@ class FusionModule(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.average.load_state_dict(checkpoint["average"])
         self.train_seconds = checkpoint["train_seconds"]
+
+
+def _noisy(pairs: Pairs) -> Image:
+    return Image(noised(pairs.latents, pairs.noise, pairs.sigma), pairs.sigma)

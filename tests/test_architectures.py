@@ -134,14 +134,17 @@ def test_agrees_with_the_literal_equations(llm, name, options, items):
 
 @layouts
 def test_all_start_as_one_function(llm, items):
-    """Invariant 1: at step 0 every architecture computes the same of the same input."""
+    """Invariant 1: at step 0 every architecture computes the same of the same input.
+
+    Not bit for bit: architectures differ in which tokens share a matrix product, and so in its rounding.
+    """
     outputs = []
     for name in ALL:
         model = build(llm, name, moved=False)
         states, _ = model(items)
         outputs.append(torch.cat(valid_states(states, items)))
     for other in outputs[1:]:
-        assert torch.equal(outputs[0], other)
+        assert (outputs[0] - other).norm() <= 1e-6 * outputs[0].norm()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
@@ -201,7 +204,7 @@ def test_caption_loss_leaves_the_last_vision_block(llm):
 
 @every
 def test_a_kept_prefix_is_the_full_pass(llm, name):
-    """Generation is the training forward pass: an image after a kept text, and text token by token, bit for bit."""
+    """Generation is the training forward pass: an image after a kept text, and text token by token."""
     model = build(llm, name)
     prompt, picture = text(0, [7, 1, 4]), image(1)
     with torch.inference_mode():
@@ -209,7 +212,7 @@ def test_a_kept_prefix_is_the_full_pass(llm, name):
         _, past = model([prompt], Past.empty(("text", "image"), len(model.blocks)))
         for _ in range(2):  # the kept prefix is not spoilt by its use
             (found,), _ = model([picture], past)
-            assert torch.equal(found, expected)
+            assert (found - expected).norm() <= 1e-6 * expected.norm()
 
         caption = text(2, None)
         (_, expected), _ = model([picture, caption])
@@ -217,6 +220,37 @@ def test_a_kept_prefix_is_the_full_pass(llm, name):
         for position in range(caption.ids.shape[1]):
             (found,), past = model([Text(caption.ids[:, position : position + 1])], past)
             torch.testing.assert_close(found[:, 0], expected[:, position], rtol=1e-4, atol=1e-5)
+
+
+@every
+def test_batches_together_are_batches_apart(llm, name):
+    """Layouts that share their matrix products do not meet: states and gradients are those of one pass each."""
+    batches = [
+        ([text(0, [7, 1, 4]), image(1)], [False, True]),
+        ([image(2), text(3, [3, 5, 6])], [False, True]),
+        ([text(4, [2, 7, 7])], [True]),
+    ]
+
+    def learn(run) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        model = build(llm, name)
+        states = [parts[-1] for parts in run(model)]
+        sum(part.square().mean() for part in states).backward()
+        return states, [p.grad for p in model.parameters() if p.grad is not None]
+
+    together = learn(lambda model: model.together(batches))
+    apart = learn(lambda model: [model(items, wanted=wanted)[0] for items, wanted in batches])
+    for mine, theirs in zip(together, apart, strict=True):
+        for one, other in zip(mine, theirs, strict=True):
+            assert (one - other).norm() <= 1e-5 * other.norm()
+
+
+@pytest.mark.parametrize("name", ["dual_projection", "dual_tower"])
+def test_a_constant_prefix_stays_one_beside_text_that_is_none(llm, name):
+    """Text before an image carries no graph where frozen weights alone read it, though other text goes with it."""
+    model = build(llm, name)
+    prompt, picture, caption = text(0, [7, 1, 4]), image(1), text(2, [7, 7, 7])
+    drawn, told = model.together([([prompt, picture], [True, True]), ([picture, caption], [True, True])])
+    assert [part.requires_grad for part in (*drawn, *told)] == [False, True, True, True]
 
 
 @every

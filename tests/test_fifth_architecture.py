@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from architectures.base import IMAGE, FusionBlock, register
+from architectures.base import ANYONE, IMAGE, FusionBlock, register
 from architectures.decoder import DecoderBlock
 
 
@@ -36,12 +36,12 @@ class ImageBias(FusionBlock):
         self.bias = nn.Parameter(torch.zeros_like(layer.input_layernorm.weight))
         self.scale = scale
 
-    def keys_values(self, segment, reader):
-        return self.block.keys_values(segment)
+    def keys_values(self, bundle, reader):
+        return self.block.keys_values(bundle)
 
-    def map(self, segment, read, layout):
-        hidden = self.block(segment, read(segment.kind))
-        return hidden + self.scale * self.bias if segment.kind == IMAGE else hidden
+    def map(self, bundle, read):
+        hidden = self.block(bundle, read(ANYONE))
+        return hidden + self.scale * self.bias if bundle.kind == IMAGE else hidden
 '''
 
 
