@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from architectures.transformer import FusionTransformer
 from bench import checkpoints, evaluation
 from bench.config import Config, to_yaml
 from bench.data.mixing import Mixture
 from bench.files import Held
+from bench.flops import count_flops
 from bench.identity import eval_id, eval_identity, run_folder, train_identity
 from bench.memory import peak_memory_mb, reset_peak_memory
 from bench.metrics.cider import check_java
@@ -113,10 +113,10 @@ def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
 
 def step_flops(module: FusionModule, mixture: Mixture) -> int:
     """Floating point operations of the first training step, forward and backward, as torch counts them."""
-    with FlopCounterMode(display=False) as counter:
-        module.losses(mixture[0]).total.backward()
+    step = mixture[0]
+    flops = count_flops(lambda: module.losses(step).total.backward())
     module.zero_grad(set_to_none=True)
-    return counter.get_total_flops()
+    return flops
 
 
 def _land(
