@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-ROOMS = ("architectures", "bench", "sweeps", "reports")
+ROOMS = ("architectures", "bench", "sweeps", "reports", "benchmarks")
 ALLOWED = {  # room -> rooms it may import, besides itself
     "architectures": set(),
     "bench": {"architectures"},
     "sweeps": {"architectures", "bench"},
     "reports": {"bench"},
+    "benchmarks": {"architectures", "bench"},
 }
 HEAVY = {"torch", "torchvision", "transformers", "diffusers", "lightning", "torchmetrics", "cleanfid"}
 FILES = [path.relative_to(PROJECT) for room in ROOMS for path in sorted((PROJECT / room).rglob("*.py"))]
