@@ -24,7 +24,7 @@ sweep_arguments = $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') $(if $(
 # More threads than cores only wait for each other: the tests run two processes of one thread.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help sweep-noise sweep-ratio sweep-architectures figures test test-slow lint zoo zoo-check
+.PHONY: help sweep-noise sweep-ratio sweep-architectures figures bench test test-slow lint zoo zoo-check
 
 help:                 ## list the targets and variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 24
@@ -47,6 +47,9 @@ test: $(ready)                 ## the default tests (minutes)
 
 test-slow: $(ready)            ## only the slow tests
 	@$(one_thread) $(PYTHON) -m pytest -m slow
+
+bench: $(ready)                ## training steps against their floor, the literal way and each other (10 minutes)
+	@$(one_thread) $(PYTHON) -m benchmarks
 
 lint: $(ready)                 ## ruff and mypy
 	@$(PYTHON) -m ruff check .

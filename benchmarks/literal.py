@@ -5,8 +5,10 @@ The yardstick of speed; that it is also right is shown where the benchmark begin
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
 
@@ -32,11 +34,11 @@ def final_states(model: FusionTransformer, items: list[Text | Image]) -> list[Te
     visible = torch.ones(size, size, dtype=torch.bool).tril() | same_image  # S S
     cosines, sines = model.rotary(states, torch.arange(size).expand(len(states), size))
     for block in model.blocks:
-        states = EQUATIONS[block.architecture](block, states, (is_image, visible, cosines, sines))
+        states = EQUATIONS[str(block.architecture)](block, states, (is_image, visible, cosines, sines))
     return list(states.split(lengths, dim=1))
 
 
-def _project(layer: nn.Module, states: Tensor, how: Pass) -> tuple[Tensor, Tensor, Tensor]:
+def _project(layer: Any, states: Tensor, how: Pass) -> tuple[Tensor, Tensor, Tensor]:
     attention = layer.self_attn
     normed = layer.input_layernorm(states)
     q, k, v = (
@@ -47,13 +49,13 @@ def _project(layer: nn.Module, states: Tensor, how: Pass) -> tuple[Tensor, Tenso
     return q, k, v
 
 
-def _finish(layer: nn.Module, states: Tensor, qkv: tuple[Tensor, Tensor, Tensor], how: Pass) -> Tensor:
+def _finish(layer: Any, states: Tensor, qkv: tuple[Tensor, Tensor, Tensor], how: Pass) -> Tensor:
     mixed = F.scaled_dot_product_attention(*qkv, attn_mask=how[1], enable_gqa=True)  # B H S D
     hidden = states + layer.self_attn.o_proj(mixed.transpose(1, 2).flatten(2))
     return hidden + layer.mlp(layer.post_attention_layernorm(hidden))
 
 
-def _decoder(layer: nn.Module, states: Tensor, how: Pass) -> Tensor:
+def _decoder(layer: Any, states: Tensor, how: Pass) -> Tensor:
     return _finish(layer, states, _project(layer, states, how), how)
 
 
@@ -62,21 +64,21 @@ def _chosen(how: Pass, image: Tensor, text: Tensor) -> Tensor:
     return torch.where(how[0][:, None], image, text)
 
 
-def _single_tower(block: nn.Module, states: Tensor, how: Pass) -> Tensor:
+def _single_tower(block: Any, states: Tensor, how: Pass) -> Tensor:
     return _decoder(block.block.layer, states, how)
 
 
-def _gated_layer(block: nn.Module, states: Tensor, how: Pass) -> Tensor:
+def _gated_layer(block: Any, states: Tensor, how: Pass) -> Tensor:
     pretrained, gated = (block.blocks[name].layer for name in ("pretrained", "gated"))
     return _decoder(pretrained, states, how) + block.gate * _decoder(gated, states, how)
 
 
-def _dual_tower(block: nn.Module, states: Tensor, how: Pass) -> Tensor:
+def _dual_tower(block: Any, states: Tensor, how: Pass) -> Tensor:
     text, image = (_decoder(block.towers[kind].layer, states, how) for kind in (TEXT, IMAGE))
     return _chosen(how, image, text)
 
 
-def _dual_projection(block: nn.Module, states: Tensor, how: Pass) -> Tensor:
+def _dual_projection(block: Any, states: Tensor, how: Pass) -> Tensor:
     text, image = (block.blocks[kind].layer for kind in (TEXT, IMAGE))
     both = zip(_project(image, states, how), _project(text, states, how), strict=True)
     q, k, v = (_chosen(how, *pair) for pair in both)
