@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from architectures.transformer import FusionTransformer
 from benchmarks.literal import final_states
-from benchmarks.shapes import Batch
+from benchmarks.models import Batch
 
 
 def loss(model: FusionTransformer, batch: Batch) -> Tensor:

@@ -11,7 +11,8 @@ from torch.nn import functional as F
 import architectures
 from bench.flops import count_flops
 from benchmarks.floor import LAYERS, necessary_flops
-from benchmarks.shapes import SHAPES, batch_of, model_of
+from benchmarks.models import batch_of, model_of
+from benchmarks.shapes import SHAPES
 from benchmarks.steps import literal_loss, loss
 
 SMALL = {name: replace(shape, layers=2, width=128, mlp_width=192) for name, shape in SHAPES.items()}

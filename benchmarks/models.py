@@ -1,0 +1,62 @@
+"""Random models and batches of a shape: weights do not matter for speed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from architectures.sequence import Image, ImageTokens, Text
+from architectures.transformer import FusionTransformer
+from benchmarks.shapes import Shape
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step: captions to draw, with noisy images, and images to describe."""
+
+    ids: Tensor  # (rows, text tokens)
+    latents: Tensor  # (rows, C, side, side)
+    sigma: Tensor  # (rows,)
+    drawn: int  # the first rows are [text, image], the others [image, text]
+
+    @property
+    def t2i(self) -> list[Text | Image]:
+        return [Text(self.ids[: self.drawn]), Image(self.latents[: self.drawn], self.sigma[: self.drawn])]
+
+    @property
+    def i2t(self) -> list[Text | Image]:
+        return [Image(self.latents[self.drawn :], self.sigma[self.drawn :]), Text(self.ids[self.drawn :])]
+
+
+def model_of(shape: Shape, architecture: str) -> FusionTransformer:
+    """A random model at step 0, the same for every call and in as far as possible for every architecture."""
+    torch.manual_seed(0)
+    llm = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=shape.vocabulary,
+            hidden_size=shape.width,
+            intermediate_size=shape.mlp_width,
+            num_hidden_layers=shape.layers,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.key_value_heads,
+            head_dim=shape.head_width,
+            max_position_embeddings=4096,
+            tie_word_embeddings=False,
+            attn_implementation="sdpa",
+        )
+    )
+    return FusionTransformer(llm, architecture, ImageTokens(shape.channels, shape.image_side))
+
+
+def batch_of(shape: Shape) -> Batch:
+    """A random step's batch, the same for every call."""
+    random = torch.Generator().manual_seed(0)
+    return Batch(
+        torch.randint(0, shape.vocabulary, (shape.rows, shape.text_tokens), generator=random),
+        torch.randn(shape.rows, shape.channels, shape.image_side, shape.image_side, generator=random),
+        torch.rand(shape.rows, generator=random),
+        shape.drawn_rows,
+    )
