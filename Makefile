@@ -49,7 +49,7 @@ test-slow: $(ready)            ## only the slow tests
 	@$(one_thread) $(PYTHON) -m pytest -m slow
 
 bench: $(ready)                ## training steps against their floor, the literal way and each other (10 minutes)
-	@$(one_thread) $(PYTHON) -m benchmarks
+	@$(one_thread) $(PYTHON) -m benchmarks --json results/bench/$$(date -u +%Y%m%dT%H%M%SZ).json
 
 lint: $(ready)                 ## ruff and mypy
 	@$(PYTHON) -m ruff check .

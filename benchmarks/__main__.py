@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import architectures
+from bench.errors import nearest
 from bench.provenance import start_facts
 from benchmarks.shapes import BASE, SHAPES, Shape
 
@@ -23,7 +24,10 @@ def main() -> int:
     asked = parser.parse_args()
     unknown = [name for name in asked.shapes if name not in SHAPES]
     if unknown:
-        print(f"error: unknown shape '{unknown[0]}' (there are {', '.join(SHAPES)})", file=sys.stderr)
+        print(f"error: unknown shape '{unknown[0]}'{nearest(unknown[0], SHAPES)}", file=sys.stderr)
+        return 2
+    if asked.json and asked.json.exists():
+        print(f"error: {asked.json} exists, and is not overwritten: name another file", file=sys.stderr)
         return 2
     import torch
 
@@ -39,6 +43,7 @@ def main() -> int:
     print(f"\n{LEGEND}")
     if asked.json:
         machine = start_facts(BASE, asked.threads)
+        asked.json.parent.mkdir(parents=True, exist_ok=True)
         asked.json.write_text(json.dumps({"machine": machine, "steps": rows}, indent=2) + "\n")
         print(f"stored in {asked.json}")
     return 0

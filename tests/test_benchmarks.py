@@ -1,0 +1,44 @@
+"""The benchmark's own machinery: turns are turns, ratios are paired, refusals come without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.paired import Paired, in_turns
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_ways_take_turns():
+    calls: list[str] = []
+    ways = {name: lambda name=name: calls.append(name) for name in "ab"}
+    times = in_turns(ways, turns=5, seconds=10)
+    assert calls == ["a", "b"] * 6  # the first of each is a warm-up
+    assert [len(taken) for taken in times.seconds.values()] == [5, 5]
+    assert len(in_turns(ways, turns=50, seconds=0).seconds["a"]) == 3
+
+
+def test_ratios_are_of_one_turn():
+    """A machine that slows down in the middle changes both ways and no ratio."""
+    times = Paired({"fast": [1.0, 1.0, 5.0, 5.0], "slow": [2.0, 2.0, 10.0, 10.0]})
+    assert times.ratio("slow", to="fast") == (2.0, 2.0, 2.0)
+    assert times.median("fast") == 3.0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["midd"], "unknown shape 'midd' (did you mean 'mid'?)"),
+        (["--json", "README.md"], "README.md exists, and is not overwritten: name another file"),
+    ],
+)
+def test_refusals(asked, said):
+    code = f"import sys; sys.argv[1:] = {asked!r}; from benchmarks.__main__ import main; status = main()"
+    code += "; print('torch' in sys.modules); sys.exit(status)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert (ran.returncode, ran.stdout.strip()) == (2, "False")
+    assert ran.stderr == f"error: {said}\n"
