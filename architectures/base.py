@@ -34,15 +34,16 @@ class Segment:
     rope: tuple[Tensor, Tensor]  # cosines and sines, each (B, n, D)
     mask: Tensor | None  # which of the S keys a query may see, (B or 1, 1, n or 1, S); None: all
     causal: bool  # the keys are the queries' own tokens, seen from left to right
+    with_image: bool  # an image stands in its sequence: earlier, here or still to come
 
 
 class Bundle:
     """Segments that the same weights meet, as one flat run of T tokens: large matrix products are the fast ones."""
 
-    def __init__(self, segments: list[Segment], with_image: bool) -> None:
+    def __init__(self, segments: list[Segment]) -> None:
         self.segments = segments
         self.kind = segments[0].kind  # of all of them, where an architecture tells modalities apart
-        self.with_image = with_image  # there is an image in their sequences, earlier, here or still to come
+        self.with_image = segments[0].with_image  # of all of them
         self.hidden = self.flat([segment.hidden for segment in segments])  # T d
         self.normed: dict[nn.Module, Tensor] = {}  # what each decoder block has normalised already, (T, d)
 
@@ -68,13 +69,13 @@ class Bundle:
 class Kept:
     """Keys and values of one segment in one layer, made for each reader when it first reads."""
 
-    def __init__(self, segment: Segment, with_image: bool) -> None:
-        self.segment, self.with_image = segment, with_image
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
         self.made: dict[str, KeysValues] = {}
 
     def read(self, block: FusionBlock, reader: str) -> KeysValues:
         if reader not in self.made:
-            (self.made[reader],) = block.keys_values(Bundle([self.segment], self.with_image), reader)
+            (self.made[reader],) = block.keys_values(Bundle([self.segment]), reader)
         return self.made[reader]
 
 
@@ -82,7 +83,6 @@ class Kept:
 class Strand:
     """A batch of sequences of one layout, in one layer: the segments to map, and what is kept of all so far."""
 
-    layout: Sequence[str]  # of the whole sequence, also of segments still to come
     segments: list[Segment]
     wanted: Sequence[bool]  # a segment that is not wanted is read by later ones but not mapped
     kept: list[Kept]  # of the earlier segments; grows by these
@@ -134,20 +134,20 @@ class FusionBlock(nn.Module):
         go together, whatever their layout. Only what needs no gradient stays apart from what does.
         """
         mapped = [list(strand.segments) for strand in strands]
-        groups: dict[tuple[str, bool, bool], list[tuple[int, int, list[Kept]]]] = {}
-        for number, strand in enumerate(strands):
-            with_image, has_graph = IMAGE in strand.layout, False
-            for place, (segment, is_wanted) in enumerate(zip(strand.segments, strand.wanted, strict=True)):
+        groups: dict[tuple[str, bool, bool], list[tuple[list[Segment], int, list[Kept]]]] = {}
+        for strand, own in zip(strands, mapped, strict=True):
+            has_graph = False
+            for place, (segment, is_wanted) in enumerate(zip(own, strand.wanted, strict=True)):
                 has_graph |= segment.hidden.requires_grad
-                strand.kept.append(Kept(segment, with_image))
+                strand.kept.append(Kept(segment))
                 if is_wanted:
-                    key = (self.owner(segment.kind), with_image, has_graph)
-                    groups.setdefault(key, []).append((number, place, list(strand.kept)))
-        for (_, with_image, _), members in groups.items():
-            bundle = Bundle([strands[number].segments[place] for number, place, _ in members], with_image)
+                    key = (self.owner(segment.kind), segment.with_image, has_graph)
+                    groups.setdefault(key, []).append((own, place, list(strand.kept)))
+        for members in groups.values():
+            bundle = Bundle([own[place] for own, place, _ in members])
             hidden = self.map(bundle, partial(self._read, bundle, [kept for _, _, kept in members]))
-            for (number, place, _), states in zip(members, bundle.split(hidden), strict=True):
-                mapped[number][place] = replace(strands[number].segments[place], hidden=states)
+            for (own, place, _), states in zip(members, bundle.split(hidden), strict=True):
+                own[place] = replace(own[place], hidden=states)
         return mapped
 
     def _read(self, bundle: Bundle, seen: list[list[Kept]], reader: str) -> list[KeysValues]:

@@ -73,7 +73,7 @@ class FusionTransformer(nn.Module):
             last = layer == len(self.blocks) - 1
             segments = block(
                 [
-                    Strand(past.layout, own, wanted if last else [True] * len(own), past.kept[layer])
+                    Strand(own, wanted if last else [True] * len(own), past.kept[layer])
                     for own, (_, wanted, past) in zip(segments, batches, strict=True)
                 ]
             )
@@ -112,4 +112,4 @@ class FusionTransformer(nn.Module):
         past.lengths.append(tokens)
         past.valid.append(valid)
         past.position = past.position + count
-        return Segment(item.kind, hidden, (cosines, sines), mask, is_causal)
+        return Segment(item.kind, hidden, (cosines, sines), mask, is_causal, with_image=IMAGE in past.layout)

@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import architectures
-from bench.errors import nearest
+from bench.command_line import Parser, exit_status
+from bench.errors import UserError, nearest
 from bench.provenance import start_facts
 from benchmarks.shapes import BASE, SHAPES, Shape
 
 
-def main() -> int:
-    """Measure, print, and store where asked."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+def main(arguments: list[str]) -> int:
+    """Measure, print, and store where asked; returns the exit status. Raises UserError for a wrong request."""
+    parser = Parser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("shapes", nargs="*", default=[*SHAPES], help=f"of {', '.join(SHAPES)} (default: all)")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1, as in sweeps)")
     parser.add_argument("--seconds", type=float, default=25.0, help="for each architecture and shape (default: 25)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to store what was measured")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     unknown = [name for name in asked.shapes if name not in SHAPES]
     if unknown:
-        print(f"error: unknown shape '{unknown[0]}'{nearest(unknown[0], SHAPES)}", file=sys.stderr)
-        return 2
+        raise UserError(f"unknown shape '{unknown[0]}'{nearest(unknown[0], SHAPES)}")
     if asked.json and asked.json.exists():
-        print(f"error: {asked.json} exists, and is not overwritten: name another file", file=sys.stderr)
-        return 2
+        raise UserError(f"{asked.json} exists, and is not overwritten: name another file")
     import torch
 
     from benchmarks.measure import step_times
@@ -67,9 +65,9 @@ def _line(row: dict[str, Any]) -> str:
 def _told(shape: Shape) -> str:
     return (
         f"width {shape.width}, {shape.layers} layers, {shape.image_tokens} image and {shape.text_tokens} text tokens, "
-        f"{shape.drawn_rows} rows drawn and {shape.rows - shape.drawn_rows} described"
+        f"{shape.drawn_rows} rows drawn and {shape.described_rows} described"
     )
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(exit_status(lambda: main(sys.argv[1:])))

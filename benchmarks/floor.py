@@ -16,6 +16,7 @@ import torch
 from benchmarks.shapes import Shape
 
 FORWARD, AND_INPUT, AND_WEIGHTS = 1, 2, 3  # passes over a product: its result, its input's gradient, its weights'
+BOTH = 3.5  # attention forward and backward: two products, then five
 OPTIMIZER_BYTES = 28  # AdamW in float32: reads weight, gradient and two moments, writes all but the gradient
 
 
@@ -50,10 +51,9 @@ def necessary_flops(shape: Shape, architecture: str) -> int:
     """Of one step, forward and backward, heads included."""
     parts, last = Parts(shape), shape.layers - 1
     body = sum(LAYERS[architecture](parts, layer == 0, layer == last) for layer in range(shape.layers))
-    described = shape.rows - shape.drawn_rows
     values = 2 * shape.width * shape.channels
     patches = values * shape.image_tokens * (2 * shape.rows + 3 * shape.drawn_rows)  # latents need no gradient
-    words = AND_INPUT * 2 * shape.width * shape.vocabulary * described * (shape.text_tokens - 1)
+    words = AND_INPUT * 2 * shape.width * shape.vocabulary * shape.described_rows * (shape.text_tokens - 1)
     sigmas = 2 * (256 * shape.width + shape.width**2) * shape.rows * AND_WEIGHTS
     return body + patches + words + sigmas
 
@@ -97,7 +97,7 @@ def _seconds_each(work: Callable[[], object], seconds: float) -> float:
 
 def _tokens(shape: Shape) -> tuple[int, int, int, int]:
     """Of [text, image] and of [image, text]: text, image, image, text."""
-    drawn, described = shape.drawn_rows, shape.rows - shape.drawn_rows
+    drawn, described = shape.drawn_rows, shape.described_rows
     n, m = shape.text_tokens, shape.image_tokens
     return drawn * n, drawn * m, described * m, described * n
 
@@ -105,14 +105,11 @@ def _tokens(shape: Shape) -> tuple[int, int, int, int]:
 def _attentions(parts: Parts) -> tuple[int, int, int, int]:
     """Forward, of the same four segments."""
     shape = parts.shape
-    drawn, described = shape.drawn_rows, shape.rows - shape.drawn_rows
+    drawn, described = shape.drawn_rows, shape.described_rows
     n, m = shape.text_tokens, shape.image_tokens
     sizes = ((drawn, n, n), (drawn, m, n + m), (described, m, m), (described, n, n + m))
     first, second, third, fourth = (parts.attention(*size) for size in sizes)
     return first, second, third, fourth
-
-
-BOTH = 3.5  # attention forward and backward: two products, then five
 
 
 def _whole(parts: Parts, passes: int, last: bool) -> float:

@@ -31,8 +31,13 @@ class Shape:
 
     @property
     def drawn_rows(self) -> int:
-        """Rows that go from text to image; the rest are captioned."""
+        """Rows that go from text to image."""
         return round(self.rows * 2 / 3)
+
+    @property
+    def described_rows(self) -> int:
+        """Rows that go from image to text."""
+        return self.rows - self.drawn_rows
 
 
 BASE = "single_tower"  # the architecture that the others are compared with

@@ -37,7 +37,8 @@ def test_ratios_are_of_one_turn():
     ],
 )
 def test_refusals(asked, said):
-    code = f"import sys; sys.argv[1:] = {asked!r}; from benchmarks.__main__ import main; status = main()"
+    code = "import sys; from bench.command_line import exit_status; from benchmarks.__main__ import main"
+    code += f"; status = exit_status(lambda: main({asked!r}))"
     code += "; print('torch' in sys.modules); sys.exit(status)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert (ran.returncode, ran.stdout.strip()) == (2, "False")
