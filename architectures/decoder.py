@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
 from torch import Tensor, nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import rotate_half
@@ -38,16 +41,17 @@ class DecoderBlock(nn.Module):
 
     def _attended(self, segment: Segment, queries: Tensor, context: KeysValues) -> Tensor:
         """(B, H, n, D) -> (B, n, H, D)."""
-        mixed, _ = self._attend(
-            self.layer.self_attn,
-            queries,
-            context.keys,
-            context.values,
-            segment.mask,
-            dropout=0.0,
-            scaling=self.layer.self_attn.scaling,
-            is_causal=segment.causal,
-        )
+        with _attention_precision(queries.device.type):
+            mixed, _ = self._attend(
+                self.layer.self_attn,
+                queries,
+                context.keys.to(queries.dtype),
+                context.values.to(queries.dtype),
+                segment.mask,
+                dropout=0.0,
+                scaling=self.layer.self_attn.scaling,
+                is_causal=segment.causal,
+            )
         return mixed
 
     def _normed(self, bundle: Bundle) -> Tensor:
@@ -65,3 +69,9 @@ class DecoderBlock(nn.Module):
     @staticmethod
     def _heads(bundle: Bundle, heads: Tensor) -> list[Tensor]:
         return [part.transpose(1, 2) for part in bundle.split(heads)]  # T H D -> each B H n D
+
+
+def _attention_precision(device: str) -> AbstractContextManager[None]:
+    """On a CPU autocast leaves attention in the queries' own float32 (the rotary embedding's): in bfloat16 the fused
+    kernel's backward pass is several times slower."""
+    return torch.autocast("cpu", enabled=False) if device == "cpu" else nullcontext()
