@@ -69,7 +69,7 @@ class TrainConfig:
     timestep_distribution: Literal["logit_normal", "uniform"] = "logit_normal"  # of diffusion times; gap
     caption_dropout: float = ranged(0.1, 0, 1)  # share of captions emptied for guidance; gap
     ema_decay: float = ranged(0.995, 0, 1)  # of the weights that are evaluated, per step, 0 = none; gap
-    precision: Literal["float32", "bfloat16"] = "float32"  # of training and sampling; gap
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of training and sampling; auto: what is fast here; gap
 
 
 @dataclass
@@ -123,7 +123,7 @@ def presets() -> list[str]:
 
 
 def load(preset: str = "default", overrides: list[str] | None = None) -> Config:
-    """Merge defaults < preset < overrides (`key=value`, values as in YAML), check everything, fill in the options.
+    """Merge defaults < preset < overrides (`key=value`, values as in YAML), check everything, fill in what is open.
 
     Raises UserError, one line, for whatever is wrong with the request.
     """
@@ -170,8 +170,10 @@ def _preset(name: str) -> Any:
 
 
 def validate(config: Config) -> None:
-    """Check ranges, the architecture and its options (filled with their defaults), and fields against each other."""
+    """Check ranges, the architecture and fields against each other; fill in what is left to the architecture (options)
+    or to the machine (precision)."""
     import architectures
+    from bench.precision import resolve
 
     check_ranges(config)
     catalogue = architectures.catalogue()
@@ -193,6 +195,7 @@ def validate(config: Config) -> None:
         raise UserError("data.root: data.name=scenes has no folder (did you mean data.name=coco?)")
     if config.train.text_weight == config.train.image_weight == 0:
         raise UserError("train.text_weight: text_weight and image_weight are both 0, so there is nothing to learn")
+    config.train.precision = resolve(config.train.precision, config.runtime.accelerator)  # type: ignore[assignment]
 
 
 def to_yaml(config: Config) -> str:

@@ -60,7 +60,8 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
             config.runtime.runs = str(Path(config.runtime.runs) / fresh)
         runs, threads = Path(config.runtime.runs), config.runtime.threads
         # Overrides run in another process: they must say all that this one resolved.
-        overrides_there = [*point, f"runtime.runs={json.dumps(config.runtime.runs)}"]
+        resolved = [f"runtime.runs={json.dumps(config.runtime.runs)}", f"train.precision={config.train.precision}"]
+        overrides_there = [*point, *resolved]
         folder = identity.run_folder(config)
         label = " ".join(
             override.partition("=")[0].rpartition(".")[2] + "=" + override.partition("=")[2]

@@ -14,13 +14,13 @@ from bench.identity import eval_id, run_folder, run_id, train_id
 
 @pytest.fixture
 def weights(tmp_path):
-    """Overrides that name four folders of stand-in weights."""
+    """Overrides that name four folders of stand-in weights, and a precision that every machine has."""
     for kind in ("llm", "vae", "clip", "features"):
         (tmp_path / kind).mkdir()
         (tmp_path / kind / "model.safetensors").write_text(kind)
     return [f"model.llm={tmp_path}/llm", f"model.vae={tmp_path}/vae"] + [
         f"eval.clip={tmp_path}/clip", f"eval.features={tmp_path}/features"
-    ]  # fmt: skip
+    ] + ["train.precision=float32"]  # fmt: skip
 
 
 TRAINING = [
@@ -100,6 +100,14 @@ def test_pictures_count_by_what_they_hold(weights, monkeypatch):
     assert train_id(a) == train_id(copy) != train_id(b)
     assert eval_id(a) == eval_id(copy) != eval_id(b)
     identity._data_digest.cache_clear()
+
+
+def test_a_run_is_named_by_the_precision_that_auto_means_here(weights, monkeypatch):
+    monkeypatch.setattr("bench.precision.gpu", lambda: None)
+    for flags, precision in ((["amx_bf16"], "bfloat16"), ([], "float32")):
+        monkeypatch.setattr("bench.precision._cpu_flags", lambda flags=flags: flags)
+        named, auto = (train_id(load("smoke", [*weights, f"train.precision={p}"])) for p in (precision, "auto"))
+        assert named == auto
 
 
 def test_the_folder_is_named_by_architecture_and_training(weights):

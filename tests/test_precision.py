@@ -1,0 +1,55 @@
+"""`train.precision=auto` means what the machine is fast at; attention stays in float32 on a CPU."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import architectures
+from bench import precision
+from bench.evaluation import precision as trained_precision
+from bench.experiment import prepare
+from tests.experiments import small_config
+
+
+@pytest.mark.parametrize(
+    ("asked", "accelerator", "gpu", "flags", "means"),
+    [
+        ("auto", "auto", None, ["avx2", "amx_bf16"], "bfloat16"),
+        ("auto", "cpu", None, ["avx512_bf16"], "bfloat16"),
+        ("auto", "auto", None, ["avx2"], "float32"),
+        ("auto", "auto", "a GPU", ["avx2"], "bfloat16"),
+        ("auto", "cpu", "a GPU", ["avx2"], "float32"),
+        ("auto", "mps", None, ["amx_bf16"], "float32"),
+        ("float32", "auto", "a GPU", ["amx_bf16"], "float32"),
+        ("bfloat16", "cpu", None, [], "bfloat16"),
+    ],
+)
+def test_auto_means_what_is_fast_here(monkeypatch, asked, accelerator, gpu, flags, means):
+    monkeypatch.setattr(precision, "gpu", lambda: gpu)
+    monkeypatch.setattr(precision, "_cpu_flags", lambda: flags)
+    assert precision.resolve(asked, accelerator) == means
+
+
+@pytest.mark.parametrize("architecture", architectures.catalogue())
+def test_bfloat16_training_multiplies_in_bfloat16_and_attends_in_float32(architecture, tmp_path, monkeypatch):
+    """And its loss is the float32 one to bfloat16's two digits."""
+    attended = set()
+    attend = torch.nn.functional.scaled_dot_product_attention
+
+    def spy(query, *args, **kwargs):
+        attended.add(query.dtype)
+        return attend(query, *args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", spy)
+    losses = {}
+    for name in ("float32", "bfloat16"):
+        config = small_config(tmp_path, f"model.architecture={architecture}", f"train.precision={name}")
+        experiment = prepare(config)
+        head = experiment.module.model.lm_head
+        with trained_precision(config):
+            losses[name] = experiment.module.losses(experiment.mixture[0]).total
+            assert head(torch.zeros(1, head.in_features)).dtype == getattr(torch, name)
+    assert attended == {torch.float32}
+    assert losses["bfloat16"].dtype == torch.float32
+    assert 0 < abs(losses["bfloat16"] - losses["float32"]) < 1e-2 * losses["float32"]
