@@ -21,6 +21,8 @@ RESULTS = Path("results")
 class Point:
     """One run of a sweep."""
 
+    architecture: str
+    seed: int
     overrides: list[str]
     folder: RunFolder
     eval_id: str
@@ -68,7 +70,17 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
             for override in point
             if override.partition("=")[0] in sweep.grid and not override.startswith("model.architecture=")
         )
-        points.append(Point(overrides_there, folder, identity.eval_id(config), config.train.steps, label))
+        points.append(
+            Point(
+                config.model.architecture,
+                config.seed,
+                overrides_there,
+                folder,
+                identity.eval_id(config),
+                config.train.steps,
+                label,
+            )
+        )
     return Plan(sweep, preset, results, runs, threads, points)
 
 

@@ -12,12 +12,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 from sweeps.launchers import Event
+from sweeps.launchers.order import Queue, Try
 from sweeps.plan import Plan, Point
 
 PROJECT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ def default_jobs(gpu: bool) -> int:
 
 def launch(plan: Plan, points: list[Point], jobs: int) -> Generator[Event, None, None]:
     """Do the runs with `jobs` workers and yield what happens. Closing the generator stops the workers."""
-    todo = deque((point, 1) for point in points)
+    todo = Queue(points)
     events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
     stop = threading.Event()
     slots = [_Slot(plan, todo, events, stop) for _ in range(min(jobs, len(points)))]
@@ -67,7 +67,7 @@ class _Slot(threading.Thread):
     def __init__(
         self,
         plan: Plan,
-        todo: deque[tuple[Point, int]],
+        todo: Queue,
         events: queue.SimpleQueue[Event | None],
         stop: threading.Event,
     ) -> None:
@@ -79,17 +79,17 @@ class _Slot(threading.Thread):
         """Take runs off the list until none is left."""
         try:
             while not self.stop.is_set():
-                try:
-                    point, attempt = self.todo.popleft()
-                except IndexError:
+                run = self.todo.next()
+                if run is None:
                     break
-                self._do(point, attempt)
+                self._do(run)
         finally:
             if self.worker:
                 self.worker.close()
             self.events.put(None)
 
-    def _do(self, point: Point, attempt: int) -> None:
+    def _do(self, run: Try) -> None:
+        point = run.point
         if self.worker is None:
             self.worker = Worker(self.plan.threads)
         self.events.put(Event("started", point))
@@ -100,15 +100,17 @@ class _Slot(threading.Thread):
             return
         if answer is not None:
             self.events.put(Event.of_answer(point, answer, seconds))
+            if answer["outcome"] == "done":
+                self.todo.took(point, seconds)
             if answer["outcome"] == "held":
                 self.stop.wait(PATIENCE)
-                self.todo.append((point, attempt))
+                self.todo.later(run)
             return
         obituary = self.worker.obituary()
         self.worker = None
-        if attempt < TRIES:
+        if run.attempt < TRIES:
             self.events.put(Event("retried", point, seconds, error=obituary.partition("\n")[0]))
-            self.todo.append((point, attempt + 1))
+            self.todo.later(run, attempts=1)
         else:
             point.folder.fail(obituary)
             self.events.put(Event("failed", point, seconds, error=obituary.partition("\n")[0]))
