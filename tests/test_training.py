@@ -19,6 +19,7 @@ from bench.module import NonFiniteLoss
 from bench.training import train
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
+precisions = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 
 
 def prepared(tmp_path, name: str, *overrides: str) -> experiment.Experiment:
@@ -81,14 +82,33 @@ def test_learning_rate(tmp_path, schedule, last):
     assert rates[0] == pytest.approx(1 / 3) and rates[2] == 1.0 and rates[5] == pytest.approx(last)
 
 
+@precisions
+@pytest.mark.parametrize("clip", [0.01, 0])
+def test_gradients_are_clipped(tmp_path, monkeypatch, precision, clip):
+    """Their norm is ``grad_clip`` after every step of a model that is far from its goal, and 0 does not clip."""
+    parts = prepared(tmp_path, "dual_tower", f"train.grad_clip={clip}", f"train.precision={precision}")
+    parts.folder.checkpoints.mkdir(parents=True)
+    norms = []
+
+    def stepping(module, *args, normal=experiment.FusionModule.optimizer_step, **kwargs):
+        normal(module, *args, **kwargs)
+        norms.append(torch.nn.utils.get_total_norm(p.grad for p in module.parameters() if p.grad is not None))
+
+    monkeypatch.setattr(experiment.FusionModule, "optimizer_step", stepping)
+    train(parts.config, parts.module, parts.mixture, parts.folder, lambda *_: None)
+    assert len(norms) == parts.config.train.steps
+    assert all(norm == pytest.approx(clip, rel=1e-3) if clip else norm > 0.1 for norm in norms)
+
+
 def rows(config: Config) -> list[dict]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in run_folder(config).read_metrics()]
 
 
 @every
-def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name):
+@precisions
+def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name, precision):
     """Killed between two checkpoints and run again: the same weights, averages, metrics and files, bit for bit."""
-    settings = [f"model.architecture={name}", "train.i2t_noise=0.5"]
+    settings = [f"model.architecture={name}", "train.i2t_noise=0.5", f"train.precision={precision}"]
     whole, broken = (small_config(tmp_path / where, *settings) for where in ("whole", "broken"))
     expected = experiment.run(whole)
 
