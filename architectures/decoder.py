@@ -36,7 +36,11 @@ class DecoderBlock(nn.Module):
         attention = self.layer.self_attn
         queries = self._heads(bundle, self._rotated(bundle, attention.q_proj(self._normed(bundle))))  # each B H n D
         mixed = [self._attended(*each) for each in zip(bundle.segments, queries, contexts, strict=True)]  # each B n H D
-        hidden = bundle.hidden + attention.o_proj(bundle.flat(mixed).flatten(1))  # T d
+        return self.finish(bundle.hidden, bundle.flat(mixed).flatten(1))  # T d
+
+    def finish(self, hidden: Tensor, mixed: Tensor) -> Tensor:
+        """What follows attention token by token, (T, d), (T, H*D) -> (T, d): pure, so that it can be compiled."""
+        hidden = hidden + self.layer.self_attn.o_proj(mixed)  # T d
         return hidden + self.layer.mlp(self.layer.post_attention_layernorm(hidden))  # T d
 
     def _attended(self, segment: Segment, queries: Tensor, context: KeysValues) -> Tensor:

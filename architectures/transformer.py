@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 import architectures
 from architectures.base import IMAGE, Segment, Strand
+from architectures.decoder import DecoderBlock
 from architectures.patches import Patches
 from architectures.sequence import Image, ImageTokens, Past, Text, valid_tokens, visibility
 
@@ -41,6 +42,12 @@ class FusionTransformer(nn.Module):
     @property
     def device(self) -> torch.device:
         return self.norm.weight.device
+
+    def compile_blocks(self) -> None:
+        """Let torch.compile fuse what follows attention in every block; sizes stay free, so that it compiles once."""
+        for module in self.modules():
+            if isinstance(module, DecoderBlock):
+                module.finish = torch.compile(module.finish, dynamic=True)
 
     def forward(
         self,

@@ -92,11 +92,12 @@ class EvalConfig:
 
 @dataclass
 class RuntimeConfig:
-    """Where and with what it runs. Only `threads` is part of a run's identity: it changes rounding."""
+    """Where and with what it runs. `threads` and `compile` are part of a run's identity: they change rounding."""
 
     runs: str = "runs"  # folder of run folders
     cache: str = "cache"  # folder of what can be computed again
     threads: int = ranged(1, 1)  # CPU threads per process
+    compile: bool = False  # torch.compile the blocks; on CPUs it was no faster (`make bench`), on GPUs try it
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"  # Lightning's
     devices: int = ranged(1, 1)  # Lightning's, per process
     strategy: str = "auto"  # Lightning's

@@ -69,7 +69,10 @@ def prepare(config: Config) -> Experiment:
     torch.set_num_threads(config.runtime.threads)
     world = world_of(config)
     channels, size, _ = world.latent_shape
-    module = FusionModule(build_model(config, world.llm, channels, size), config.train)
+    model = build_model(config, world.llm, channels, size)
+    if config.runtime.compile:
+        model.compile_blocks()
+    module = FusionModule(model, config.train)
     return Experiment(config, run_folder(config), world, module)
 
 

@@ -49,7 +49,7 @@ def train_identity(config: Config) -> dict[str, Any]:
         "data": _data_identity(config),
         "model": model,
         "train": asdict(config.train),
-        "threads": config.runtime.threads,
+        **_rounding(config),
     }
 
 
@@ -61,7 +61,12 @@ def eval_identity(config: Config) -> dict[str, Any]:
     del settings["every"]
     for kind in ("clip", "features"):
         settings[kind] = weights_digest(settings[kind], kind)
-    return {"schema": SCHEMA, "data": _data_identity(config), "eval": settings, "threads": config.runtime.threads}
+    return {"schema": SCHEMA, "data": _data_identity(config), "eval": settings, **_rounding(config)}
+
+
+def _rounding(config: Config) -> dict[str, Any]:
+    """What of the runtime changes last digits."""
+    return {"threads": config.runtime.threads, "compile": config.runtime.compile}
 
 
 def _data_identity(config: Config) -> dict[str, Any]:

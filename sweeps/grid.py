@@ -15,6 +15,7 @@ from bench.config_checks import setting_keys
 from bench.errors import UserError, nearest
 
 SWEEPS = Path(__file__).parent
+ROUNDING = ("runtime.threads=", "runtime.compile=")
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,9 @@ def points(sweep: Sweep) -> list[list[str]]:
 
 def folder_name(name: str, preset: str, overrides: list[str]) -> str:
     """The results folder: `noise` for all of preset default, `noise-smoke` for all of another preset, and with a digest
-    of the narrowing for anything else. Settings under `runtime.` narrow nothing, but for the threads."""
+    of the narrowing for anything else. Settings under `runtime.` narrow nothing, but for those that change rounding."""
     full = read(name)
-    asked = narrow(full, [text for text in overrides if text.startswith("runtime.threads=") or text[:8] != "runtime."])
+    asked = narrow(full, [text for text in overrides if text.startswith(ROUNDING) or not text.startswith("runtime.")])
     if asked == full:
         return name if preset == "default" else f"{name}-{preset}"
     changed = {axis: values for axis, values in asked.grid.items() if values != full.grid[axis]}

@@ -60,7 +60,8 @@ def test_results_of_a_part_never_go_where_the_whole_goes():
     assert folder_name("noise", "default", []) == "noise"
     assert folder_name("noise", "smoke", []) == "noise-smoke"
     assert folder_name("noise", "default", ["seed=[0]", "runtime.progress=false"]) == "noise"  # the same runs
-    asked = [["seed=[0,1]"], ["seed=[1]"], ["train.steps=5"], ["model.architecture=dual_tower"], ["runtime.threads=2"]]
+    asked = [["seed=[0,1]"], ["seed=[1]"], ["train.steps=5"], ["model.architecture=dual_tower"]]
+    asked += [["runtime.threads=2"], ["runtime.compile=true"]]
     folders = [folder_name("noise", "default", overrides) for overrides in asked]
     assert len(set(folders)) == len(asked)
     assert all(name.startswith("noise-default-") for name in folders)
