@@ -47,7 +47,7 @@ class FusionTransformer(nn.Module):
         """Let torch.compile fuse what follows attention in every block; sizes stay free, so that it compiles once."""
         for module in self.modules():
             if isinstance(module, DecoderBlock):
-                module.finish = torch.compile(module.finish, dynamic=True)
+                module.finish = torch.compile(module.finish, dynamic=True)  # type: ignore[method-assign]
 
     def forward(
         self,
