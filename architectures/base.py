@@ -6,23 +6,19 @@ Shapes: B rows, n tokens of a segment, S tokens read, d width, H heads, K key/va
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from architectures.shelf import KeysValues, Shelf
+
 TEXT, IMAGE = "text", "image"
 ANYONE = "anyone"  # a reader or owner, where they are not told apart
-
-
-class KeysValues(NamedTuple):
-    """What a reader attends to."""
-
-    keys: Tensor  # (B, K, S, D)
-    values: Tensor  # (B, K, S, D)
 
 
 @dataclass
@@ -69,14 +65,34 @@ class Bundle:
 class Kept:
     """Keys and values of one segment in one layer, made for each reader when it first reads."""
 
-    def __init__(self, segment: Segment) -> None:
-        self.segment = segment
-        self.made: dict[str, KeysValues] = {}
+    def __init__(self, segment: Segment | None, made: dict[str, KeysValues] | None = None) -> None:
+        self.segment = segment  # None: whoever will read has read
+        self.made = {} if made is None else made
 
     def read(self, block: FusionBlock, reader: str) -> KeysValues:
         if reader not in self.made:
+            assert self.segment is not None, f"nothing was made for {reader} before the past was settled"
             (self.made[reader],) = block.keys_values(Bundle([self.segment]), reader)
         return self.made[reader]
+
+
+class Memory:
+    """What one layer keeps of a batch of sequences: every segment so far, and each reader's shelf of what it reads."""
+
+    def __init__(self, kept: Iterable[Kept] = (), shelves: dict[str, Shelf] | None = None) -> None:
+        self.kept = list(kept)
+        self.shelves = defaultdict(Shelf) if shelves is None else shelves
+
+    def fork(self) -> Memory:
+        return Memory(self.kept, self.shelves)
+
+    def read(self, block: FusionBlock, reader: str, segments: int) -> KeysValues:
+        """The keys and values of the first ``segments``."""
+        return self.shelves[reader].joined([kept.read(block, reader) for kept in self.kept[:segments]])
+
+    def settle(self, rows: Tensor | None) -> None:
+        """Keep all segments as one, for those who have read them, and of ``rows`` only."""
+        self.kept = [Kept(None, {reader: shelf.settle(rows) for reader, shelf in self.shelves.items()})]
 
 
 @dataclass
@@ -85,10 +101,11 @@ class Strand:
 
     segments: list[Segment]
     wanted: Sequence[bool]  # a segment that is not wanted is read by later ones but not mapped
-    kept: list[Kept]  # of the earlier segments; grows by these
+    memory: Memory  # of the earlier segments; grows by these
 
 
 Read = Callable[[str], list[KeysValues]]
+Seen = tuple[Memory, int]  # a memory, and how many of its segments are seen
 
 
 class FusionBlock(nn.Module):
@@ -134,28 +151,28 @@ class FusionBlock(nn.Module):
         go together, whatever their layout. Only what needs no gradient stays apart from what does.
         """
         mapped = [list(strand.segments) for strand in strands]
-        groups: dict[tuple[str, bool, bool], list[tuple[list[Segment], int, list[Kept]]]] = {}
+        groups: dict[tuple[str, bool, bool], list[tuple[list[Segment], int, Seen]]] = {}
         for strand, own in zip(strands, mapped, strict=True):
             has_graph = False
             for place, (segment, is_wanted) in enumerate(zip(own, strand.wanted, strict=True)):
                 has_graph |= segment.hidden.requires_grad
-                strand.kept.append(Kept(segment))
+                strand.memory.kept.append(Kept(segment))
                 if is_wanted:
                     key = (self.owner(segment.kind), segment.with_image, has_graph)
-                    groups.setdefault(key, []).append((own, place, list(strand.kept)))
+                    groups.setdefault(key, []).append((own, place, (strand.memory, len(strand.memory.kept))))
         for members in groups.values():
             bundle = Bundle([own[place] for own, place, _ in members])
-            hidden = self.map(bundle, partial(self._read, bundle, [kept for _, _, kept in members]))
+            hidden = self.map(bundle, partial(self._read, bundle, [seen for _, _, seen in members]))
             for (own, place, _), states in zip(members, bundle.split(hidden), strict=True):
                 own[place] = replace(own[place], hidden=states)
         return mapped
 
-    def _read(self, bundle: Bundle, seen: list[list[Kept]], reader: str) -> list[KeysValues]:
-        own = [kept[-1] for kept in seen]
+    def _read(self, bundle: Bundle, seen: list[Seen], reader: str) -> list[KeysValues]:
+        own = [memory.kept[segments - 1] for memory, segments in seen]
         if not any(reader in kept.made for kept in own):
             for kept, made in zip(own, self.keys_values(bundle, reader), strict=True):
                 kept.made[reader] = made
-        return [_joined([kept.read(self, reader) for kept in before]) for before in seen]
+        return [memory.read(self, reader, segments) for memory, segments in seen]
 
     def learning_rate_scales(self) -> dict[str, float]:
         """Parameters (by name inside the block) that learn at a multiple of the common rate."""
@@ -170,10 +187,3 @@ def register(block: type[FusionBlock]) -> type[FusionBlock]:
     """Make ``block`` the architecture named after its file."""
     block.architecture = block.__module__.rpartition(".")[2]
     return block
-
-
-def _joined(parts: list[KeysValues]) -> KeysValues:
-    if len(parts) == 1:
-        return parts[0]
-    keys, values = zip(*parts, strict=True)
-    return KeysValues(torch.cat(keys, dim=2), torch.cat(values, dim=2))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from architectures.base import IMAGE, TEXT, Kept
+from architectures.base import IMAGE, TEXT, Memory
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class ImageTokens:
     time_conditioning: str = "add"  # the noise level's embedding is added to every image token, or "none"
 
 
+class Place(NamedTuple):
+    """Where a segment stands after a past, whatever it holds."""
+
+    rope: tuple[Tensor, Tensor]  # cosines and sines, each (B, n, D)
+    mask: Tensor | None
+    causal: bool
+
+
 @dataclass
 class Past:
     """The segments so far: their keys and values in every layer, and where the next token stands.
@@ -49,18 +58,37 @@ class Past:
     """
 
     layout: tuple[str, ...]
-    kept: list[list[Kept]]  # per layer, per segment
+    memories: list[Memory]  # per layer
     lengths: list[int] = field(default_factory=list)  # tokens of each segment, padding included
     valid: list[Tensor | None] = field(default_factory=list)  # (B, n) per segment, None where nothing is padding
     position: Tensor | int = 0  # of the next token, counting valid tokens only; (B, 1)
+    places: dict[tuple[str, int, int], Place] = field(default_factory=dict)  # found for a next segment, by its sizes
 
     @classmethod
     def empty(cls, layout: tuple[str, ...], layers: int) -> Past:
-        return cls(layout, [[] for _ in range(layers)])
+        return cls(layout, [Memory() for _ in range(layers)])
 
     def fork(self) -> Past:
         """A past that can grow without changing this one; what is kept is shared."""
-        return Past(self.layout, [list(k) for k in self.kept], list(self.lengths), list(self.valid), self.position)
+        memories = [memory.fork() for memory in self.memories]
+        return Past(self.layout, memories, list(self.lengths), list(self.valid), self.position, self.places)
+
+    def grow(self, tokens: int, valid: Tensor | None, count: Tensor | int) -> None:
+        """Count a segment in that ends ``count`` positions on."""
+        self.lengths.append(tokens)
+        self.valid.append(valid)
+        self.position = self.position + count
+        self.places = {}
+
+    def settle(self, rows: Tensor | None = None) -> None:
+        """Keep as one what has been read, and go on with these rows alone (None: all), in this order.
+
+        Pasts that share what is kept are lost. Nothing may be padding.
+        """
+        assert all(valid is None for valid in self.valid) and isinstance(self.position, int)
+        for memory in self.memories:
+            memory.settle(rows)
+        self.lengths, self.valid, self.places = [sum(self.lengths)], [None], {}
 
 
 def valid_tokens(item: Text | Image) -> Tensor | None:

@@ -17,7 +17,7 @@ import architectures
 from architectures.base import IMAGE, Segment, Strand
 from architectures.decoder import DecoderBlock
 from architectures.patches import Patches
-from architectures.sequence import Image, ImageTokens, Past, Text, valid_tokens, visibility
+from architectures.sequence import Image, ImageTokens, Past, Place, Text, valid_tokens, visibility
 
 
 class FusionTransformer(nn.Module):
@@ -68,6 +68,14 @@ class FusionTransformer(nn.Module):
         """Map several batches of (items, wanted), each of its own layout, as `forward` would one by one, but faster."""
         return self._mapped([(items, wanted, self._empty_past(items)) for items, wanted in batches])
 
+    def go_on(
+        self, items: Sequence[Text | Image], pasts: Sequence[Past]
+    ) -> tuple[list[Tensor], list[Past]]:
+        """Map an item after each past, as `forward` would one by one, but faster. Rows of a past may be 1 for all."""
+        pasts = [past.fork() for past in pasts]
+        states = self._mapped([([item], [True], past) for item, past in zip(items, pasts, strict=True)])
+        return [each for (each,) in states], pasts
+
     def _empty_past(self, items: Sequence[Text | Image]) -> Past:
         return Past.empty(tuple(item.kind for item in items), len(self.blocks))
 
@@ -80,7 +88,7 @@ class FusionTransformer(nn.Module):
             last = layer == len(self.blocks) - 1
             segments = block(
                 [
-                    Strand(own, wanted if last else [True] * len(own), past.kept[layer])
+                    Strand(own, wanted if last else [True] * len(own), past.memories[layer])
                     for own, (_, wanted, past) in zip(segments, batches, strict=True)
                 ]
             )
@@ -108,15 +116,16 @@ class FusionTransformer(nn.Module):
             hidden = self.embed_tokens(item.ids)  # B n d
             causal = True
         rows, tokens, _ = hidden.shape
-        mask, is_causal = visibility(past, tokens, causal, rows, hidden.device)
         valid = valid_tokens(item)
         steps = torch.arange(tokens, device=hidden.device)
         count: Tensor | int = tokens if valid is None else valid.sum(1, keepdim=True)
         if item.kind == IMAGE and self.image.positions == "shared":
             steps, count = torch.zeros_like(steps), 1
-        positions = (past.position + steps).expand(rows, tokens)  # B n
-        cosines, sines = self.rotary(hidden, positions)  # B n D
-        past.lengths.append(tokens)
-        past.valid.append(valid)
-        past.position = past.position + count
-        return Segment(item.kind, hidden, (cosines, sines), mask, is_causal, with_image=IMAGE in past.layout)
+        size = (item.kind, rows, tokens)
+        if size not in past.places:
+            cosines, sines = self.rotary(hidden, (past.position + steps).view(-1, tokens))  # B or 1 n D
+            rope = cosines.expand(rows, -1, -1), sines.expand(rows, -1, -1)
+            past.places[size] = Place(rope, *visibility(past, tokens, causal, rows, hidden.device))
+        place = past.places[size]
+        past.grow(tokens, valid, count)
+        return Segment(item.kind, hidden, *place, with_image=IMAGE in past.layout)

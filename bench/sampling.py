@@ -53,19 +53,32 @@ def sample_latents(
 @torch.inference_mode()
 def describe(model: FusionTransformer, latents: Tensor, begin: int, end: int, max_tokens: int) -> list[list[int]]:
     """Write captions of clean ``latents`` (B, C, h, w), greedily: token ids of each, without beginning and end."""
-    rows = len(latents)
     start = Past.empty((IMAGE, TEXT), len(model.blocks))
-    _, past = model([Image(latents, latents.new_zeros(rows))], start, wanted=[False])
-    token = torch.full((rows, 1), begin, device=latents.device)
-    finished = torch.zeros(rows, dtype=torch.bool, device=latents.device)
-    written: list[list[int]] = [[] for _ in range(rows)]
-    for _ in range(max_tokens):
-        (states,), past = model([Text(token)], past)  # B 1 d
-        token = model.logits(states).argmax(-1)  # B 1
-        finished |= token[:, 0] == end
-        if finished.all():
-            break
-        for row, (word, is_finished) in enumerate(zip(token[:, 0].tolist(), finished.tolist(), strict=True)):
-            if not is_finished:
-                written[row].append(word)
+    _, past = model([Image(latents, latents.new_zeros(1))], start, wanted=[False])
+    pictures = list(range(len(latents)))  # those still being described, one a row
+    written: list[list[int]] = [[] for _ in pictures]
+    tokens = torch.full((len(pictures), 1), begin, device=latents.device)
+    while pictures:
+        (states,), past = model([Text(tokens)], past)  # B 1 d
+        tokens = model.logits(states).argmax(-1)  # B 1
+        words = tokens[:, 0].tolist()
+        for picture, word in zip(pictures, words, strict=True):
+            if word != end:
+                written[picture].append(word)
+        ended = [word == end or len(written[i]) == max_tokens for i, word in zip(pictures, words, strict=True)]
+        rows = _closed_up([not each for each in ended])
+        if len(rows) < len(pictures):
+            past.settle(torch.tensor(rows, dtype=torch.long, device=latents.device))
+        else:
+            past.settle()
+        tokens, pictures = tokens[rows], [pictures[row] for row in rows]
     return written
+
+
+def _closed_up(going_on: list[bool]) -> list[int]:
+    """The rows that go on, the last of them in the places of those that do not: few move."""
+    rows = list(range(sum(going_on)))
+    later = [row for row in range(len(rows), len(going_on)) if going_on[row]]
+    for gap, row in zip([row for row in rows if not going_on[row]], later, strict=True):
+        rows[gap] = row
+    return rows
