@@ -24,54 +24,55 @@ def sample_latents(
 ) -> Tensor:
     """Draw latents (B, C, h, w) for captions ``ids`` (B, n), right-padded, starting at ``noise`` (B, C, h, w).
 
-    Classifier-free guidance: v = v_empty + guidance_scale (v_caption - v_empty), both in one batch; at scale 1 the
-    empty caption is left out.
+    Classifier-free guidance: v = v_empty + guidance_scale (v_caption - v_empty), both mapped together; at scale 1 the
+    empty caption is left out. It is the same for all rows, and read once for all.
     """
-    rows = len(ids)
-    guided = guidance_scale != 1
-    if guided:
-        empty = torch.zeros_like(ids)
-        empty[:, : len(empty_caption)] = torch.tensor(empty_caption, device=ids.device)
-        ids = torch.cat([ids, empty])
-        lengths = torch.cat([lengths, torch.full_like(lengths, len(empty_caption))])
-    start = Past.empty((TEXT, IMAGE), len(model.blocks))
-    _, prefix = model([Text(ids, lengths)], start, wanted=[False])
+    captions = Text(ids, None if (lengths == ids.shape[1]).all() else lengths)
+    prefixes = [_read(model, captions)]
+    if guidance_scale != 1:
+        prefixes.append(_read(model, Text(torch.tensor([empty_caption], device=ids.device))))
 
     def velocity(latents: Tensor, sigma: Tensor) -> Tensor:
-        if guided:
-            latents, sigma = latents.repeat(2, 1, 1, 1), sigma.repeat(2)  # 2B C h w
-        (states,), _ = model([Image(latents, sigma)], prefix)  # 2B n d
-        predicted = model.velocity(states).float()  # 2B C h w
-        if not guided:
-            return predicted
-        caption, empty = predicted.split(rows)
-        return empty + guidance_scale * (caption - empty)
+        image = Image(latents, sigma[:1])  # one noise level for all
+        states, _ = model.go_on([image] * len(prefixes), prefixes)  # each B n d
+        caption, *empty = (model.velocity(each).float() for each in states)  # each B C h w
+        return empty[0] + guidance_scale * (caption - empty[0]) if empty else caption
 
     return integrate(velocity, noise, sampler, steps)
 
 
+def _read(model: FusionTransformer, captions: Text) -> Past:
+    _, past = model([captions], Past.empty((TEXT, IMAGE), len(model.blocks)), wanted=[False])
+    return past
+
+
 @torch.inference_mode()
 def describe(model: FusionTransformer, latents: Tensor, begin: int, end: int, max_tokens: int) -> list[list[int]]:
-    """Write captions of clean ``latents`` (B, C, h, w), greedily: token ids of each, without beginning and end."""
+    """Write captions of clean ``latents`` (B, C, h, w), greedily: token ids of each, without beginning and end.
+
+    A row leaves the batch when its caption ends. All rows that are left are equally long: none needs a mask.
+    """
     start = Past.empty((IMAGE, TEXT), len(model.blocks))
     _, past = model([Image(latents, latents.new_zeros(1))], start, wanted=[False])
-    pictures = list(range(len(latents)))  # those still being described, one a row
+    pictures = list(range(len(latents)))  # one a row
     written: list[list[int]] = [[] for _ in pictures]
     tokens = torch.full((len(pictures), 1), begin, device=latents.device)
-    while pictures:
+    for _ in range(max_tokens):
         (states,), past = model([Text(tokens)], past)  # B 1 d
         tokens = model.logits(states).argmax(-1)  # B 1
         words = tokens[:, 0].tolist()
         for picture, word in zip(pictures, words, strict=True):
             if word != end:
                 written[picture].append(word)
-        ended = [word == end or len(written[i]) == max_tokens for i, word in zip(pictures, words, strict=True)]
-        rows = _closed_up([not each for each in ended])
+        rows = _closed_up([word != end for word in words])
+        if not rows:
+            break
         if len(rows) < len(pictures):
-            past.settle(torch.tensor(rows, dtype=torch.long, device=latents.device))
+            chosen = torch.tensor(rows, device=tokens.device)
+            tokens, pictures = tokens[chosen], [pictures[row] for row in rows]
+            past.settle(chosen)
         else:
             past.settle()
-        tokens, pictures = tokens[rows], [pictures[row] for row in rows]
     return written
 
 
