@@ -91,8 +91,14 @@ class Memory:
         return self.shelves[reader].joined([kept.read(block, reader) for kept in self.kept[:segments]])
 
     def settle(self, rows: Tensor | None) -> None:
-        """Keep all segments as one, for those who have read them, and of ``rows`` only."""
-        self.kept = [Kept(None, {reader: shelf.settle(rows) for reader, shelf in self.shelves.items()})]
+        """Keep all segments as one, for those who have read them all, and of ``rows`` only."""
+        read = {reader: [kept.made.get(reader) for kept in self.kept] for reader in self.shelves}
+        whole = {
+            reader: self.shelves[reader].settle(parts, rows)
+            for reader, found in read.items()
+            if len(parts := [part for part in found if part is not None]) == len(self.kept)
+        }
+        self.kept = [Kept(None, whole)]
 
 
 @dataclass

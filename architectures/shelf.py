@@ -32,29 +32,27 @@ class Shelf:
     def __init__(self) -> None:
         self.room: KeysValues | None = None  # (B, K, space for more than S, D)
         self.lying: list[KeysValues] = []  # what lies there, in order
-        self.whole: KeysValues | None = None  # what was joined last
 
     def joined(self, parts: list[KeysValues]) -> KeysValues:
         """Each part's (B or 1, K, n, D) side by side, for as many rows as the last has: (B, K, S, D)."""
         if len(parts) == 1:
-            self.room, self.lying, self.whole = None, [], parts[0]
-        elif torch.is_grad_enabled():
-            self.whole = KeysValues(*(torch.cat(each, dim=2) for each in zip(*parts, strict=True)))
-        else:
-            self.whole = self._laid(parts)
-        return self.whole
+            self.room, self.lying = None, []
+            return parts[0]
+        if torch.is_grad_enabled():
+            return KeysValues(*(torch.cat(each, dim=2) for each in zip(*parts, strict=True)))
+        return self._laid(parts)
 
-    def settle(self, rows: Tensor | None) -> KeysValues:
-        """Make one part of what was joined last, of ``rows`` alone (None: of all). Only rows that move are copied."""
-        assert self.whole is not None
+    def settle(self, parts: list[KeysValues], rows: Tensor | None) -> KeysValues:
+        """Make the parts one, of ``rows`` alone (None: of all), in this order. Only rows that move are copied."""
+        whole = self.joined(parts)
         if rows is not None:
             moved = (rows != torch.arange(len(rows), device=rows.device)).nonzero()[:, 0]
-            for states in self.whole:
+            for states in whole:
                 states[moved] = states[rows[moved]]
-            self.whole = _first(self.whole, len(rows))
+            whole = _first(whole, len(rows))
             self.room = self.room and _first(self.room, len(rows))
-        self.lying = [self.whole] if self.room else []
-        return self.whole
+        self.lying = [whole] if self.room else []
+        return whole
 
     def _laid(self, parts: list[KeysValues]) -> KeysValues:
         """Write what does not lie there yet. The room is doubled when it is full."""
