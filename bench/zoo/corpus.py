@@ -7,7 +7,7 @@ are two-digit sums and ordinary sentences. Everything is generated and a pure fu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from random import Random
@@ -15,13 +15,13 @@ from random import Random
 from bench.data.scenes.grammar import captions, vocabulary
 from bench.data.scenes.world import Scene, sample_scenes
 from bench.zoo.questions import description, glimpse, question, yes_or_no
-from bench.zoo.sentences import recall, sentence
+from bench.zoo.sentences import pairs, recall, sentence
 
 HELD_OUT_SUMS, HELD_OUT_SCENES, HELD_OUT_TEXTS = 256, 128, 200  # scenes: of one object, and as many of two
 HELD_OUT_SEED, TRAIN_SEED = 9_000_000, 1_000_000
 SHARES = {
-    "caption": 0.08, "paraphrase": 0.14, "questions": 0.30, "glimpse": 0.10, "yes or no": 0.04,
-    "recall": 0.08, "sums": 0.20, "sentences": 0.06,
+    "caption": 0.14, "paraphrase": 0.20, "questions": 0.32, "glimpse": 0.06, "yes or no": 0.03,
+    "recall": 0.03, "sums": 0.17, "sentences": 0.05,
 }  # fmt: skip
 PARAPHRASES = ("{} means {}", "{}, in other words {}")
 
@@ -40,11 +40,11 @@ def held_out_scenes(objects: int) -> tuple[Scene, ...]:
     return tuple(drawn)[:HELD_OUT_SCENES]
 
 
-def documents(n: int, seed: int) -> list[str]:
+def documents(n: int, seed: int, shares: Mapping[str, float] = SHARES) -> list[str]:
     """``n`` training documents, without begin and end tokens."""
     rng = Random(TRAIN_SEED + seed)
     scenes = {objects: _training_scenes(n, objects, seed) for objects in (1, 2)}
-    kinds = rng.choices(tuple(SHARES), tuple(SHARES.values()), k=n)
+    kinds = rng.choices(tuple(shares), tuple(shares.values()), k=n)
     return [_document(kind, scenes, rng) for kind in kinds]
 
 
@@ -77,6 +77,7 @@ def held_out_texts() -> list[str]:
     return [_document(kind, scenes, rng, held_out=True) for kind in kinds]
 
 
+@cache
 def words() -> list[str]:
     """Every word of the texts, each of which the tokenizer knows as one token; sorted."""
     seen = set(vocabulary())
@@ -98,6 +99,8 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
         return ". ".join(sentence(rng) for _ in range(rng.randint(1, 4)))
     if kind == "recall":
         return recall(rng)
+    if kind == "pairs":
+        return pairs(words(), rng)
     scene = next(scenes[rng.choice((1, 2, 2))])
     if kind == "caption":
         return rng.choice(captions(scene))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
 from bench.data.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
@@ -44,12 +45,24 @@ def recall(rng: Random) -> str:
     """Pairs of words, told again in another order, or each the other way round: nothing but matching and binding."""
     first, second = rng.sample((COLOURS, SHAPES, POSITIONS, BACKGROUNDS, ANIMALS, PLACES), 2)
     n = rng.randint(2, 4)
-    pairs = list(zip(rng.sample(first, n), rng.sample(second, n), strict=True))
-    again = rng.sample(pairs, n)
-    told = ", ".join(f"{a} {b}" for a, b in pairs)
+    together = list(zip(rng.sample(first, n), rng.sample(second, n), strict=True))
     if rng.random() < 0.5:
-        return f"{told} again {', '.join(f'{a} {b}' for a, b in again)}"
-    return f"{told} reversed {', '.join(f'{b} {a}' for a, b in again)}"
+        return _again(together, rng)
+    return f"{_told(together)} reversed {_told([(b, a) for a, b in rng.sample(together, n)])}"
+
+
+def pairs(words: Sequence[str], rng: Random) -> str:
+    """Pairs of any words, told again in another order: what meant nothing before, so matching alone helps."""
+    chosen = rng.sample(words, 2 * rng.randint(2, 8))
+    return _again(list(zip(chosen[::2], chosen[1::2], strict=True)), rng)
+
+
+def _again(together: list[tuple[str, str]], rng: Random) -> str:
+    return f"{_told(together)} again {_told(rng.sample(together, len(together)))}"
+
+
+def _told(together: list[tuple[str, str]]) -> str:
+    return ", ".join(f"{one} {other}" for one, other in together)
 
 
 def _animal(rng: Random) -> str:

@@ -12,21 +12,22 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from bench.data.scenes.grammar import vocabulary
 from bench.metrics.language import exam, perplexity
 from bench.pretrained import WEIGHTS, load_llm
 from bench.zoo import corpus, tokenizer
+from bench.zoo.curriculum import PHASES, Phase
 from bench.zoo.float_attention import use_float_attention
+from bench.zoo.packing import ROW_TOKENS, ROWS, Batch, batches
 
 BOUNDS = {"exam": 0.95, "word_distance": 0.5}
 MAX_LENGTH = 256
-STEPS, ROWS, ROW_TOKENS = 2600, 16, 128
-LEARNING_RATE, WARMUP, WEIGHT_DECAY, BETAS = 2e-3, 100, 0.05, (0.9, 0.98)
-ANSWER_WEIGHT = 8.0  # most of a text is chance and cannot be predicted; what follows "?", "=" or "means" can
 EMBEDDING_STD = 0.25  # at the customary 0.02 rare words' embeddings collapse into one
-DOCUMENTS_A_DRAW = 4000
+CLOSEST = 0.4  # cosine of two words above which they are pushed apart: left alone, synonyms drift into each other
+DRAWS_A_PHASE = 1000  # more than any phase needs
 SEED = 0
 
 
@@ -35,25 +36,9 @@ def train(folder: Path) -> None:
     torch.manual_seed(SEED)
     words = tokenizer.build(MAX_LENGTH)
     model = _new_model(words)
-    embeddings = list(model.model.embed_tokens.parameters())
-    matrices = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed_tokens" not in name]
-    norms = [p for p in model.parameters() if p.ndim == 1]
-    groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": embeddings + norms, "weight_decay": 0.0}]
-    optimizer = torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=BETAS)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, LEARNING_RATE, STEPS, pct_start=WARMUP / STEPS, cycle_momentum=False, final_div_factor=100
-    )
-    started = time.time()
-    for step, batch in zip(range(STEPS), _batches(words), strict=False):
-        loss = _loss(model, *batch)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 99:
-            line = f"llm: step {step + 1}/{STEPS}, loss {loss.item():.4f}, {time.time() - started:.0f} s"
-            print(line, file=sys.stderr, flush=True)
+    for number, phase in enumerate(PHASES):
+        drawn = batches(words, phase.shares, first_draw=number * DRAWS_A_PHASE)
+        _learn(model, phase, drawn, _word_ids(words))
     model.set_attn_implementation("sdpa")
     model.save_pretrained(folder)
     words.save_pretrained(folder)
@@ -86,10 +71,18 @@ def measure(name: str) -> dict[str, float]:
 @torch.inference_mode()
 def largest_cosine(model: PreTrainedModel, words: PreTrainedTokenizerBase) -> float:
     """Between the input embeddings of any two words of the captions' grammar."""
-    ids = [words(word, add_special_tokens=False).input_ids[0] for word in vocabulary()]
+    return _cosines(model, _word_ids(words)).max().item()
+
+
+def _word_ids(words: PreTrainedTokenizerBase) -> list[int]:
+    return [words(word, add_special_tokens=False).input_ids[0] for word in vocabulary()]
+
+
+def _cosines(model: PreTrainedModel, ids: list[int]) -> Tensor:
+    """Between the embeddings of different words, (words, words); 0 on the diagonal."""
     table = model.get_parameter("model.embed_tokens.weight")  # (vocabulary, hidden)
     e = F.normalize(table[ids], dim=-1)  # (words, hidden)
-    return (e @ e.T - torch.eye(len(ids))).max().item()
+    return (e @ e.T).fill_diagonal_(0)
 
 
 def _logits(model: PreTrainedModel, ids: Tensor, lengths: Tensor) -> Tensor:
@@ -119,6 +112,24 @@ def _new_model(words: PreTrainedTokenizerBase) -> LlamaForCausalLM:
     return model
 
 
+def _learn(model: LlamaForCausalLM, phase: Phase, drawn: Iterator[Batch], word_ids: list[int]) -> None:
+    optimizers = phase.optimizers(model)
+    schedules = [LambdaLR(optimizer, phase.rate) for optimizer in optimizers]
+    started = time.time()
+    for step, batch in zip(range(phase.steps), drawn, strict=False):
+        loss = _loss(model, *batch)
+        crowding = (_cosines(model, word_ids) - CLOSEST).relu().square().sum()
+        model.zero_grad()
+        (loss + crowding).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            optimizer.step()
+            schedule.step()
+        if step % 100 == 99:
+            told = f"llm, {phase.name}: step {step + 1}/{phase.steps}, loss {loss.item():.4f}"
+            print(f"{told}, {time.time() - started:.0f} s", file=sys.stderr, flush=True)
+
+
 def _loss(model: LlamaForCausalLM, ids: Tensor, documents: Tensor, positions: Tensor, weights: Tensor) -> Tensor:
     """Weighted next-token loss of packed rows (all arguments: (rows, n)); each document is seen alone."""
     same = documents[:, :, None] == documents[:, None, :]  # (rows, n, n)
@@ -131,44 +142,26 @@ def _loss(model: LlamaForCausalLM, ids: Tensor, documents: Tensor, positions: Te
     return (losses * weights[:, 1:][kept]).sum() / weights[:, 1:].sum()
 
 
-def _batches(words: PreTrainedTokenizerBase) -> Iterator[list[Tensor]]:
-    """Endless batches: ids, number of the document, position in it, and weight as a target (0: begin and padding)."""
-    question = {words.convert_tokens_to_ids(token) for token in ("?", "Ġ=", "Ġmeans", "Ġwords", "Ġagain", "Ġreversed")}
-    stop = {words.convert_tokens_to_ids(token) for token in (".", ";")}
-    rows: list[list[tuple[int, int, int, float]]] = [[] for _ in range(ROWS)]
-    seed = 0
-    while True:
-        for number, ids in enumerate(words(corpus.documents(DOCUMENTS_A_DRAW, seed)).input_ids):
-            document, answering = [], False
-            for position, token in enumerate([*ids, words.eos_token_id][:ROW_TOKENS]):
-                answering = answering and token not in stop
-                document.append((token, number, position, (ANSWER_WEIGHT if answering else 1.0) if position else 0.0))
-                answering = answering or token in question
-            row = next((row for row in rows if len(row) + len(document) <= ROW_TOKENS), None)
-            if row is None:
-                padded = [row + [(words.pad_token_id, -1, 0, 0.0)] * (ROW_TOKENS - len(row)) for row in rows]
-                yield [torch.tensor([[token[i] for token in row] for row in padded]) for i in range(4)]
-                rows = [[] for _ in range(ROWS)]
-                row = rows[0]
-            row += document
-        seed += 1
-
-
 def _write_lines(path: Path, rows: list[dict[str, str]]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _card(measured: dict[str, float]) -> str:
     rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in measured.items())
-    shares = ", ".join(f"{kind} {share:.0%}" for kind, share in corpus.SHARES.items())
+    learned = "\n".join(
+        f"- {phase.steps} steps of " + ", ".join(f"{kind} {share:.0%}" for kind, share in phase.shares.items())
+        for phase in PHASES
+    )
     return f"""# Language model
 
 A transformers `LlamaForCausalLM` (4 layers of width 128, grouped-query attention) with a byte-level BPE tokenizer that
 knows every word of the captions as one token. It adds two-digit numbers, answers questions about described scenes,
 rewords captions, and writes ordinary sentences of a small grammar. A caption stands as `<bos> caption <eos>`.
 
-Made by `python -m bench zoo build llm`: {STEPS} steps of {ROWS} rows of {ROW_TOKENS} tokens, all of them generated
-(`bench/zoo/corpus.py`). Shares of the documents: {shares}.
+Made by `python -m bench zoo build llm`: {sum(p.steps for p in PHASES)} steps of {ROWS} rows of {ROW_TOKENS} tokens,
+generated by `bench/zoo/corpus.py` in the order of `bench/zoo/curriculum.py`:
+
+{learned}
 
 | measured on what training never saw | |
 |---|---|
