@@ -1,173 +1,49 @@
-"""The floor under a training step: what the equations need, over what this machine does in the same minute.
+"""The floor under a training step: the FLOPs it needs, at the rate at which this machine multiplies matrices.
 
-A matrix product of m x k by k x n counts 2 m k n, in the forward pass, for the gradient of its input where something
-below is trained, and for the gradient of its weights where they are. Attention counts every query-key pair, twice
-forward and five times backward (fused kernels make the scores again), as `torch.utils.flop_counter` does.
+The products and the copy here take turns with the steps, so the floor moves with the machine as they do.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import torch
 
+from benchmarks.necessary import necessary_flops
 from benchmarks.shapes import Shape
 
-FORWARD, AND_INPUT, AND_WEIGHTS = 1, 2, 3  # passes over a product: its result, its input's gradient, its weights'
-BOTH = 3.5  # attention forward and backward: two products, then five
-OPTIMIZER_BYTES = 28  # AdamW in float32: reads weight, gradient and two moments, writes all but the gradient
+OPTIMIZER_NUMBERS = 7  # AdamW reads weight, gradient and two moments, and writes all but the gradient
 
 
-@dataclass(frozen=True)
-class Parts:
-    """Floating point operations of one layer, forward: per token, and of whole attentions."""
+class Products:
+    """The matrix products of one decoder layer on all tokens of a step: forward, and both gradients."""
 
-    shape: Shape
+    def __init__(self, shape: Shape, device: str = "cpu") -> None:
+        width, mlp = shape.width, shape.mlp_width
+        narrow = shape.key_value_heads * shape.head_width
+        sizes = [(width, width)] * 2 + [(width, narrow)] * 2 + [(width, mlp)] * 2 + [(mlp, width)]
+        tokens, dtype = shape.rows * (shape.image_tokens + shape.text_tokens), getattr(torch, shape.dtype)
+        self.operands = [
+            tuple(torch.randn(size, dtype=dtype, device=device) for size in ((tokens, n), (m, n), (tokens, m)))
+            for n, m in sizes
+        ]
+        self.flops = sum(3 * 2 * tokens * n * m for n, m in sizes)
 
-    @property
-    def keys_values(self) -> int:
-        return 4 * self.shape.width * self.shape.key_value_heads * self.shape.head_width
-
-    @property
-    def query(self) -> int:
-        return 2 * self.shape.width * self.shape.width
-
-    @property
-    def rest(self) -> int:
-        """Output projection and MLP."""
-        return 2 * self.shape.width * self.shape.width + 6 * self.shape.width * self.shape.mlp_width
-
-    @property
-    def mapped(self) -> int:
-        return self.query + self.rest
-
-    def attention(self, rows: int, queries: int, keys: int) -> int:
-        return 4 * rows * self.shape.width * queries * keys
+    def __call__(self) -> None:
+        for x, w, g in self.operands:
+            torch.mm(x, w.T), torch.mm(g, w), torch.mm(g.T, x)
 
 
-def necessary_flops(shape: Shape, architecture: str) -> int:
-    """Of one step, forward and backward, heads included."""
-    parts, last = Parts(shape), shape.layers - 1
-    body = sum(LAYERS[architecture](parts, layer == 0, layer == last) for layer in range(shape.layers))
-    values = 2 * shape.width * shape.channels
-    patches = values * shape.image_tokens * (2 * shape.rows + 3 * shape.drawn_rows)  # latents need no gradient
-    words = AND_INPUT * 2 * shape.width * shape.vocabulary * shape.described_rows * (shape.text_tokens - 1)
-    sigmas = 2 * (256 * shape.width + shape.width**2) * shape.rows * AND_WEIGHTS
-    return body + patches + words + sigmas
+class Copy:
+    """A copy that no cache holds."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.source, self.target = torch.zeros(2**25, device=device), torch.zeros(2**25, device=device)
+        self.bytes = 2 * self.source.nbytes  # read and written
+
+    def __call__(self) -> None:
+        self.target.copy_(self.source)
 
 
 def floor_seconds(shape: Shape, architecture: str, trained: int, rate: float, bandwidth: float) -> float:
     """Seconds of a step that does what is necessary, at ``rate`` FLOP/s and ``bandwidth`` bytes/s."""
-    return necessary_flops(shape, architecture) / rate + trained * OPTIMIZER_BYTES / bandwidth
-
-
-def matmul_rate(shape: Shape, seconds: float = 1.0) -> float:
-    """FLOP/s of a layer's matrix products at this shape: forward, and both gradients."""
-    tokens = shape.rows * (shape.image_tokens + shape.text_tokens)
-    sizes = [(shape.width, shape.width), (shape.width, shape.mlp_width), (shape.mlp_width, shape.width)]
-    products = []
-    for inputs, outputs in sizes:
-        x, w, g = torch.randn(tokens, inputs), torch.randn(outputs, inputs), torch.randn(tokens, outputs)
-        products.append((x, w, g))
-
-    def once() -> None:
-        for x, w, g in products:
-            torch.mm(x, w.T), torch.mm(g, w), torch.mm(g.T, x)
-
-    flops = sum(3 * 2 * tokens * inputs * outputs for inputs, outputs in sizes)
-    return flops / _seconds_each(once, seconds)
-
-
-def memory_bandwidth(seconds: float = 0.5) -> float:
-    """Bytes/s of a copy that no cache holds, read and written."""
-    source, target = torch.zeros(2**25), torch.zeros(2**25)
-    return 2 * source.nbytes / _seconds_each(lambda: target.copy_(source), seconds)
-
-
-def _seconds_each(work: Callable[[], object], seconds: float) -> float:
-    work()
-    calls, begin = 0, time.perf_counter()
-    while (passed := time.perf_counter() - begin) < seconds:
-        work()
-        calls += 1
-    return passed / calls
-
-
-def _tokens(shape: Shape) -> tuple[int, int, int, int]:
-    """Of [text, image] and of [image, text]: text, image, image, text."""
-    drawn, described = shape.drawn_rows, shape.described_rows
-    n, m = shape.text_tokens, shape.image_tokens
-    return drawn * n, drawn * m, described * m, described * n
-
-
-def _attentions(parts: Parts) -> tuple[int, int, int, int]:
-    """Forward, of the same four segments."""
-    shape = parts.shape
-    drawn, described = shape.drawn_rows, shape.described_rows
-    n, m = shape.text_tokens, shape.image_tokens
-    sizes = ((drawn, n, n), (drawn, m, n + m), (described, m, m), (described, n, n + m))
-    first, second, third, fourth = (parts.attention(*size) for size in sizes)
-    return first, second, third, fourth
-
-
-def _whole(parts: Parts, passes: int, last: bool) -> float:
-    """A block on every token; in the last layer, what no loss reads is keys and values only."""
-    text, drawn, seen, caption = _tokens(parts.shape)
-    attention = _attentions(parts)
-    tokens = drawn + caption if last else text + drawn + seen + caption
-    read = attention[1] + attention[3] if last else sum(attention)
-    return passes * (parts.keys_values * (text + drawn + seen + caption) + parts.mapped * tokens) + BOTH * read
-
-
-def _single_tower(parts: Parts, first: bool, last: bool) -> int:
-    return round(_whole(parts, AND_WEIGHTS, last))
-
-
-def _gated_layer(parts: Parts, first: bool, last: bool) -> int:
-    whole = _whole(parts, AND_WEIGHTS, last) + _whole(parts, AND_INPUT, last)
-    if first:  # word embeddings are frozen: under them, the frozen block's gradients end where attention has mixed
-        text, _, _, caption = _tokens(parts.shape)
-        whole -= parts.keys_values * (text + caption) + parts.query * caption
-        whole -= 0 if last else parts.mapped * text + (BOTH - 1) * _attentions(parts)[0]
-    return round(whole)
-
-
-def _frozen_text(parts: Parts, first: bool, last: bool) -> float:
-    """The text tower on text: a constant before an image, and behind one the way of the caption's gradient."""
-    text, _, _, caption = _tokens(parts.shape)
-    before, _, _, behind = _attentions(parts)
-    constant = 0 if last else parts.mapped * text + before
-    passes = FORWARD if first else AND_INPUT
-    return constant + (passes * (parts.keys_values + parts.query) + AND_INPUT * parts.rest) * caption + BOTH * behind
-
-
-def _vision(parts: Parts, last: bool) -> float:
-    """The vision tower on images, without keys and values."""
-    _, drawn, seen, _ = _tokens(parts.shape)
-    attention = _attentions(parts)
-    return AND_WEIGHTS * parts.mapped * (drawn + (0 if last else seen)) + BOTH * (
-        attention[1] + (0 if last else attention[2])
-    )
-
-
-def _dual_projection(parts: Parts, first: bool, last: bool) -> int:
-    text, drawn, seen, _ = _tokens(parts.shape)
-    keys_values = parts.keys_values * (text + AND_WEIGHTS * (drawn + seen))
-    return round(_frozen_text(parts, first, last) + _vision(parts, last) + keys_values)
-
-
-def _dual_tower(parts: Parts, first: bool, last: bool) -> int:
-    text, drawn, seen, _ = _tokens(parts.shape)
-    of_vision = AND_WEIGHTS * (text + drawn + (0 if last else seen))
-    of_text = (0 if last else text) + AND_INPUT * seen
-    return round(_frozen_text(parts, first, last) + _vision(parts, last) + parts.keys_values * (of_vision + of_text))
-
-
-LAYERS: dict[str, Callable[[Parts, bool, bool], int]] = {
-    "single_tower": _single_tower,
-    "gated_layer": _gated_layer,
-    "dual_projection": _dual_projection,
-    "dual_tower": _dual_tower,
-}
+    moved = trained * OPTIMIZER_NUMBERS * shape.itemsize
+    return necessary_flops(shape, architecture) / rate + moved / bandwidth

@@ -28,14 +28,19 @@ def final_states(model: FusionTransformer, items: list[Text | Image]) -> list[Te
     lengths = [piece.shape[1] for piece in pieces]
     states = torch.cat(pieces, 1)  # B S d
     size = states.shape[1]
-    number = torch.arange(len(items)).repeat_interleave(torch.tensor(lengths))  # S
-    is_image = torch.tensor([item.kind == IMAGE for item in items])[number]  # S
-    same_image = (number[:, None] == number) & is_image[:, None]
-    visible = torch.ones(size, size, dtype=torch.bool).tril() | same_image  # S S
-    cosines, sines = model.rotary(states, torch.arange(size).expand(len(states), size))
+    is_image, visible = (mask.to(states.device) for mask in masks([item.kind for item in items], lengths))
+    cosines, sines = model.rotary(states, torch.arange(size, device=states.device).expand(len(states), size))
     for block in model.blocks:
         states = EQUATIONS[str(block.architecture)](block, states, (is_image, visible, cosines, sines))
     return list(states.split(lengths, dim=1))
+
+
+def masks(kinds: list[str], lengths: list[int]) -> tuple[Tensor, Tensor]:
+    """Which tokens are an image's, (S,), and which keys (last) each token sees: what is before it, and its image."""
+    number = torch.arange(len(kinds)).repeat_interleave(torch.tensor(lengths))  # S
+    is_image = torch.tensor([kind == IMAGE for kind in kinds])[number]  # S
+    same_image = (number[:, None] == number) & is_image[:, None]
+    return is_image, torch.ones(len(number), len(number), dtype=torch.bool).tril() | same_image
 
 
 def _project(layer: Any, states: Tensor, how: Pass) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,6 +90,7 @@ def _dual_projection(block: Any, states: Tensor, how: Pass) -> Tensor:
     return _chosen(how, _finish(image, states, (q, k, v), how), _finish(text, states, (q, k, v), how))
 
 
+MISSING = "its equation is not written down (EQUATIONS in benchmarks/literal.py): nothing literal to compare with"
 EQUATIONS = {
     "single_tower": _single_tower,
     "gated_layer": _gated_layer,

@@ -1,39 +1,42 @@
-"""A training step of an architecture, measured in turns with the literal one and the single tower's."""
+"""Every measurement of a shape, one table after the other."""
 
 from __future__ import annotations
 
-from typing import Any
+import gc
+from collections.abc import Iterator
 
-from benchmarks.floor import floor_seconds, matmul_rate, memory_bandwidth, necessary_flops
-from benchmarks.models import batch_of, model_of
-from benchmarks.paired import in_turns
-from benchmarks.shapes import BASE, Shape
-from benchmarks.steps import Step
+import torch
 
-TURNS = 15
+from bench.errors import UserError
+from bench.quiet import quiet_libraries
+from benchmarks import describing, drawing, peak, training
+from benchmarks.rows import Row, Setting
+from benchmarks.shapes import Shape
+
+MEASUREMENTS = (peak.rows, training.rows, drawing.rows, describing.rows)  # memory first: while the device is empty
 
 
-def step_times(shape: Shape, architecture: str, seconds: float) -> dict[str, Any]:
-    """A training step of one architecture: seconds, and ratios with their quartiles."""
-    batch = batch_of(shape)
-    ours = Step(model_of(shape, architecture), batch)
-    literal = Step(model_of(shape, architecture), batch, literal=True)
-    base = Step(model_of(shape, BASE), batch)
-    trained = sum(p.numel() for p in ours.trained)
-    rate, bandwidth = matmul_rate(shape), memory_bandwidth()
-    times = in_turns({"ours": ours, "literal": literal, "base": base}, TURNS, seconds)
-    rate = max(rate, matmul_rate(shape))  # before and after: the floor is what the machine can do
-    floor = floor_seconds(shape, architecture, trained, rate, bandwidth)
-    return {
-        "shape": shape.name,
-        "architecture": architecture,
-        "turns": len(times.seconds["ours"]),
-        "ours_ms": 1e3 * times.median("ours"),
-        "literal_ms": 1e3 * times.median("literal"),
-        "floor_ms": 1e3 * floor,
-        "over_floor": times.median("ours") / floor,
-        "over_literal": times.ratio("ours", "literal"),
-        "over_single_tower": times.ratio("ours", "base"),
-        "necessary_gflop": necessary_flops(shape, architecture) / 1e9,
-        "matmul_gflops": rate / 1e9,
-    }
+def found_device(asked: str | None) -> str:
+    """``asked`` if it is there; by default a GPU where there is one."""
+    has_gpu = torch.cuda.is_available()
+    if asked == "cuda" and not has_gpu:
+        raise UserError("--device cuda: torch finds no GPU here; leave it out to measure on the CPU")
+    return asked or ("cuda" if has_gpu else "cpu")
+
+
+def measure(
+    shape: Shape, names: tuple[str, ...], device: str, threads: int, seconds: float
+) -> Iterator[list[Row]]:
+    """The rows of each table, as soon as they are there."""
+    quiet_libraries()
+    torch.set_num_threads(threads)
+    settle = torch.cuda.synchronize if device == "cuda" else _nothing
+    for rows in MEASUREMENTS:
+        yield rows(Setting(shape, names, device, threads, seconds, settle))
+        gc.collect()
+        if device == "cuda":
+            torch.cuda.empty_cache()  # for the processes that measure memory
+
+
+def _nothing() -> None:
+    """A CPU has finished when the call returns."""

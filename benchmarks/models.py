@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -31,32 +33,49 @@ class Batch:
         return [Image(self.latents[self.drawn :], self.sigma[self.drawn :]), Text(self.ids[self.drawn :])]
 
 
-def model_of(shape: Shape, architecture: str) -> FusionTransformer:
-    """A random model at step 0, the same for every call and in as far as possible for every architecture."""
+def language_model_of(shape: Shape, device: str = "cpu") -> LlamaForCausalLM:
+    """A random Llama, made where and in the precision in which it is used; the same for every call."""
     torch.manual_seed(0)
-    llm = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=shape.vocabulary,
-            hidden_size=shape.width,
-            intermediate_size=shape.mlp_width,
-            num_hidden_layers=shape.layers,
-            num_attention_heads=shape.heads,
-            num_key_value_heads=shape.key_value_heads,
-            head_dim=shape.head_width,
-            max_position_embeddings=4096,
-            tie_word_embeddings=False,
-            attn_implementation="sdpa",
+    with _making(shape, device):
+        return LlamaForCausalLM(
+            LlamaConfig(
+                vocab_size=shape.vocabulary,
+                hidden_size=shape.width,
+                intermediate_size=shape.mlp_width,
+                num_hidden_layers=shape.layers,
+                num_attention_heads=shape.heads,
+                num_key_value_heads=shape.key_value_heads,
+                head_dim=shape.head_width,
+                max_position_embeddings=4096,
+                tie_word_embeddings=False,
+                attn_implementation="sdpa",
+            )
         )
-    )
-    return FusionTransformer(llm, architecture, ImageTokens(shape.channels, shape.image_side))
 
 
-def batch_of(shape: Shape) -> Batch:
+def model_of(shape: Shape, architecture: str, device: str = "cpu") -> FusionTransformer:
+    """A random model at step 0, the same for every call and in as far as possible for every architecture."""
+    llm = language_model_of(shape, device)
+    with _making(shape, device):
+        return FusionTransformer(llm, architecture, ImageTokens(shape.channels, shape.image_side))
+
+
+def batch_of(shape: Shape, device: str = "cpu") -> Batch:
     """A random step's batch, the same for every call."""
     random = torch.Generator().manual_seed(0)
-    return Batch(
-        torch.randint(0, shape.vocabulary, (shape.rows, shape.text_tokens), generator=random),
-        torch.randn(shape.rows, shape.channels, shape.image_side, shape.image_side, generator=random),
-        torch.rand(shape.rows, generator=random),
-        shape.drawn_rows,
-    )
+    ids = torch.randint(0, shape.vocabulary, (shape.rows, shape.text_tokens), generator=random)
+    latents = torch.randn(shape.rows, shape.channels, shape.image_side, shape.image_side, generator=random)
+    sigma = torch.rand(shape.rows, generator=random)
+    return Batch(ids.to(device), latents.to(device, getattr(torch, shape.dtype)), sigma.to(device), shape.drawn_rows)
+
+
+@contextmanager
+def _making(shape: Shape, device: str) -> Iterator[None]:
+    """What is made inside has the shape's dtype and lies on ``device``: nothing is made twice."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, shape.dtype))
+    try:
+        with torch.device(device):
+            yield
+    finally:
+        torch.set_default_dtype(before)

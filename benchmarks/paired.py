@@ -5,8 +5,18 @@ from __future__ import annotations
 import gc
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+Ways = dict[str, Callable[[], object]]
+Ratio = tuple[float, float, float]
+"""Median, lowest and highest quartile."""
+
+
+def quartiles(ratios: Iterable[float]) -> Ratio:
+    """Of one ratio a turn."""
+    low, middle, high = statistics.quantiles(ratios, n=4)
+    return middle, low, high
 
 
 @dataclass(frozen=True)
@@ -19,16 +29,23 @@ class Paired:
         """Seconds a call."""
         return statistics.median(self.seconds[way])
 
-    def ratio(self, way: str, to: str) -> tuple[float, float, float]:
-        """Median, lowest and highest quartile of the turns' ratios."""
-        ratios = [a / b for a, b in zip(self.seconds[way], self.seconds[to], strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        return middle, low, high
+    def ratio(self, way: str, to: str, times: float = 1.0) -> Ratio:
+        """Of the turns' own ratios of ``way`` to ``to``, each multiplied by ``times``."""
+        return quartiles(times * a / b for a, b in zip(self.seconds[way], self.seconds[to], strict=True))
 
 
-def in_turns(ways: dict[str, Callable[[], object]], turns: int, seconds: float) -> Paired:
-    """Call every way once unmeasured, then ``turns`` times in turns (at least 3), fewer once ``seconds`` are over."""
-    for work in ways.values():
+def in_turns(
+    ways: Ways,
+    turns: int,
+    seconds: float,
+    warm_up: Ways | None = None,
+    settle: Callable[[], object] = lambda: None,
+) -> Paired:
+    """Call every way ``turns`` times in turns (at least 3), fewer once ``seconds`` are over.
+
+    Before, ``warm_up`` (default: the ways themselves) is called unmeasured. ``settle`` waits for a device to finish.
+    """
+    for work in (ways if warm_up is None else warm_up).values():
         work()
     taken: dict[str, list[float]] = {name: [] for name in ways}
     gc.collect()
@@ -37,7 +54,9 @@ def in_turns(ways: dict[str, Callable[[], object]], turns: int, seconds: float) 
         if turn >= 3 and time.perf_counter() > end:
             break
         for name, work in ways.items():
+            settle()
             begin = time.perf_counter()
             work()
+            settle()
             taken[name].append(time.perf_counter() - begin)
     return Paired(taken)

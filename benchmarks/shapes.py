@@ -20,6 +20,8 @@ class Shape:
     channels: int
     text_tokens: int  # of a caption, with its beginning and end; no padding
     rows: int
+    images: int  # drawn at once when sampling
+    dtype: str = "float32"  # of weights, states and the optimizer's moments
 
     @property
     def head_width(self) -> int:
@@ -39,12 +41,26 @@ class Shape:
         """Rows that go from image to text."""
         return self.rows - self.drawn_rows
 
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number."""
+        return {"float32": 4, "bfloat16": 2}[self.dtype]
+
+    def __str__(self) -> str:
+        return (
+            f"width {self.width}, {self.layers} layers, {self.image_tokens} image and {self.text_tokens} text tokens, "
+            f"{self.drawn_rows} rows drawn and {self.described_rows} described, {self.dtype}"
+        )
+
 
 BASE = "single_tower"  # the architecture that the others are compared with
 SHAPES = {
     shape.name: shape
     for shape in (
-        Shape("embedded", 128, 4, 4, 2, 384, 580, 4, 8, 18, 32),
-        Shape("mid", 512, 8, 8, 8, 1536, 4096, 16, 16, 64, 6),
+        Shape("embedded", 128, 4, 4, 2, 384, 580, 4, 8, 18, 32, images=16),
+        Shape("mid", 512, 8, 8, 8, 1536, 4096, 16, 16, 64, 6, images=1),
+        Shape("llama-1b", 2048, 16, 32, 8, 8192, 128256, 16, 16, 128, 12, images=8, dtype="bfloat16"),
+        Shape("llama-3b", 3072, 28, 24, 8, 8192, 128256, 16, 16, 128, 6, images=8, dtype="bfloat16"),
     )
 }
+USUAL = {"cpu": ("embedded", "mid"), "cuda": ("llama-1b", "llama-3b")}  # device -> shapes measured on it by default

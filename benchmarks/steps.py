@@ -2,46 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.optim import AdamW
 
 from architectures.transformer import FusionTransformer
 from benchmarks.literal import final_states
 from benchmarks.models import Batch
 
+Loss = Callable[[FusionTransformer, Batch], Tensor]
+
 
 def loss(model: FusionTransformer, batch: Batch) -> Tensor:
     """Both tasks' loss by the product's own pass."""
     (_, drawn), (_, told) = model.together([(batch.t2i, (False, True)), (batch.i2t, (False, True))])
-    return _joint(model, batch, drawn, told)
+    return joint(model, batch, drawn, told)
 
 
 def literal_loss(model: FusionTransformer, batch: Batch) -> Tensor:
     """The same number as the equations say it: every tower on every token, one dense mask, nothing left out."""
     drawn = final_states(model, batch.t2i)[1]
     told = final_states(model, batch.i2t)[1]
-    return _joint(model, batch, drawn, told)
+    return joint(model, batch, drawn, told)
 
 
-def _joint(model: FusionTransformer, batch: Batch, drawn: Tensor, told: Tensor) -> Tensor:
-    image = model.velocity(drawn).square().mean()
-    logits = model.logits(told[:, :-1])  # B n-1 V
+def mixed_loss(model: FusionTransformer, batch: Batch) -> Tensor:
+    """`loss` in bfloat16, with weights in float32: train.precision=bfloat16."""
+    with torch.autocast(model.device.type, torch.bfloat16):
+        return loss(model, batch)
+
+
+def joint(model: FusionTransformer, batch: Batch, drawn: Tensor, told: Tensor) -> Tensor:
+    """From the final states of drawn images and of captions, (B, n, d)."""
+    image = model.velocity(drawn).float().square().mean()
+    logits = model.logits(told[:, :-1]).float()  # B n-1 V
     text = F.cross_entropy(logits.flatten(0, 1), batch.ids[batch.drawn :, 1:].flatten())
     return image + 0.2 * text
+
+
+def optimizer_of(model: torch.nn.Module) -> AdamW:
+    """For what is trained."""
+    return AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4, fused=True)
 
 
 class Step:
     """A whole optimizer step: forward, backward, clipping, AdamW."""
 
-    def __init__(self, model: FusionTransformer, batch: Batch, literal: bool = False) -> None:
-        self.model, self.batch = model, batch
-        self.loss = literal_loss if literal else loss
-        self.trained = [p for p in model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.trained, lr=1e-4, fused=True)
+    def __init__(self, optimizer: AdamW, loss: Callable[[], Tensor]) -> None:
+        self.optimizer, self.loss = optimizer, loss
+        self.trained: list[Tensor] = optimizer.param_groups[0]["params"]
 
     def __call__(self) -> None:
-        self.loss(self.model, self.batch).backward()
+        self.loss().backward()
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()

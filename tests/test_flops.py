@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 import architectures
 from bench.flops import count_flops
-from benchmarks.floor import LAYERS, necessary_flops
 from benchmarks.models import batch_of, model_of
-from benchmarks.shapes import SHAPES
+from benchmarks.necessary import LAYERS, necessary_flops
+from benchmarks.shapes import SHAPES, USUAL
 from benchmarks.steps import literal_loss, loss
 
-SMALL = {name: replace(shape, layers=2, width=128, mlp_width=192) for name, shape in SHAPES.items()}
+SMALL = {name: replace(SHAPES[name], layers=2, width=128, mlp_width=192) for name in USUAL["cpu"]}
 every_shape = pytest.mark.parametrize("shape", SMALL.values(), ids=SMALL)
 every = pytest.mark.parametrize("architecture", sorted(LAYERS))
 

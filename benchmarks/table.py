@@ -1,0 +1,46 @@
+"""Rows as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.paired import Ratio
+from benchmarks.rows import Row
+
+NAME, VALUE, RATIO = 18, 14, 20  # column widths
+LEGEND = """\
+Ratios: median of the turns' own [quartiles]. A step: forward, backward, clipping, AdamW.
+floor: the FLOPs a step needs (benchmarks/necessary.py) at the rate of a layer's own matrix products beside the step,
+and AdamW's memory traffic; MFU: those FLOPs over that rate and the step's time.
+literal: every tower over the whole packed sequence with a dense mask (benchmarks/literal.py), again for every
+denoising step and every token written, and nothing kept.
+generate: transformers' LlamaForCausalLM behind a text as long as the image."""
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Of one quantity at one shape."""
+    others = list(dict.fromkeys(other for row in rows for other in row.over))
+    is_rate = rows[0].unit.endswith("/s")
+    better = "more is better" if is_rate else "less is better"
+    relation = "times" if is_rate else "over"
+    further = list(dict.fromkeys(name for row in rows for name in row.also))
+    head = [f"{relation} {other}" for other in others] + further
+    lines = [f"{rows[0].quantity} ({better}, {rows[0].turns} turns)"]
+    lines.append(" " * NAME + f"{rows[0].unit:>{VALUE}}" + "".join(f"{name:>{RATIO}}" for name in head))
+    for row in rows:
+        cells = [_cell(row.over.get(other)) for other in others] + [_cell(row.also.get(name)) for name in further]
+        told = "".join(f"{cell:>{RATIO}}" for cell in cells)
+        lines.append(f"{row.architecture:{NAME}}{_number(row.value):>{VALUE}}{told}")
+    lines += [f"{row.architecture}: {remark}" for row in rows for remark in row.remarks]
+    return "\n".join(lines)
+
+
+def _cell(ratio: Ratio | None) -> str:
+    if ratio is None:
+        return "-"
+    middle, low, high = ratio
+    return _number(middle) if low == high else f"{_number(middle)} [{_number(low)}-{_number(high)}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"
