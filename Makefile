@@ -24,7 +24,7 @@ sweep_arguments = $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') $(if $(
 # More threads than cores only wait for each other: the tests run two processes of one thread.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help sweep-noise sweep-ratio sweep-architectures figures bench test test-slow lint zoo zoo-check
+.PHONY: help sweep-noise sweep-ratio sweep-architectures figures bench bench-growth test test-slow lint zoo zoo-check
 
 help:                 ## list the targets and variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 24
@@ -48,8 +48,11 @@ test: $(ready)                 ## the default tests (minutes)
 test-slow: $(ready)            ## only the slow tests
 	@$(one_thread) $(PYTHON) -m pytest -m slow
 
-bench: $(ready)                ## training steps against their floor, the literal way and each other (10 minutes)
+bench: $(ready)                ## speed and memory against the floor, the literal way and other libraries (10 minutes)
 	@$(one_thread) $(PYTHON) -m benchmarks --json results/bench/$$(date -u +%Y%m%dT%H%M%SZ).json
+
+bench-growth: $(ready)         ## a step's cost against its size, ours and literal, with a figure (5 minutes)
+	@$(one_thread) $(PYTHON) -m benchmarks --growth results/bench/growth-$$(date -u +%Y%m%dT%H%M%SZ)
 
 lint: $(ready)                 ## ruff and mypy
 	@$(PYTHON) -m ruff check .

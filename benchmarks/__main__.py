@@ -1,13 +1,15 @@
 """`python -m benchmarks`: what training, drawing and describing cost, against the floor, the literal way, each other
-and known libraries; tables, and JSON."""
+and other libraries; tables, and JSON. With --growth instead: how a step's cost grows with its size, and a figure."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import architectures
 from bench.command_line import Parser, exit_status
@@ -21,34 +23,74 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("shapes", nargs="*", help=f"of {', '.join(SHAPES)} (default: those that suit the device)")
     parser.add_argument("--device", choices=[*USUAL], help="default: cuda if there is one")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1, as in sweeps)")
-    parser.add_argument("--seconds", type=float, default=15, help="for each table, and three turns at least (15)")
+    parser.add_argument("--seconds", type=float, default=8, help="a table, and three turns at least (default: 8)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to store what was measured")
+    parser.add_argument("--growth", type=Path, metavar="FOLDER", help="where growth.json, .png and .svg go")
     asked = parser.parse_args(arguments)
     unknown = [name for name in asked.shapes if name not in SHAPES]
     if unknown:
         raise UserError(f"unknown shape '{unknown[0]}'{nearest(unknown[0], SHAPES)}")
+    if asked.growth and (asked.json or asked.shapes):
+        raise UserError("--growth has sizes and a file of its own: leave out the shapes and --json")
+    if asked.growth:
+        asked.json = asked.growth / "growth.json"
     if asked.json and asked.json.exists():
         raise UserError(f"{asked.json} exists, and is not overwritten: name another file")
     if asked.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for child processes too
-    from bench.provenance import start_facts
-    from benchmarks.measure import found_device, measure
+    from benchmarks.measure import found_device
+
+    asked.device = found_device(asked.device)
+    return _growth(asked) if asked.growth else _tables(asked)
+
+
+def _tables(asked: Namespace) -> int:
+    from benchmarks.measure import measure
     from benchmarks.table import LEGEND, table
 
-    device = found_device(asked.device)
     rows = []
-    for name in asked.shapes or USUAL[device]:
+    for name in asked.shapes or USUAL[asked.device]:
         print(f"\n{name}: {SHAPES[name]}", flush=True)
-        for some in measure(SHAPES[name], tuple(architectures.catalogue()), device, asked.threads, asked.seconds):
+        for some in measure(SHAPES[name], tuple(architectures.catalogue()), asked.device, asked.threads, asked.seconds):
             print(f"\n{table(some)}", flush=True)
             rows += some
     print(f"\n{LEGEND}")
     if asked.json:
-        machine = start_facts(BASE, asked.threads)
-        asked.json.parent.mkdir(parents=True, exist_ok=True)
-        asked.json.write_text(json.dumps({"machine": machine, "rows": [asdict(row) for row in rows]}, indent=2) + "\n")
-        print(f"stored in {asked.json}")
+        _store(asked, {"rows": [asdict(row) for row in rows]})
     return 0
+
+
+def _growth(asked: Namespace) -> int:
+    from benchmarks.figure import draw
+    from benchmarks.growth import START, points
+    from benchmarks.measure import setting_of
+    from benchmarks.table import growth_lines
+    from reports.output import write_whole
+
+    setting = setting_of(START, tuple(architectures.catalogue()), asked.device, asked.threads, asked.seconds)
+    taken = []
+    for some in points(setting):
+        print("\n".join(growth_lines(some)), flush=True)
+        taken += some
+    machine = _store(asked, {"start": asdict(START), "points": [asdict(point) for point in taken]})
+    where = f"{machine['device']}, {asked.threads} thread{'s' * (asked.threads > 1)}"
+    for name, content in draw(taken, f"Where it does not grow: {START}. {where}.").items():
+        write_whole(asked.growth / name, content)
+        print(f"stored in {asked.growth / name}")
+    return 0
+
+
+def _store(asked: Namespace, measured: dict[str, Any]) -> dict[str, Any]:
+    """Write the file; returns the facts about machine, versions and commit that stand in it."""
+    from bench.files import publish
+    from bench.provenance import start_facts
+
+    machine = start_facts(BASE, asked.threads)
+    asked.json.parent.mkdir(parents=True, exist_ok=True)
+    if not publish(asked.json, json.dumps({"machine": machine} | measured, indent=2) + "\n"):
+        raise UserError(f"{asked.json} has come to exist meanwhile, and is not overwritten")
+    print(f"stored in {asked.json}")
+    return machine
 
 
 if __name__ == "__main__":

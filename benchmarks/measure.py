@@ -9,11 +9,11 @@ import torch
 
 from bench.errors import UserError
 from bench.quiet import quiet_libraries
-from benchmarks import describing, drawing, peak, training
+from benchmarks import describing, drawing, peak, peers, training
 from benchmarks.rows import Row, Setting
 from benchmarks.shapes import Shape
 
-MEASUREMENTS = (peak.rows, training.rows, drawing.rows, describing.rows)  # memory first: while the device is empty
+MEASUREMENTS = (peak.rows, training.rows, peers.rows, drawing.rows, describing.rows)  # memory: in an empty device
 
 
 def found_device(asked: str | None) -> str:
@@ -28,14 +28,20 @@ def measure(
     shape: Shape, names: tuple[str, ...], device: str, threads: int, seconds: float
 ) -> Iterator[list[Row]]:
     """The rows of each table, as soon as they are there."""
-    quiet_libraries()
-    torch.set_num_threads(threads)
-    settle = torch.cuda.synchronize if device == "cuda" else _nothing
+    setting = setting_of(shape, names, device, threads, seconds)
     for rows in MEASUREMENTS:
-        yield rows(Setting(shape, names, device, threads, seconds, settle))
+        yield rows(setting)
         gc.collect()
         if device == "cuda":
             torch.cuda.empty_cache()  # for the processes that measure memory
+
+
+def setting_of(shape: Shape, names: tuple[str, ...], device: str, threads: int, seconds: float) -> Setting:
+    """With torch made ready for it."""
+    quiet_libraries()
+    torch.set_num_threads(threads)
+    settle = torch.cuda.synchronize if device == "cuda" else _nothing
+    return Setting(shape, names, device, threads, seconds, settle)
 
 
 def _nothing() -> None:

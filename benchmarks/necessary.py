@@ -43,15 +43,29 @@ class Parts:
         return 4 * rows * self.shape.width * queries * keys
 
 
+class _WithoutAttention(Parts):
+    def attention(self, rows: int, queries: int, keys: int) -> int:
+        return 0
+
+
 def necessary_flops(shape: Shape, architecture: str) -> int:
     """Of one step, forward and backward, heads included. The architecture is one of ``LAYERS``."""
-    parts, last = Parts(shape), shape.layers - 1
-    body = sum(LAYERS[architecture](parts, layer == 0, layer == last) for layer in range(shape.layers))
     values = 2 * shape.width * shape.channels
     patches = values * shape.image_tokens * (2 * shape.rows + 3 * shape.drawn_rows)  # latents need no gradient
     words = AND_INPUT * 2 * shape.width * shape.vocabulary * shape.described_rows * (shape.text_tokens - 1)
     sigmas = 2 * (256 * shape.width + shape.width**2) * shape.rows * AND_WEIGHTS
-    return body + patches + words + sigmas
+    return _body(Parts(shape), architecture) + patches + words + sigmas
+
+
+def attention_share(shape: Shape, architecture: str) -> float:
+    """Attention's part of those FLOPs, from 0 to 1."""
+    attention = _body(Parts(shape), architecture) - _body(_WithoutAttention(shape), architecture)
+    return attention / necessary_flops(shape, architecture)
+
+
+def _body(parts: Parts, architecture: str) -> int:
+    last = parts.shape.layers - 1
+    return sum(LAYERS[architecture](parts, layer == 0, layer == last) for layer in range(last + 1))
 
 
 def _tokens(shape: Shape) -> tuple[int, int, int, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 
 import torch
@@ -12,7 +11,7 @@ import torch
 from bench.memory import peak_memory_mb, reset_peak_memory
 from benchmarks.literal import EQUATIONS, MISSING
 from benchmarks.models import batch_of, model_of
-from benchmarks.rows import Row, Setting
+from benchmarks.rows import Row, Setting, small
 from benchmarks.shapes import BASE, Shape
 from benchmarks.steps import Step, literal_loss, loss, optimizer_of
 
@@ -44,8 +43,8 @@ def peak_mb(shape: Shape, architecture: str, literal: bool, device: str, threads
     before = peak_memory_mb()
     model, batch = model_of(shape, architecture, device), batch_of(shape, device)
     way, optimizer = literal_loss if literal else loss, optimizer_of(model)
-    small = batch_of(replace(shape, rows=2), device)
-    Step(optimizer, lambda: way(model, small))()  # makes the optimizer's moments
+    few = batch_of(small(shape), device)
+    Step(optimizer, lambda: way(model, few))()  # makes the optimizer's moments
     gc.collect()
     reset_peak_memory()
     Step(optimizer, lambda: way(model, batch))()

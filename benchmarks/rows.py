@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.paired import Paired, Ratio, Ways, in_turns
 from benchmarks.shapes import Shape
 
 TURNS = 15
+
+
+def small(shape: Shape) -> Shape:
+    """Two rows, to warm up a step."""
+    return replace(shape, rows=2)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmarks.growth import Point
 from benchmarks.paired import Ratio
 from benchmarks.rows import Row
 
@@ -33,6 +34,15 @@ def table(rows: Sequence[Row]) -> str:
         lines.append(f"{row.architecture:{NAME}}{_number(row.value):>{VALUE}}{told}")
     lines += [f"{row.architecture}: {remark}" for row in rows for remark in row.remarks]
     return "\n".join(lines)
+
+
+def growth_lines(points: Sequence[Point]) -> list[str]:
+    """Of one size, a line an architecture."""
+    return [
+        f"{point.size:>5} {point.grown:13} {point.architecture:{NAME}}{_number(point.ours_ms):>{VALUE}} ms"
+        f"{_cell(point.over_literal):>{RATIO}} of literal"
+        for point in points
+    ]
 
 
 def _cell(ratio: Ratio | None) -> str:

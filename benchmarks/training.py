@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from benchmarks.floor import Copy, Products, floor_seconds
 from benchmarks.literal import EQUATIONS, MISSING
 from benchmarks.models import batch_of, model_of
 from benchmarks.necessary import LAYERS, necessary_flops
 from benchmarks.paired import Paired, Ways, quartiles
-from benchmarks.rows import Row, Setting
+from benchmarks.rows import Row, Setting, small
 from benchmarks.shapes import BASE
 from benchmarks.steps import Loss, Step, literal_loss, loss, mixed_loss, optimizer_of
 
@@ -47,12 +45,12 @@ def _losses(setting: Setting, name: str) -> dict[str, Loss]:
 def _add_steps(setting: Setting, name: str, losses: dict[str, Loss], ways: Ways, warm_up: Ways) -> int:
     """Steps on the same weights and moments; small ones to warm up. Returns the number of trained parameters."""
     batch = batch_of(setting.shape, setting.device)
-    small = batch_of(replace(setting.shape, rows=2), setting.device)
+    few = batch_of(small(setting.shape), setting.device)
     model = model_of(setting.shape, name, setting.device)
     optimizer = optimizer_of(model)
     for kind, way in losses.items():
         ways[f"{name} {kind}"] = Step(optimizer, lambda way=way: way(model, batch))  # type: ignore[misc]
-        warm_up[f"{name} {kind}"] = Step(optimizer, lambda way=way: way(model, small))  # type: ignore[misc]
+        warm_up[f"{name} {kind}"] = Step(optimizer, lambda way=way: way(model, few))  # type: ignore[misc]
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 NO_DATES = {  # nor versions: what the file says of its maker
     "png": {"Software": None},
+    "svg": {"Creator": None, "Date": None},
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None, "ModDate": None},
 }
 
 
 def rendered(figure: Figure, kind: str) -> bytes:
-    """The figure as a "png" or "pdf" file."""
+    """The figure as a "png", "svg" or "pdf" file."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, metadata=NO_DATES[kind])
     return buffer.getvalue()

@@ -1,0 +1,78 @@
+"""The figure of growth: a row of panels for every size, a column for every architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from benchmarks.growth import Point
+from reports.colours import styles
+from reports.figure import STYLE
+from reports.labels import architecture as named
+from reports.output import rendered
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PANEL = (2.9, 2.5)  # inches
+GREY = "#6B6B6B"
+
+
+def draw(points: Sequence[Point], about: str) -> dict[str, bytes]:
+    """`growth.png` and `growth.svg`; ``about`` says what was held fixed, and where this was measured."""
+    import matplotlib.style
+    from matplotlib.figure import Figure
+
+    rows = list(dict.fromkeys(point.grown for point in points))
+    columns = list(dict.fromkeys(point.architecture for point in points))
+    style = styles(columns)
+    with matplotlib.style.context(STYLE):
+        figure = Figure(figsize=(PANEL[0] * len(columns) + 0.4, PANEL[1] * len(rows) + 0.9))
+        panels = figure.subplots(len(rows), len(columns), squeeze=False, sharey=True, sharex="row")
+        for row, grown in zip(panels, rows, strict=True):
+            for panel, name in zip(row, columns, strict=True):
+                mine = [point for point in points if (point.grown, point.architecture) == (grown, name)]
+                _curves(panel, sorted(mine, key=lambda point: point.size), style[name], labelled=panel is panels[0, 0])
+                panel.set_xlabel(grown)
+            row[0].set_ylabel("ms a training step")
+        for panel, name in zip(panels[0], columns, strict=True):
+            panel.set_title(named(name), color=style[name][0], fontweight="bold", loc="left", pad=10)
+        figure.suptitle(
+            "What a training step costs as it grows", x=0.012, ha="left", fontsize=14, fontweight="bold"
+        )
+        figure.supxlabel(about, x=0.012, ha="left", fontsize=8.5, color=GREY)
+        return {f"growth.{kind}": rendered(figure, kind) for kind in ("png", "svg")}
+
+
+def _curves(panel: Axes, points: Sequence[Point], style: tuple[str, str], labelled: bool) -> None:
+    """Ours against literal, and how ours would grow if every token cost the same in every company."""
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
+    colour, marker = style
+    sizes = [point.size for point in points]
+    ours, literal = [point.ours_ms for point in points], [point.literal_ms for point in points]
+    linear = [ours[0] * point.work / points[0].work for point in points]
+    panel.set_xscale("log", base=2)
+    panel.set_yscale("log")
+    panel.plot(sizes, linear, color="#A8A8A8", linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+    panel.fill_between(sizes, ours, literal, color=colour, alpha=0.10, linewidth=0)
+    look = {"color": colour, "marker": marker}
+    panel.plot(sizes, literal, **look, markerfacecolor="white", linestyle=(0, (4, 2)), linewidth=1.4)
+    panel.plot(sizes, ours, **look)
+    panel.set_xticks(sizes, [str(size) for size in sizes])
+    panel.xaxis.set_minor_locator(NullLocator())
+    panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    panel.margins(x=0.12)
+    if labelled:
+        _label(panel, "literal", (sizes[1], literal[1]), (-4, 9), colour, "right")
+        _label(panel, "ours", (sizes[1], ours[1]), (6, -12), colour, "left")
+        _label(panel, "in proportion to tokens", (sizes[-1], linear[-1]), (-2, -13), GREY, "right")
+    said = f"{points[-1].over_literal[0]:.2f} of literal"
+    shares = [f"{100 * point.attention_share:.0f}" for point in points if point.attention_share is not None]
+    if shares:
+        said += f"\nattention {' to '.join(dict.fromkeys((shares[0], shares[-1])))} % of FLOPs"
+    panel.annotate(said, (0.98, 0.03), xycoords="axes fraction", ha="right", va="bottom", fontsize=8, color=GREY)
+
+
+def _label(panel: Axes, text: str, at: tuple[float, float], shift: tuple[int, int], colour: str, side: str) -> None:
+    panel.annotate(text, at, shift, textcoords="offset points", color=colour, fontsize=9, ha=side)

@@ -1,0 +1,72 @@
+"""How a training step grows: one size at a time, ours and literal in turns, for every architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from benchmarks.literal import EQUATIONS
+from benchmarks.models import batch_of, model_of
+from benchmarks.necessary import LAYERS, attention_share
+from benchmarks.paired import Ratio, Ways
+from benchmarks.rows import Setting, small
+from benchmarks.shapes import Shape
+from benchmarks.steps import Step, literal_loss, loss, optimizer_of
+
+START = Shape("growth", 256, 4, 4, 4, 768, 1024, 16, 16, 64, 2, images=1)
+SIZES: dict[str, list[Shape]] = {
+    "image tokens": [replace(START, image_side=side) for side in (8, 11, 16, 23, 32)],
+    "text tokens": [replace(START, text_tokens=tokens) for tokens in (32, 64, 128, 256, 512)],
+    "layers": [replace(START, layers=layers) for layers in (1, 2, 4, 8, 16)],
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    """One architecture's step at one size."""
+
+    grown: str  # of SIZES
+    size: int
+    work: int  # tokens of the step times layers
+    architecture: str
+    ours_ms: float
+    literal_ms: float
+    over_literal: Ratio
+    attention_share: float | None  # of the necessary FLOPs, where they are counted
+
+
+def points(setting: Setting) -> Iterator[list[Point]]:
+    """Size by size. Architectures without a literal equation are left out."""
+    names = [name for name in setting.architectures if name in EQUATIONS]
+    for grown, shapes in SIZES.items():
+        for shape in shapes:
+            yield _points(replace(setting, shape=shape), grown, names)
+
+
+def _points(setting: Setting, grown: str, names: list[str]) -> list[Point]:
+    shape, device = setting.shape, setting.device
+    sizes: tuple[Ways, Ways] = ({}, {})
+    for name in names:
+        model = model_of(shape, name, device)
+        optimizer = optimizer_of(model)
+        for ways, batch in zip(sizes, (batch_of(shape, device), batch_of(small(shape), device)), strict=True):
+            for kind, way in (("ours", loss), ("literal", literal_loss)):
+                ways[f"{name} {kind}"] = Step(
+                    optimizer, lambda way=way, model=model, batch=batch: way(model, batch)  # type: ignore[misc]
+                )
+    times = setting.in_turns(*sizes)
+    size = {"image tokens": shape.image_tokens, "text tokens": shape.text_tokens, "layers": shape.layers}[grown]
+    work = shape.rows * (shape.image_tokens + shape.text_tokens) * shape.layers
+    return [
+        Point(
+            grown,
+            size,
+            work,
+            name,
+            1e3 * times.median(f"{name} ours"),
+            1e3 * times.median(f"{name} literal"),
+            times.ratio(f"{name} ours", f"{name} literal"),
+            attention_share(shape, name) if name in LAYERS else None,
+        )
+        for name in names
+    ]

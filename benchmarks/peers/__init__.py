@@ -1,0 +1,16 @@
+"""The single tower's step against known libraries' for the same work."""
+
+from __future__ import annotations
+
+from benchmarks.peers import llama, transfusion
+from benchmarks.rows import Row, Setting
+from benchmarks.shapes import BASE
+
+
+def rows(setting: Setting) -> list[Row]:
+    """One row; a peer that cannot be had leaves its cell empty and says why."""
+    median, turns, packed = llama.compare(setting)
+    other = transfusion.compare(setting)
+    over = {"LlamaForCausalLM": packed, "transfusion-pytorch": other.ratio}
+    name, quantity = setting.shape.name, "step of peers"
+    return [Row(name, BASE, quantity, median, "ms", over, turns, facts=other.facts, remarks=(other.remark,))]

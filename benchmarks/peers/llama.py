@@ -1,0 +1,53 @@
+"""transformers' LlamaForCausalLM as it serves a single tower: packed embeddings and a mask of four dimensions."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from transformers import LlamaForCausalLM
+
+from architectures.base import IMAGE, TEXT
+from architectures.transformer import FusionTransformer
+from benchmarks.literal import masks
+from benchmarks.models import Batch, batch_of, language_model_of, model_of
+from benchmarks.paired import Ratio, Ways
+from benchmarks.rows import Setting, small
+from benchmarks.shapes import BASE, Shape
+from benchmarks.steps import Step, joint, loss, optimizer_of
+
+
+def compare(setting: Setting) -> tuple[float, int, Ratio]:
+    """Our step in ms, the number of turns, and ours over theirs."""
+    shape, device = setting.shape, setting.device
+    model = model_of(shape, BASE, device)
+    llm = around(model, shape)
+    optimizer = optimizer_of(model)
+    ways: list[Ways] = []
+    for batch in (batch_of(shape, device), batch_of(small(shape), device)):
+        ours = Step(optimizer, lambda batch=batch: loss(model, batch))  # type: ignore[misc]
+        theirs = Step(optimizer, lambda batch=batch: packed_loss(model, llm, batch))  # type: ignore[misc]
+        ways.append({"ours": ours, "theirs": theirs})
+    times = setting.in_turns(*ways)
+    return 1e3 * times.median("ours"), len(times.seconds["ours"]), times.ratio("ours", "theirs")
+
+
+def around(model: FusionTransformer, shape: Shape) -> LlamaForCausalLM:
+    """A Llama on the layers of ``model``, a single tower. Its final norm is left to the heads."""
+    llm = language_model_of(shape, model.device.type)
+    llm.model.layers = nn.ModuleList(block.get_submodule("block.layer") for block in model.blocks)
+    llm.model.norm = nn.Identity()
+    return llm
+
+
+def packed_loss(model: FusionTransformer, llm: LlamaForCausalLM, batch: Batch) -> Tensor:
+    """The same number as `loss`: all rows in one batch, the heads on what is scored."""
+    words, images = model.embed_tokens(batch.ids), model.patches(batch.latents, batch.sigma)  # B n d, B m d
+    drawn, n, m = batch.drawn, words.shape[1], images.shape[1]
+    rows = torch.cat(
+        [torch.cat([words[:drawn], images[:drawn]], 1), torch.cat([images[drawn:], words[drawn:]], 1)]
+    )  # B S d
+    drawing, describing = masks([TEXT, IMAGE], [n, m])[1], masks([IMAGE, TEXT], [m, n])[1]  # each S S
+    is_drawn = (torch.arange(len(rows)) < drawn)[:, None, None]
+    visible = torch.where(is_drawn, drawing, describing)[:, None].to(rows.device)  # B 1 S S
+    states = llm.model(inputs_embeds=rows, attention_mask=visible, use_cache=False).last_hidden_state  # B S d
+    return joint(model, batch, states[:drawn, n:], states[drawn:, m:])
