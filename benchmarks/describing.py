@@ -16,6 +16,7 @@ from benchmarks.rows import Row, Setting
 
 CAPTIONS = 64  # at once
 BEGIN, NEVER = 0, -1  # a caption's first token, and a last one that no model writes
+LEAST = 2  # turns: one takes more than a minute at `mid`
 LITERAL_ROWS = 4  # on a CPU, where a row costs the same in any company
 
 
@@ -42,7 +43,7 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
         if name in EQUATIONS:
             ways[f"{name} literal"] = lambda model=model: next_literally(model, latents[:few], half)  # type: ignore[misc]
     with torch.autocast(device, torch.bfloat16, enabled=shape.dtype == "bfloat16"):
-        times = setting.in_turns(ways, warm_up)
+        times = setting.in_turns(ways, warm_up, LEAST)
     found = []
     for name in names:
         ours, literal = f"{name} ours", f"{name} literal"

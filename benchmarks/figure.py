@@ -56,9 +56,9 @@ def _curves(panel: Axes, points: Sequence[Point], style: tuple[str, str], labell
     panel.set_yscale("log")
     panel.plot(sizes, linear, color="#A8A8A8", linewidth=1, linestyle=(0, (1, 2)), zorder=1)
     panel.fill_between(sizes, ours, literal, color=colour, alpha=0.10, linewidth=0)
-    look = {"color": colour, "marker": marker}
-    panel.plot(sizes, literal, **look, markerfacecolor="white", linestyle=(0, (4, 2)), linewidth=1.4)
-    panel.plot(sizes, ours, **look)
+    (hollow,) = panel.plot(sizes, literal, color=colour, marker=marker, linestyle=(0, (4, 2)), linewidth=1.4)
+    hollow.set_markerfacecolor("white")
+    panel.plot(sizes, ours, color=colour, marker=marker)
     panel.set_xticks(sizes, [str(size) for size in sizes])
     panel.xaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -14,22 +14,26 @@ OPTIMIZER_NUMBERS = 7  # AdamW reads weight, gradient and two moments, and write
 
 
 class Products:
-    """The matrix products of one decoder layer on all tokens of a step: forward, and both gradients."""
+    """The matrix products of one decoder layer on all tokens of a step: forward, and both gradients.
+
+    They write to memory that is there: what it costs to get some is not theirs.
+    """
 
     def __init__(self, shape: Shape, device: str = "cpu") -> None:
         width, mlp = shape.width, shape.mlp_width
         narrow = shape.key_value_heads * shape.head_width
         sizes = [(width, width)] * 2 + [(width, narrow)] * 2 + [(width, mlp)] * 2 + [(mlp, width)]
         tokens, dtype = shape.rows * (shape.image_tokens + shape.text_tokens), getattr(torch, shape.dtype)
-        self.operands = [
-            tuple(torch.randn(size, dtype=dtype, device=device) for size in ((tokens, n), (m, n), (tokens, m)))
-            for n, m in sizes
-        ]
+        how = {"dtype": dtype, "device": device}
+        self.operands = [(torch.randn(tokens, n, **how), torch.randn(m, n, **how)) for n, m in sizes]
+        self.results = [tuple(torch.randn_like(each) for each in (x @ w.T, x, w)) for x, w in self.operands]
         self.flops = sum(3 * 2 * tokens * n * m for n, m in sizes)
 
     def __call__(self) -> None:
-        for x, w, g in self.operands:
-            torch.mm(x, w.T), torch.mm(g, w), torch.mm(g.T, x)
+        for (x, w), (y, x_gradient, w_gradient) in zip(self.operands, self.results, strict=True):
+            torch.mm(x, w.T, out=y)
+            torch.mm(y, w, out=x_gradient)
+            torch.mm(y.T, x, out=w_gradient)
 
 
 class Copy:

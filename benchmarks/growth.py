@@ -54,7 +54,7 @@ def _points(setting: Setting, grown: str, names: list[str]) -> list[Point]:
                 ways[f"{name} {kind}"] = Step(
                     optimizer, lambda way=way, model=model, batch=batch: way(model, batch)  # type: ignore[misc]
                 )
-    times = setting.in_turns(*sizes)
+    times = setting.in_turns(sizes[0], sizes[1])
     size = {"image tokens": shape.image_tokens, "text tokens": shape.text_tokens, "layers": shape.layers}[grown]
     work = shape.rows * (shape.image_tokens + shape.text_tokens) * shape.layers
     return [

@@ -14,8 +14,11 @@ Ratio = tuple[float, float, float]
 
 
 def quartiles(ratios: Iterable[float]) -> Ratio:
-    """Of one ratio a turn."""
-    low, middle, high = statistics.quantiles(ratios, n=4)
+    """Of one ratio a turn. Of three turns or fewer they are the lowest and the highest."""
+    taken = list(ratios)
+    if len(taken) < 3:
+        return statistics.median(taken), min(taken), max(taken)
+    low, middle, high = statistics.quantiles(taken, n=4)
     return middle, low, high
 
 
@@ -40,8 +43,9 @@ def in_turns(
     seconds: float,
     warm_up: Ways | None = None,
     settle: Callable[[], object] = lambda: None,
+    least: int = 3,
 ) -> Paired:
-    """Call every way ``turns`` times in turns (at least 3), fewer once ``seconds`` are over.
+    """Call every way ``turns`` times in turns, fewer (but ``least``) once ``seconds`` are over.
 
     Before, ``warm_up`` (default: the ways themselves) is called unmeasured. ``settle`` waits for a device to finish.
     """
@@ -51,7 +55,7 @@ def in_turns(
     gc.collect()
     end = time.perf_counter() + seconds
     for turn in range(turns):
-        if turn >= 3 and time.perf_counter() > end:
+        if turn >= least and time.perf_counter() > end:
             break
         for name, work in ways.items():
             settle()

@@ -49,6 +49,6 @@ class Setting:
         """Architectures that take turns with each other: all, but one by one where memory is dear."""
         return [self.architectures] if self.device == "cpu" else [(name,) for name in self.architectures]
 
-    def in_turns(self, ways: Ways, warm_up: Ways) -> Paired:
-        """Time ``ways``, which were warmed up by ``warm_up``."""
-        return in_turns(ways, TURNS, self.seconds, warm_up, self.settle)
+    def in_turns(self, ways: Ways, warm_up: Ways, least: int = 3) -> Paired:
+        """Time ``ways``, which were warmed up by ``warm_up``, in ``least`` turns or more."""
+        return in_turns(ways, TURNS, self.seconds, warm_up, self.settle, least)

@@ -59,8 +59,9 @@ SHAPES = {
     for shape in (
         Shape("embedded", 128, 4, 4, 2, 384, 580, 4, 8, 18, 32, images=16),
         Shape("mid", 512, 8, 8, 8, 1536, 4096, 16, 16, 64, 6, images=1),
+        # Llama-3.2's; as many rows as 80 GB hold beside the literal step, the single tower and their moments
         Shape("llama-1b", 2048, 16, 32, 8, 8192, 128256, 16, 16, 128, 12, images=8, dtype="bfloat16"),
-        Shape("llama-3b", 3072, 28, 24, 8, 8192, 128256, 16, 16, 128, 6, images=8, dtype="bfloat16"),
+        Shape("llama-3b", 3072, 28, 24, 8, 8192, 128256, 16, 16, 128, 4, images=8, dtype="bfloat16"),
     )
 }
 USUAL = {"cpu": ("embedded", "mid"), "cuda": ("llama-1b", "llama-3b")}  # device -> shapes measured on it by default

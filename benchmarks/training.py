@@ -24,11 +24,12 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
     ways: Ways = {}
     warm_up: Ways = {"products": products, "copy": copy}
     trained = {}
-    for name in names:
+    order = [name for name in names if name != BASE]
+    order.insert(len(order) // 2, BASE)  # in the middle of a turn: near all that it is compared with
+    for name in order:
         ways |= {f"{name} products": products, f"{name} copy": copy}  # beside every architecture's own step
-        trained[name] = _add_steps(setting, name, _losses(setting, name), ways, warm_up)
-    if BASE not in names:
-        _add_steps(setting, BASE, {"ours": loss}, ways, warm_up)
+        losses = _losses(setting, name) if name in names else {"ours": loss}
+        trained[name] = _add_steps(setting, name, losses, ways, warm_up)
     times = setting.in_turns(ways, warm_up)
     return [_row(setting, name, trained[name], times, products.flops, copy.bytes) for name in names]
 

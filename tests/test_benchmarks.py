@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.paired import Paired, in_turns
+from benchmarks.paired import Paired, in_turns, quartiles
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,11 +22,21 @@ def test_ways_take_turns():
     assert len(in_turns(ways, turns=50, seconds=0).seconds["a"]) == 3
 
 
+def test_warm_ups_stand_for_the_ways_and_the_device_settles_around_each():
+    calls: list[str] = []
+    ways = {name: lambda name=name: calls.append(name) for name in "ab"}
+    in_turns(ways, 3, 0, {"a": lambda: calls.append("warm")}, lambda: calls.append("."))
+    assert "".join(calls) == "warm" + ".a..b." * 3
+
+
 def test_ratios_are_of_one_turn():
     """A machine that slows down in the middle changes both ways and no ratio."""
     times = Paired({"fast": [1.0, 1.0, 5.0, 5.0], "slow": [2.0, 2.0, 10.0, 10.0]})
     assert times.ratio("slow", to="fast") == (2.0, 2.0, 2.0)
+    assert times.ratio("slow", to="fast", times=10) == (20.0, 20.0, 20.0)
     assert times.median("fast") == 3.0
+    assert quartiles([4.0, 2.0]) == (3.0, 2.0, 4.0)
+    assert quartiles([5.0, 1.0, 3.0]) == (3.0, 1.0, 5.0)
 
 
 @pytest.mark.parametrize(
@@ -34,6 +44,7 @@ def test_ratios_are_of_one_turn():
     [
         (["midd"], "unknown shape 'midd' (did you mean 'mid'?)"),
         (["--json", "README.md"], "README.md exists, and is not overwritten: name another file"),
+        (["mid", "--growth", "x"], "--growth has sizes and a file of its own: leave out the shapes and --json"),
     ],
 )
 def test_refusals(asked, said):

@@ -27,7 +27,7 @@ def compare(setting: Setting) -> tuple[float, int, Ratio]:
         ours = Step(optimizer, lambda batch=batch: loss(model, batch))  # type: ignore[misc]
         theirs = Step(optimizer, lambda batch=batch: packed_loss(model, llm, batch))  # type: ignore[misc]
         ways.append({"ours": ours, "theirs": theirs})
-    times = setting.in_turns(*ways)
+    times = setting.in_turns(ways[0], ways[1])
     return 1e3 * times.median("ours"), len(times.seconds["ours"]), times.ratio("ours", "theirs")
 
 
