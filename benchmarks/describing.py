@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 from transformers import LlamaForCausalLM
@@ -34,14 +36,14 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
     half = torch.zeros(few, shape.text_tokens // 2, dtype=torch.long, device=device)
     llm = language_model_of(shape, device).eval()
     prompt = torch.zeros(CAPTIONS, shape.image_tokens, dtype=torch.long, device=device)
-    ways: Ways = {"generate": lambda: generate(llm, prompt, shape.text_tokens)}
-    warm_up: Ways = {"generate": lambda: generate(llm, prompt[:2], 2)}
+    ways: Ways = {"generate": partial(generate, llm, prompt, shape.text_tokens)}
+    warm_up: Ways = {"generate": partial(generate, llm, prompt[:2], 2)}
     for name in names:
         model = model_of(shape, name, device).eval()
-        ways[f"{name} ours"] = lambda model=model: describe(model, latents, BEGIN, NEVER, shape.text_tokens)  # type: ignore[misc]
-        warm_up[f"{name} ours"] = lambda model=model: describe(model, latents[:2], BEGIN, NEVER, 2)  # type: ignore[misc]
+        ways[f"{name} ours"] = partial(describe, model, latents, BEGIN, NEVER, shape.text_tokens)
+        warm_up[f"{name} ours"] = partial(describe, model, latents[:2], BEGIN, NEVER, 2)
         if name in EQUATIONS:
-            ways[f"{name} literal"] = lambda model=model: next_literally(model, latents[:few], half)  # type: ignore[misc]
+            ways[f"{name} literal"] = partial(next_literally, model, latents[:few], half)
     with torch.autocast(device, torch.bfloat16, enabled=shape.dtype == "bfloat16"):
         times = setting.in_turns(ways, warm_up, LEAST)
     found = []

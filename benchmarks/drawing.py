@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -30,10 +32,10 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
     warm_up: Ways = {}
     for name in names:
         model = model_of(shape, name, setting.device).eval()
-        ways[f"{name} ours"] = lambda model=model: draw(model, *request, STEPS)  # type: ignore[misc]
-        warm_up[f"{name} ours"] = lambda model=model: draw(model, *request, 1)  # type: ignore[misc]
+        ways[f"{name} ours"] = partial(draw, model, *request, STEPS)
+        warm_up[f"{name} ours"] = partial(draw, model, *request, 1)
         if name in EQUATIONS:
-            ways[f"{name} literal"] = lambda model=model: draw_literally(model, *request, 1)  # type: ignore[misc]
+            ways[f"{name} literal"] = partial(draw_literally, model, *request, 1)
     with torch.autocast(setting.device, torch.bfloat16, enabled=shape.dtype == "bfloat16"):
         times = setting.in_turns(ways, warm_up)
     found = []

@@ -5,9 +5,12 @@ The products and the copy here take turns with the steps, so the floor moves wit
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
-from benchmarks.necessary import necessary_flops
+from benchmarks.necessary import LAYERS, necessary_flops
+from benchmarks.paired import Paired, Ratio, Ways, quartiles
 from benchmarks.shapes import Shape
 
 OPTIMIZER_NUMBERS = 7  # AdamW reads weight, gradient and two moments, and writes all but the gradient
@@ -47,7 +50,34 @@ class Copy:
         self.target.copy_(self.source)
 
 
-def floor_seconds(shape: Shape, architecture: str, trained: int, rate: float, bandwidth: float) -> float:
-    """Seconds of a step that does what is necessary, at ``rate`` FLOP/s and ``bandwidth`` bytes/s."""
-    moved = trained * OPTIMIZER_NUMBERS * shape.itemsize
-    return necessary_flops(shape, architecture) / rate + moved / bandwidth
+class Floor:
+    """Beside every architecture's step: what it needs, at this machine's rates of that turn."""
+
+    def __init__(self, shape: Shape, device: str = "cpu") -> None:
+        self.shape, self.products, self.copy = shape, Products(shape, device), Copy(device)
+
+    def ways(self, name: str) -> Ways:
+        """To take turns with the step of architecture ``name``."""
+        return {f"{name} products": self.products, f"{name} copy": self.copy}
+
+    def under(self, name: str, trained: int, times: Paired, step: str) -> Ratio:
+        """The step's time over the floor's."""
+        needed, moved = necessary_flops(self.shape, name), trained * OPTIMIZER_NUMBERS * self.shape.itemsize
+        turns = zip(times.seconds[step], times.seconds[f"{name} copy"], self._rates(name, times), strict=True)
+        return quartiles(own / (needed / rate + moved * copy / self.copy.bytes) for own, copy, rate in turns)
+
+    def utilisation(self, name: str, times: Paired, step: str) -> Ratio:
+        """MFU: the FLOPs that the step needs over what the products' rate would do in its time."""
+        needed = necessary_flops(self.shape, name)
+        turns = zip(times.seconds[step], self._rates(name, times), strict=True)
+        return quartiles(needed / (own * rate) for own, rate in turns)
+
+    def facts(self, name: str, times: Paired) -> dict[str, Any]:
+        """What the floor stands on."""
+        rates = quartiles(rate / 1e9 for rate in self._rates(name, times))
+        needed = necessary_flops(self.shape, name) / 1e9 if name in LAYERS else None
+        return {"matmul_gflops": rates, "necessary_gflop": needed}
+
+    def _rates(self, name: str, times: Paired) -> list[float]:
+        """FLOP/s, turn by turn."""
+        return [self.products.flops / each for each in times.seconds[f"{name} products"]]

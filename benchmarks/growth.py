@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from benchmarks.literal import EQUATIONS
 from benchmarks.models import batch_of, model_of
@@ -51,9 +52,7 @@ def _points(setting: Setting, grown: str, names: list[str]) -> list[Point]:
         optimizer = optimizer_of(model)
         for ways, batch in zip(sizes, (batch_of(shape, device), batch_of(small(shape), device)), strict=True):
             for kind, way in (("ours", loss), ("literal", literal_loss)):
-                ways[f"{name} {kind}"] = Step(
-                    optimizer, lambda way=way, model=model, batch=batch: way(model, batch)  # type: ignore[misc]
-                )
+                ways[f"{name} {kind}"] = Step(optimizer, partial(way, model, batch))
     times = setting.in_turns(sizes[0], sizes[1])
     size = {"image tokens": shape.image_tokens, "text tokens": shape.text_tokens, "layers": shape.layers}[grown]
     work = shape.rows * (shape.image_tokens + shape.text_tokens) * shape.layers

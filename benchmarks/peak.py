@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 
 import torch
@@ -44,8 +45,8 @@ def peak_mb(shape: Shape, architecture: str, literal: bool, device: str, threads
     model, batch = model_of(shape, architecture, device), batch_of(shape, device)
     way, optimizer = literal_loss if literal else loss, optimizer_of(model)
     few = batch_of(small(shape), device)
-    Step(optimizer, lambda: way(model, few))()  # makes the optimizer's moments
+    Step(optimizer, partial(way, model, few))()  # makes the optimizer's moments
     gc.collect()
     reset_peak_memory()
-    Step(optimizer, lambda: way(model, batch))()
+    Step(optimizer, partial(way, model, batch))()
     return peak_memory_mb() - before

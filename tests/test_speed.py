@@ -9,10 +9,12 @@ import torch
 
 from bench.sampling import describe
 from benchmarks import describing, drawing, peers, training
-from benchmarks.floor import Products
+from benchmarks.floor import Floor, Products
 from benchmarks.literal import EQUATIONS
 from benchmarks.measure import setting_of
 from benchmarks.models import batch_of, model_of
+from benchmarks.necessary import necessary_flops
+from benchmarks.paired import Paired
 from benchmarks.peers import llama
 from benchmarks.rows import Setting, small
 from benchmarks.shapes import BASE, SHAPES
@@ -102,6 +104,18 @@ def test_products_are_a_layers():
     weights = sum(p.numel() for p in model_of(shape, BASE).blocks[0].parameters() if p.ndim == 2)
     tokens = shape.rows * (shape.image_tokens + shape.text_tokens)
     assert Products(shape).flops == 3 * 2 * tokens * weights
+
+
+def test_the_floor_moves_with_the_machine():
+    """A turn in which everything takes twice as long changes no ratio."""
+    floor = Floor(TINY)
+    times = Paired(
+        {f"{BASE} products": [1.0, 1.0, 2.0], f"{BASE} copy": [0.5, 0.5, 1.0], BASE: [3.0, 3.0, 6.0]}
+    )
+    needed = necessary_flops(TINY, BASE)
+    seconds = needed / floor.products.flops + 7 * 4 * 1000 * 0.5 / floor.copy.bytes
+    assert floor.under(BASE, 1000, times, BASE) == pytest.approx((3 / seconds,) * 3)
+    assert floor.utilisation(BASE, times, BASE) == pytest.approx((needed / floor.products.flops / 3,) * 3)
 
 
 def test_peers_are_measured():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from transformers import LlamaForCausalLM
@@ -24,8 +26,8 @@ def compare(setting: Setting) -> tuple[float, int, Ratio]:
     optimizer = optimizer_of(model)
     ways: list[Ways] = []
     for batch in (batch_of(shape, device), batch_of(small(shape), device)):
-        ours = Step(optimizer, lambda batch=batch: loss(model, batch))  # type: ignore[misc]
-        theirs = Step(optimizer, lambda batch=batch: packed_loss(model, llm, batch))  # type: ignore[misc]
+        ours = Step(optimizer, partial(loss, model, batch))
+        theirs = Step(optimizer, partial(packed_loss, model, llm, batch))
         ways.append({"ours": ours, "theirs": theirs})
     times = setting.in_turns(ways[0], ways[1])
     return 1e3 * times.median("ours"), len(times.seconds["ours"]), times.ratio("ours", "theirs")

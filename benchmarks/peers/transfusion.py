@@ -8,6 +8,7 @@ sides score the images that are drawn and the captions that are written.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -49,8 +50,8 @@ def compare(setting: Setting) -> Comparison:
     ways: list[Ways] = []
     for size in (shape, small(shape)):
         mine, yours = batch_of(size), samples(batch_of(shortened(size)))
-        own = Step(optimizers[0], lambda mine=mine: loss(ours, mine))  # type: ignore[misc]
-        other = Step(optimizers[1], lambda yours=yours: their_loss(theirs, yours))  # type: ignore[misc]
+        own = Step(optimizers[0], partial(loss, ours, mine))
+        other = Step(optimizers[1], partial(their_loss, theirs, yours))
         ways.append({"ours": own, "theirs": other})
     times = setting.in_turns(ways[0], ways[1])
     version = package_versions((PACKAGE,))[PACKAGE]
