@@ -74,7 +74,8 @@ def _growth(asked: Namespace) -> int:
         taken += some
     machine = _store(asked, {"start": asdict(START), "points": [asdict(point) for point in taken]})
     where = f"{machine['device']}, {asked.threads} thread{'s' * (asked.threads > 1)}"
-    for name, content in draw(taken, f"Where it does not grow: {START}. {where}.").items():
+    about = f"Dotted: if every token cost the same. Where it does not grow: {START}. {where}."
+    for name, content in draw(taken, about).items():
         write_whole(asked.growth / name, content)
         print(f"stored in {asked.growth / name}")
     return 0

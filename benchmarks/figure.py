@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,32 +26,37 @@ def draw(points: Sequence[Point], about: str) -> dict[str, bytes]:
 
     rows = list(dict.fromkeys(point.grown for point in points))
     columns = list(dict.fromkeys(point.architecture for point in points))
-    style = styles(columns)
+    style, start_ms = styles(columns), statistics.median(point.start_ms for point in points)
     with matplotlib.style.context(STYLE):
         figure = Figure(figsize=(PANEL[0] * len(columns) + 0.4, PANEL[1] * len(rows) + 0.9))
         panels = figure.subplots(len(rows), len(columns), squeeze=False, sharey=True, sharex="row")
         for row, grown in zip(panels, rows, strict=True):
             for panel, name in zip(row, columns, strict=True):
                 mine = [point for point in points if (point.grown, point.architecture) == (grown, name)]
-                _curves(panel, sorted(mine, key=lambda point: point.size), style[name], labelled=panel is panels[0, 0])
+                mine.sort(key=lambda point: point.size)
+                ours, literal = ([start_ms * getattr(p, way)[0] for p in mine] for way in ("ours", "literal"))
+                _curves(panel, mine, ours, literal, style[name])
+                _numbers(panel, mine)
+                if panel is panels[0, 0]:
+                    _label(panel, "literal", (mine[1].size, literal[1]), (-4, 9), style[name][0], "right")
+                    _label(panel, "ours", (mine[1].size, ours[1]), (6, -12), style[name][0], "left")
                 panel.set_xlabel(grown)
             row[0].set_ylabel("ms a training step")
         for panel, name in zip(panels[0], columns, strict=True):
             panel.set_title(named(name), color=style[name][0], fontweight="bold", loc="left", pad=10)
-        figure.suptitle(
-            "What a training step costs as it grows", x=0.012, ha="left", fontsize=14, fontweight="bold"
-        )
+        figure.suptitle("What a training step costs as it grows", x=0.012, ha="left", fontsize=14, fontweight="bold")
         figure.supxlabel(about, x=0.012, ha="left", fontsize=8.5, color=GREY)
         return {f"growth.{kind}": rendered(figure, kind) for kind in ("png", "svg")}
 
 
-def _curves(panel: Axes, points: Sequence[Point], style: tuple[str, str], labelled: bool) -> None:
+def _curves(
+    panel: Axes, points: Sequence[Point], ours: Sequence[float], literal: Sequence[float], style: tuple[str, str]
+) -> None:
     """Ours against literal, and how ours would grow if every token cost the same in every company."""
-    from matplotlib.ticker import FuncFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     colour, marker = style
     sizes = [point.size for point in points]
-    ours, literal = [point.ours_ms for point in points], [point.literal_ms for point in points]
     linear = [ours[0] * point.work / points[0].work for point in points]
     panel.set_xscale("log", base=2)
     panel.set_yscale("log")
@@ -61,12 +67,14 @@ def _curves(panel: Axes, points: Sequence[Point], style: tuple[str, str], labell
     panel.plot(sizes, ours, color=colour, marker=marker)
     panel.set_xticks(sizes, [str(size) for size in sizes])
     panel.xaxis.set_minor_locator(NullLocator())
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     panel.margins(x=0.12)
-    if labelled:
-        _label(panel, "literal", (sizes[1], literal[1]), (-4, 9), colour, "right")
-        _label(panel, "ours", (sizes[1], ours[1]), (6, -12), colour, "left")
-        _label(panel, "in proportion to tokens", (sizes[-1], linear[-1]), (-2, -13), GREY, "right")
+
+
+def _numbers(panel: Axes, points: Sequence[Point]) -> None:
+    """At the largest size; attention's share from the smallest to the largest."""
     said = f"{points[-1].over_literal[0]:.2f} of literal"
     shares = [f"{100 * point.attention_share:.0f}" for point in points if point.attention_share is not None]
     if shares:

@@ -1,4 +1,7 @@
-"""How a training step grows: one size at a time, ours and literal in turns, for every architecture."""
+"""How a training step grows: one size at a time, ours and literal in turns, for every architecture.
+
+The single tower's step at the start takes turns with each size, so that the curves do not bend with the machine.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from benchmarks.models import batch_of, model_of
 from benchmarks.necessary import LAYERS, attention_share
 from benchmarks.paired import Ratio, Ways
 from benchmarks.rows import Setting, small
-from benchmarks.shapes import Shape
+from benchmarks.shapes import BASE, Shape
 from benchmarks.steps import Step, literal_loss, loss, optimizer_of
 
 START = Shape("growth", 256, 4, 4, 4, 768, 1024, 16, 16, 64, 2, images=1)
@@ -30,9 +33,10 @@ class Point:
     size: int
     work: int  # tokens of the step times layers
     architecture: str
-    ours_ms: float
-    literal_ms: float
+    ours: Ratio  # over the start
+    literal: Ratio  # over the start
     over_literal: Ratio
+    start_ms: float  # as measured beside this size
     attention_share: float | None  # of the necessary FLOPs, where they are counted
 
 
@@ -46,7 +50,9 @@ def points(setting: Setting) -> Iterator[list[Point]]:
 
 def _points(setting: Setting, grown: str, names: list[str]) -> list[Point]:
     shape, device = setting.shape, setting.device
-    sizes: tuple[Ways, Ways] = ({}, {})
+    start = model_of(START, BASE, device)
+    first = Step(optimizer_of(start), partial(loss, start, batch_of(START, device)))
+    sizes: tuple[Ways, Ways] = ({"start": first}, {"start": first})
     for name in names:
         model = model_of(shape, name, device)
         optimizer = optimizer_of(model)
@@ -62,9 +68,10 @@ def _points(setting: Setting, grown: str, names: list[str]) -> list[Point]:
             size,
             work,
             name,
-            1e3 * times.median(f"{name} ours"),
-            1e3 * times.median(f"{name} literal"),
+            times.ratio(f"{name} ours", "start"),
+            times.ratio(f"{name} literal", "start"),
             times.ratio(f"{name} ours", f"{name} literal"),
+            1e3 * times.median("start"),
             attention_share(shape, name) if name in LAYERS else None,
         )
         for name in names

@@ -49,7 +49,7 @@ class Shape:
     def __str__(self) -> str:
         return (
             f"width {self.width}, {self.layers} layers, {self.image_tokens} image and {self.text_tokens} text tokens, "
-            f"{self.drawn_rows} rows drawn and {self.described_rows} described, {self.dtype}"
+            f"rows: {self.drawn_rows} drawn and {self.described_rows} described, {self.dtype}"
         )
 
 

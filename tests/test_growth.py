@@ -46,8 +46,8 @@ def test_points_and_figure(monkeypatch):
     ]  # fmt: skip
     assert taken[4].work == taken[0].work * (64 + 64) / (16 + 64)
     for point in taken:
-        middle, low, high = point.over_literal
-        assert 0 < low <= middle <= high
+        for middle, low, high in (point.ours, point.literal, point.over_literal):
+            assert 0 < low <= middle <= high
     files = draw(taken, "what was held fixed")
     assert files["growth.png"].startswith(b"\x89PNG")
     ElementTree.fromstring(files["growth.svg"])
