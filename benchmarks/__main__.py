@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from argparse import Namespace
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import Any
 import architectures
 from bench.command_line import Parser, exit_status
 from bench.errors import UserError, nearest
+from bench.files import publish
+from bench.provenance import start_facts
 from benchmarks.shapes import BASE, SHAPES, USUAL
 
 
@@ -41,38 +44,43 @@ def main(arguments: list[str]) -> int:
     from benchmarks.measure import found_device
 
     asked.device = found_device(asked.device)
-    return _growth(asked) if asked.growth else _tables(asked)
+    machine = start_facts(BASE, asked.threads)
+    return _growth(asked, machine) if asked.growth else _tables(asked, machine)
 
 
-def _tables(asked: Namespace) -> int:
+def _tables(asked: Namespace, machine: dict[str, Any]) -> int:
     from benchmarks.measure import measure
     from benchmarks.table import LEGEND, table
 
-    rows = []
+    rows, begin = [], time.monotonic()
     for name in asked.shapes or USUAL[asked.device]:
         print(f"\n{name}: {SHAPES[name]}", flush=True)
         for some in measure(SHAPES[name], tuple(architectures.catalogue()), asked.device, asked.threads, asked.seconds):
             print(f"\n{table(some)}", flush=True)
             rows += some
-    print(f"\n{LEGEND}")
+    print(f"\n{LEGEND}\nAll of it took {(time.monotonic() - begin) / 60:.1f} minutes.")
     if asked.json:
-        _store(asked, {"rows": [asdict(row) for row in rows]})
+        _store(asked.json, {"machine": machine, "rows": [asdict(row) for row in rows]})
     return 0
 
 
-def _growth(asked: Namespace) -> int:
+def _growth(asked: Namespace, machine: dict[str, Any]) -> int:
     from benchmarks.figure import draw
     from benchmarks.growth import START, points
+    from benchmarks.literal import EQUATIONS, MISSING
     from benchmarks.measure import setting_of
     from benchmarks.table import growth_lines
     from reports.output import write_whole
 
-    setting = setting_of(START, tuple(architectures.catalogue()), asked.device, asked.threads, asked.seconds)
+    names = tuple(architectures.catalogue())
+    print("".join(f"{name} is left out: {MISSING}\n" for name in names if name not in EQUATIONS), end="")
+    setting = setting_of(START, names, asked.device, asked.threads, asked.seconds)
     taken = []
     for some in points(setting):
         print("\n".join(growth_lines(some)), flush=True)
         taken += some
-    machine = _store(asked, {"start": asdict(START), "points": [asdict(point) for point in taken]})
+    told = [asdict(point) for point in taken]
+    _store(asked.json, {"machine": machine, "start": asdict(START), "points": told})
     where = f"{machine['device']}, {asked.threads} thread{'s' * (asked.threads > 1)}"
     about = f"Dotted: if every token cost the same. Where it does not grow: {START}. {where}."
     for name, content in draw(taken, about).items():
@@ -81,17 +89,11 @@ def _growth(asked: Namespace) -> int:
     return 0
 
 
-def _store(asked: Namespace, measured: dict[str, Any]) -> dict[str, Any]:
-    """Write the file; returns the facts about machine, versions and commit that stand in it."""
-    from bench.files import publish
-    from bench.provenance import start_facts
-
-    machine = start_facts(BASE, asked.threads)
-    asked.json.parent.mkdir(parents=True, exist_ok=True)
-    if not publish(asked.json, json.dumps({"machine": machine} | measured, indent=2) + "\n"):
-        raise UserError(f"{asked.json} has come to exist meanwhile, and is not overwritten")
-    print(f"stored in {asked.json}")
-    return machine
+def _store(file: Path, measured: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if not publish(file, json.dumps(measured, indent=2) + "\n"):
+        raise UserError(f"{file} has come to exist meanwhile, and is not overwritten")
+    print(f"stored in {file}")
 
 
 if __name__ == "__main__":

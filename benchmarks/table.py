@@ -8,7 +8,7 @@ from benchmarks.growth import Point
 from benchmarks.paired import Ratio
 from benchmarks.rows import Row
 
-NAME, VALUE, RATIO = 18, 14, 20  # column widths
+GAP = "   "  # between columns
 LEGEND = """\
 Ratios: median of the turns' own [quartiles]. A step: forward, backward, clipping, AdamW.
 floor: the FLOPs a step needs (benchmarks/necessary.py) at the rate of a layer's own matrix products beside the step,
@@ -25,24 +25,31 @@ def table(rows: Sequence[Row]) -> str:
     better = "more is better" if is_rate else "less is better"
     relation = "times" if is_rate else "over"
     further = list(dict.fromkeys(name for row in rows for name in row.also))
-    head = [f"{relation} {other}" for other in others] + further
-    lines = [f"{rows[0].quantity} ({better}, {rows[0].turns} turns)"]
-    lines.append(" " * NAME + f"{rows[0].unit:>{VALUE}}" + "".join(f"{name:>{RATIO}}" for name in head))
+    cells = [["", rows[0].unit, *(f"{relation} {other}" for other in others), *further]]
     for row in rows:
-        cells = [_cell(row.over.get(other)) for other in others] + [_cell(row.also.get(name)) for name in further]
-        told = "".join(f"{cell:>{RATIO}}" for cell in cells)
-        lines.append(f"{row.architecture:{NAME}}{_number(row.value):>{VALUE}}{told}")
-    lines += [f"{row.architecture}: {remark}" for row in rows for remark in row.remarks]
-    return "\n".join(lines)
+        ratios = [row.over.get(other) for other in others] + [row.also.get(name) for name in further]
+        cells.append([row.architecture, _number(row.value), *map(_cell, ratios)])
+    title = f"{rows[0].quantity} ({better}, {rows[0].turns} turn{'s' * (rows[0].turns > 1)})"
+    remarks = [f"{row.architecture}: {remark}" for row in rows for remark in row.remarks]
+    return "\n".join([title, *_aligned(cells), *remarks])
 
 
 def growth_lines(points: Sequence[Point]) -> list[str]:
     """Of one size, a line an architecture."""
     return [
-        f"{point.size:>5} {point.grown:13} {point.architecture:{NAME}}"
-        f"{_number(point.ours[0] * point.start_ms):>{VALUE}} ms{_cell(point.over_literal):>{RATIO}} of literal"
+        f"{point.size:>5} {point.grown:13} {point.architecture:16}"
+        f"{_number(point.ours[0] * point.start_ms):>6} ms, {_cell(point.over_literal)} of literal"
         for point in points
     ]
+
+
+def _aligned(cells: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of columns as wide as they need; names to the left, numbers to the right."""
+    columns = []
+    for place, column in enumerate(zip(*cells, strict=True)):
+        width = max(map(len, column))
+        columns.append([cell.rjust(width) if place else cell.ljust(width) for cell in column])
+    return [GAP.join(line) for line in zip(*columns, strict=True)]
 
 
 def _cell(ratio: Ratio | None) -> str:
