@@ -13,6 +13,7 @@ from benchmarks.necessary import LAYERS, necessary_flops
 from benchmarks.paired import Paired, Ratio, Ways, quartiles
 from benchmarks.shapes import Shape
 
+WHEN = ("before", "after")
 OPTIMIZER_NUMBERS = 7  # AdamW reads weight, gradient and two moments, and writes all but the gradient
 
 
@@ -51,33 +52,36 @@ class Copy:
 
 
 class Floor:
-    """Beside every architecture's step: what it needs, at this machine's rates of that turn."""
+    """What an architecture's step needs, at this machine's rates just before and after it."""
 
     def __init__(self, shape: Shape, device: str = "cpu") -> None:
         self.shape, self.products, self.copy = shape, Products(shape, device), Copy(device)
 
-    def ways(self, name: str) -> Ways:
-        """To take turns with the step of architecture ``name``."""
-        return {f"{name} products": self.products, f"{name} copy": self.copy}
+    def ways(self, name: str, when: str) -> Ways:
+        """To call ``when`` ("before" and "after") the step of architecture ``name``."""
+        return {f"{name} products {when}": self.products, f"{name} copy {when}": self.copy}
 
     def under(self, name: str, trained: int, times: Paired, step: str) -> Ratio:
         """The step's time over the floor's."""
         needed, moved = necessary_flops(self.shape, name), trained * OPTIMIZER_NUMBERS * self.shape.itemsize
-        turns = zip(times.seconds[step], times.seconds[f"{name} copy"], self._rates(name, times), strict=True)
-        return quartiles(own / (needed / rate + moved * copy / self.copy.bytes) for own, copy, rate in turns)
+        turns = zip(times.seconds[step], *self._rates(name, times), strict=True)
+        return quartiles(own / (needed / rate + moved / bandwidth) for own, rate, bandwidth in turns)
 
     def utilisation(self, name: str, times: Paired, step: str) -> Ratio:
         """MFU: the FLOPs that the step needs over what the products' rate would do in its time."""
         needed = necessary_flops(self.shape, name)
-        turns = zip(times.seconds[step], self._rates(name, times), strict=True)
+        turns = zip(times.seconds[step], self._rates(name, times)[0], strict=True)
         return quartiles(needed / (own * rate) for own, rate in turns)
 
     def facts(self, name: str, times: Paired) -> dict[str, Any]:
         """What the floor stands on."""
-        rates = quartiles(rate / 1e9 for rate in self._rates(name, times))
+        rates = quartiles(rate / 1e9 for rate in self._rates(name, times)[0])
         needed = necessary_flops(self.shape, name) / 1e9 if name in LAYERS else None
         return {"matmul_gflops": rates, "necessary_gflop": needed}
 
-    def _rates(self, name: str, times: Paired) -> list[float]:
-        """FLOP/s, turn by turn."""
-        return [self.products.flops / each for each in times.seconds[f"{name} products"]]
+    def _rates(self, name: str, times: Paired) -> tuple[list[float], list[float]]:
+        """FLOP/s and bytes/s, turn by turn."""
+        seconds = {way: [times.seconds[f"{name} {way} {when}"] for when in WHEN] for way in ("products", "copy")}
+        flops, moved = 2 * self.products.flops, 2 * self.copy.bytes
+        rates = [flops / sum(each) for each in zip(*seconds["products"], strict=True)]
+        return rates, [moved / sum(each) for each in zip(*seconds["copy"], strict=True)]

@@ -19,14 +19,14 @@ Loss = Callable[[FusionTransformer, Batch], Tensor]
 def loss(model: FusionTransformer, batch: Batch) -> Tensor:
     """Both tasks' loss by the product's own pass."""
     (_, drawn), (_, told) = model.together([(batch.t2i, (False, True)), (batch.i2t, (False, True))])
-    return joint(model, batch, drawn, told)
+    return joint(model.velocity(drawn), model.logits(told[:, :-1]), batch)
 
 
 def literal_loss(model: FusionTransformer, batch: Batch) -> Tensor:
     """The same number as the equations say it: every tower on every token, one dense mask, nothing left out."""
     drawn = final_states(model, batch.t2i)[1]
     told = final_states(model, batch.i2t)[1]
-    return joint(model, batch, drawn, told)
+    return joint(model.velocity(drawn), model.logits(told[:, :-1]), batch)
 
 
 def mixed_loss(model: FusionTransformer, batch: Batch) -> Tensor:
@@ -35,11 +35,10 @@ def mixed_loss(model: FusionTransformer, batch: Batch) -> Tensor:
         return loss(model, batch)
 
 
-def joint(model: FusionTransformer, batch: Batch, drawn: Tensor, told: Tensor) -> Tensor:
-    """From the final states of drawn images and of captions, (B, n, d)."""
-    image = model.velocity(drawn).float().square().mean()
-    logits = model.logits(told[:, :-1]).float()  # B n-1 V
-    text = F.cross_entropy(logits.flatten(0, 1), batch.ids[batch.drawn :, 1:].flatten())
+def joint(velocity: Tensor, logits: Tensor, batch: Batch) -> Tensor:
+    """Of drawn images, (B, C, h, w), and of each caption token but the first, (B, n-1, V)."""
+    image = velocity.float().square().mean()
+    text = F.cross_entropy(logits.float().flatten(0, 1), batch.ids[batch.drawn :, 1:].flatten())
     return image + 0.2 * text
 
 

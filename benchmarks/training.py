@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+from torch.optim import AdamW
+
+from architectures.transformer import FusionTransformer
 from benchmarks.floor import Floor
 from benchmarks.literal import EQUATIONS, MISSING
-from benchmarks.models import batch_of, model_of
+from benchmarks.models import Batch, batch_of, model_of
 from benchmarks.necessary import LAYERS
 from benchmarks.paired import Paired, Ways
 from benchmarks.rows import Row, Setting, small
@@ -24,14 +27,22 @@ def rows(setting: Setting) -> list[Row]:
 def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
     floor = Floor(setting.shape, setting.device)
     ways: Ways = {}
-    warm_up: Ways = floor.ways("")
+    warm_up: Ways = floor.ways("any", "before")
     trained = {}
     order = [name for name in names if name != BASE]
     order.insert(len(order) // 2, BASE)  # in the middle of a turn: near all that it is compared with
     for name in order:
-        ways |= floor.ways(name)
+        model = model_of(setting.shape, name, setting.device)
+        optimizer = optimizer_of(model)
         losses: dict[str, Loss] = _losses(setting, name) if name in names else {"ours": loss}
-        trained[name] = _add_steps(setting, name, losses, ways, warm_up)
+        steps, small_steps = (
+            _steps(name, model, optimizer, losses, batch_of(shape, setting.device))
+            for shape in (setting.shape, small(setting.shape))
+        )
+        ours = {f"{name} ours": steps.pop(f"{name} ours")}
+        ways |= floor.ways(name, "before") | ours | floor.ways(name, "after") | steps
+        warm_up |= small_steps
+        trained[name] = sum(p.numel() for p in model.parameters() if p.requires_grad)
     times = setting.in_turns(ways, warm_up)
     return [_row(setting, name, trained[name], times, floor) for name in names]
 
@@ -45,16 +56,11 @@ def _losses(setting: Setting, name: str) -> dict[str, Loss]:
     return losses
 
 
-def _add_steps(setting: Setting, name: str, losses: dict[str, Loss], ways: Ways, warm_up: Ways) -> int:
-    """Steps on the same weights and moments; small ones to warm up. Returns the number of trained parameters."""
-    batch = batch_of(setting.shape, setting.device)
-    few = batch_of(small(setting.shape), setting.device)
-    model = model_of(setting.shape, name, setting.device)
-    optimizer = optimizer_of(model)
-    for kind, way in losses.items():
-        ways[f"{name} {kind}"] = Step(optimizer, partial(way, model, batch))
-        warm_up[f"{name} {kind}"] = Step(optimizer, partial(way, model, few))
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+def _steps(
+    name: str, model: FusionTransformer, optimizer: AdamW, losses: dict[str, Loss], batch: Batch
+) -> dict[str, Step]:
+    """All on the same weights and moments."""
+    return {f"{name} {kind}": Step(optimizer, partial(way, model, batch)) for kind, way in losses.items()}
 
 
 def _row(setting: Setting, name: str, trained: int, times: Paired, floor: Floor) -> Row:

@@ -58,4 +58,4 @@ def test_our_tower_is_widened_to_its_parameters(theirs):
 def test_what_is_not_installed_is_said(monkeypatch):
     monkeypatch.setattr(transfusion, "find_spec", lambda name: None)
     compared = transfusion.compare(None)
-    assert compared.ratio is None and "pip install -e '.[peers]'" in compared.remark
+    assert compared.same_width is compared.same_parameters is None and "pip install -e '.[peers]'" in compared.remark

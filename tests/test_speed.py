@@ -109,13 +109,13 @@ def test_products_are_a_layers():
 def test_the_floor_moves_with_the_machine():
     """A turn in which everything takes twice as long changes no ratio."""
     floor = Floor(TINY)
-    times = Paired(
-        {f"{BASE} products": [1.0, 1.0, 2.0], f"{BASE} copy": [0.5, 0.5, 1.0], BASE: [3.0, 3.0, 6.0]}
-    )
+    seconds = {"products before": [0.5, 0.5, 1.0], "products after": [1.5, 1.5, 3.0]}
+    seconds |= {"copy before": [0.4, 0.4, 0.8], "copy after": [0.6, 0.6, 1.2]}
+    times = Paired({f"{BASE} {way}": taken for way, taken in seconds.items()} | {"step": [3.0, 3.0, 6.0]})
     needed = necessary_flops(TINY, BASE)
-    seconds = needed / floor.products.flops + 7 * 4 * 1000 * 0.5 / floor.copy.bytes
-    assert floor.under(BASE, 1000, times, BASE) == pytest.approx((3 / seconds,) * 3)
-    assert floor.utilisation(BASE, times, BASE) == pytest.approx((needed / floor.products.flops / 3,) * 3)
+    least = needed / floor.products.flops + 7 * 4 * 1000 * 0.5 / floor.copy.bytes
+    assert floor.under(BASE, 1000, times, "step") == pytest.approx((3 / least,) * 3)
+    assert floor.utilisation(BASE, times, "step") == pytest.approx((needed / floor.products.flops / 3,) * 3)
 
 
 def test_peers_are_measured():

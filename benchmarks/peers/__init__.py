@@ -11,6 +11,7 @@ def rows(setting: Setting) -> list[Row]:
     """One row; a peer that cannot be had leaves its cell empty and says why."""
     median, turns, packed = llama.compare(setting)
     other = transfusion.compare(setting)
-    over = {"LlamaForCausalLM": packed, "transfusion-pytorch": other.ratio}
+    sized = f"{transfusion.PACKAGE}, equal size"
+    over = {"LlamaForCausalLM": packed, transfusion.PACKAGE: other.same_width, sized: other.same_parameters}
     name, quantity = setting.shape.name, "step of peers"
     return [Row(name, BASE, quantity, median, "ms", over, turns, facts=other.facts, remarks=(other.remark,))]

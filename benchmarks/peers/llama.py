@@ -34,15 +34,17 @@ def compare(setting: Setting) -> tuple[float, int, Ratio]:
 
 
 def around(model: FusionTransformer, shape: Shape) -> LlamaForCausalLM:
-    """A Llama on the layers of ``model``, a single tower. Its final norm is left to the heads."""
+    """A Llama on the layers of ``model``, a single tower. Its final norm joins the language head: images have one of
+    their own."""
     llm = language_model_of(shape, model.device.type)
     llm.model.layers = nn.ModuleList(block.get_submodule("block.layer") for block in model.blocks)
     llm.model.norm = nn.Identity()
+    llm.lm_head = nn.Sequential(model.norm, model.lm_head)
     return llm
 
 
 def packed_loss(model: FusionTransformer, llm: LlamaForCausalLM, batch: Batch) -> Tensor:
-    """The same number as `loss`: all rows in one batch, the heads on what is scored."""
+    """The same number as `loss`: all rows in one batch, the language head on the ends where captions can stand."""
     words, images = model.embed_tokens(batch.ids), model.patches(batch.latents, batch.sigma)  # B n d, B m d
     drawn, n, m = batch.drawn, words.shape[1], images.shape[1]
     rows = torch.cat(
@@ -51,5 +53,7 @@ def packed_loss(model: FusionTransformer, llm: LlamaForCausalLM, batch: Batch) -
     drawing, describing = masks([TEXT, IMAGE], [n, m])[1], masks([IMAGE, TEXT], [m, n])[1]  # each S S
     is_drawn = (torch.arange(len(rows)) < drawn)[:, None, None]
     visible = torch.where(is_drawn, drawing, describing)[:, None].to(rows.device)  # B 1 S S
-    states = llm.model(inputs_embeds=rows, attention_mask=visible, use_cache=False).last_hidden_state  # B S d
-    return joint(model, batch, states[:drawn, n:], states[drawn:, m:])
+    given = {"attention_mask": visible, "use_cache": False, "output_hidden_states": True, "logits_to_keep": n}
+    answer = llm(inputs_embeds=rows, **given)
+    velocity = model.velocity(answer.hidden_states[-1][:drawn, n:])
+    return joint(velocity, answer.logits[drawn:, :-1], batch)  # logits: B n V

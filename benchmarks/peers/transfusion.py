@@ -1,7 +1,7 @@
-"""transfusion-pytorch, as it comes, at our width, depth, heads, tokens and number of parameters.
+"""transfusion-pytorch, as it comes, at our width, depth, heads, MLP and tokens; and again at its parameters.
 
-Its layers carry adaptive norms which are larger than the rest of them, so at equal width and depth it is our MLP that
-grows until the parameters are equal. It wraps an image in words of its own; captions are shorter by as many. Both
+Its layers carry adaptive norms which are larger than the rest of them, so for the second it is our MLP that grows
+until the parameters are equal. It wraps an image in words of its own; captions are shorter by as many. Both
 sides score the images that are drawn and the captions that are written.
 """
 
@@ -29,9 +29,10 @@ ELSEWHERE = f"{PACKAGE} is compared on a CPU in float32 only"
 
 @dataclass(frozen=True)
 class Comparison:
-    """Ours over theirs, the parameters of each; the remark says what was compared, or why nothing was."""
+    """Ours over theirs, both ways; the remark says what was compared, or why nothing was."""
 
-    ratio: Ratio | None
+    same_width: Ratio | None
+    same_parameters: Ratio | None
     remark: str
     facts: dict[str, Any] = field(default_factory=dict)
 
@@ -39,29 +40,32 @@ class Comparison:
 def compare(setting: Setting) -> Comparison:
     """Steps on half the rows, to save time."""
     if find_spec("transfusion_pytorch") is None:
-        return Comparison(None, ABSENT)
+        return Comparison(None, None, ABSENT)
     if (setting.device, setting.shape.dtype) != ("cpu", "float32"):
-        return Comparison(None, ELSEWHERE)
+        return Comparison(None, None, ELSEWHERE)
     half = replace(setting.shape, rows=max(2, setting.shape.rows // 2))
     theirs = model_like(half)
-    shape = widened(half, parameters(theirs))
-    ours = model_of(shape, BASE)
-    optimizers = optimizer_of(ours), optimizer_of(theirs)
+    wide = widened(half, parameters(theirs))
+    ours = {"ours": model_of(half, BASE), "wide": model_of(wide, BASE)}
+    models: dict[str, nn.Module] = {**ours, "theirs": theirs}
+    optimizers = {name: optimizer_of(model) for name, model in models.items()}
     ways: list[Ways] = []
-    for size in (shape, small(shape)):
-        mine, yours = batch_of(size), samples(batch_of(shortened(size)))
-        own = Step(optimizers[0], partial(loss, ours, mine))
-        other = Step(optimizers[1], partial(their_loss, theirs, yours))
-        ways.append({"ours": own, "theirs": other})
+    for shape in (half, small(half)):
+        batch, other = batch_of(shape), samples(batch_of(shortened(shape)))
+        losses = {name: partial(loss, model, batch) for name, model in ours.items()}
+        losses |= {"theirs": partial(their_loss, theirs, other)}
+        ways.append({name: Step(optimizers[name], way) for name, way in losses.items()})
     times = setting.in_turns(ways[0], ways[1])
     version = package_versions((PACKAGE,))[PACKAGE]
-    counts = {"ours": parameters(ours), "theirs": parameters(theirs)}
-    tokens = shape.rows * (shape.image_tokens + shape.text_tokens)
+    counts = {name: parameters(model) for name, model in models.items()}
+    millions = {name: f"{count / 1e6:.2f}M" for name, count in counts.items()}
+    tokens = half.rows * (half.image_tokens + half.text_tokens)
     remark = (
-        f"{PACKAGE} {version} has {counts['theirs'] / 1e6:.2f}M parameters at this width and depth; "
-        f"ours, its MLP widened to {shape.mlp_width}, {counts['ours'] / 1e6:.2f}M; {tokens} tokens each"
+        f"{PACKAGE} {version} has {millions['theirs']} parameters where ours has {millions['ours']}, or "
+        f"{millions['wide']} at equal size with an MLP of {wide.mlp_width}; {tokens} tokens each"
     )
-    return Comparison(times.ratio("ours", "theirs"), remark, {"parameters": counts, PACKAGE: version})
+    facts = {"parameters": counts, PACKAGE: version}
+    return Comparison(times.ratio("ours", "theirs"), times.ratio("wide", "theirs"), remark, facts)
 
 
 def model_like(shape: Shape) -> nn.Module:
