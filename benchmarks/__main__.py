@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("shapes", nargs="*", help=f"of {', '.join(SHAPES)} (default: those that suit the device)")
     parser.add_argument("--device", choices=[*USUAL], help="default: cuda if there is one")
     parser.add_argument("--threads", type=int, default=1, help="of torch (default: 1, as in sweeps)")
-    parser.add_argument("--seconds", type=float, default=8, help="a table, and three turns at least (default: 8)")
+    parser.add_argument("--seconds", type=float, default=6, help="a table, but some turns at least (default: 6)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where to store what was measured")
     parser.add_argument("--growth", type=Path, metavar="FOLDER", help="where growth.json, .png and .svg go")
     asked = parser.parse_args(arguments)
