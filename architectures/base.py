@@ -92,11 +92,10 @@ class Memory:
 
     def settle(self, rows: Tensor | None) -> None:
         """Keep all segments as one, for those who have read them all, and of ``rows`` only."""
-        read = {reader: [kept.made.get(reader) for kept in self.kept] for reader in self.shelves}
         whole = {
-            reader: self.shelves[reader].settle(parts, rows)
-            for reader, found in read.items()
-            if len(parts := [part for part in found if part is not None]) == len(self.kept)
+            reader: shelf.settle([kept.made[reader] for kept in self.kept], rows)
+            for reader, shelf in self.shelves.items()
+            if all(reader in kept.made for kept in self.kept)
         }
         self.kept = [Kept(None, whole)]
 

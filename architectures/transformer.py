@@ -68,13 +68,10 @@ class FusionTransformer(nn.Module):
         """Map several batches of (items, wanted), each of its own layout, as `forward` would one by one, but faster."""
         return self._mapped([(items, wanted, self._empty_past(items)) for items, wanted in batches])
 
-    def go_on(
-        self, items: Sequence[Text | Image], pasts: Sequence[Past]
-    ) -> tuple[list[Tensor], list[Past]]:
+    def go_on(self, items: Sequence[Text | Image], pasts: Sequence[Past]) -> list[Tensor]:
         """Map an item after each past, as `forward` would one by one, but faster. Rows of a past may be 1 for all."""
-        pasts = [past.fork() for past in pasts]
-        states = self._mapped([([item], [True], past) for item, past in zip(items, pasts, strict=True)])
-        return [each for (each,) in states], pasts
+        states = self._mapped([([item], [True], past.fork()) for item, past in zip(items, pasts, strict=True)])
+        return [each for (each,) in states]
 
     def _empty_past(self, items: Sequence[Text | Image]) -> Past:
         return Past.empty(tuple(item.kind for item in items), len(self.blocks))

@@ -15,6 +15,8 @@ from typing import Any
 from bench.config import Config, DataConfig
 from bench.store import SCHEMA, RunFolder
 
+ROUNDING = ("threads", "compile")  # settings of the runtime that change last digits, and so count
+
 
 def train_id(config: Config) -> str:
     """10 hex digits of everything that can change a trained number."""
@@ -65,8 +67,7 @@ def eval_identity(config: Config) -> dict[str, Any]:
 
 
 def _rounding(config: Config) -> dict[str, Any]:
-    """What of the runtime changes last digits."""
-    return {"threads": config.runtime.threads, "compile": config.runtime.compile}
+    return {name: getattr(config.runtime, name) for name in ROUNDING}
 
 
 def _data_identity(config: Config) -> dict[str, Any]:

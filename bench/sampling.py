@@ -34,7 +34,7 @@ def sample_latents(
 
     def velocity(latents: Tensor, sigma: Tensor) -> Tensor:
         image = Image(latents, sigma[:1])  # one noise level for all
-        states, _ = model.go_on([image] * len(prefixes), prefixes)  # each B n d
+        states = model.go_on([image] * len(prefixes), prefixes)  # each B n d
         caption, *empty = (model.velocity(each).float() for each in states)  # each B C h w
         return empty[0] + guidance_scale * (caption - empty[0]) if empty else caption
 

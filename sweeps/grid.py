@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import architectures
+from bench import identity
 from bench.config import Config
 from bench.config_checks import setting_keys
 from bench.errors import UserError, nearest
 
 SWEEPS = Path(__file__).parent
-ROUNDING = ("runtime.threads=", "runtime.compile=")
+ROUNDING = tuple(f"runtime.{name}=" for name in identity.ROUNDING)
 
 
 @dataclass(frozen=True)
