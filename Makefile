@@ -20,7 +20,7 @@ ready := .venv/.ready
 endif
 
 sweep_arguments = $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') $(if $(SEEDS),'seed=[$(SEEDS)]') \
-	$(if $(JOBS),--jobs $(JOBS)) $(if $(filter-out 0,$(FRESH)),--fresh)
+	$(if $(JOBS),launcher.jobs=$(JOBS)) $(if $(filter-out 0,$(FRESH)),--fresh)
 # More threads than cores only wait for each other: the tests run two processes of one thread.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from bench import stopping
 from bench.errors import UserError
 
 
@@ -38,8 +39,7 @@ def split_request(words: list[str]) -> tuple[str, list[str]]:
 
 def exit_status(main: Callable[[], int]) -> int:
     """Run `main`; turn what it raises into a message on stderr and an exit status."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `kill` stops as cleanly as Ctrl-C
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    stopping.on(signal.SIGINT, signal.SIGTERM)  # `kill` stops as cleanly as Ctrl-C
     try:
         return main()
     except UserError as error:

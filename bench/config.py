@@ -102,6 +102,7 @@ class RuntimeConfig:
     devices: int = ranged(1, 1)  # Lightning's, per process
     strategy: str = "auto"  # Lightning's
     workers: int = ranged(0, 0)  # processes that prepare batches
+    lease: float = ranged(60.0, 1)  # seconds without a heartbeat after which others may take a run over
     checkpoint_every: int = ranged(500, 1)  # steps between checkpoints, the most a kill can lose
     progress: bool = True  # a progress bar on terminals
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ import torch
 
 from architectures.transformer import FusionTransformer
 from bench import checkpoints, evaluation
+from bench.claims import Lost
 from bench.config import Config, to_yaml
 from bench.data.mixing import Mixture
-from bench.files import Held
+from bench.failures import Failure
 from bench.flops import count_flops
 from bench.identity import eval_id, eval_identity, run_folder, train_identity
 from bench.memory import peak_memory_mb, reset_peak_memory
@@ -46,20 +47,25 @@ def run(config: Config) -> dict[str, Any]:
 
     Raises:
         UserError: the request cannot be served.
-        Held: another process is at this run.
+        claims.Held: another process is at this run.
+        claims.Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
     """
     folder = run_folder(config)
     done = folder.result(eval_id(config), config.train.steps)
     if done is not None:
         return done
     check_java()
-    with folder.claim():
+    with folder.claim(config.runtime.lease):
+        done = folder.result(eval_id(config), config.train.steps)  # it may have landed since
+        if done is not None:
+            return done
         try:
             return _train_and_score(config, folder)
-        except Held:
+        except Lost:
             raise
-        except Exception:
-            folder.fail(traceback.format_exc())
+        except Exception as error:
+            with suppress(OSError):  # on a full disk there is no room for a reason either
+                folder.fail(Failure.of(error))
             raise
 
 
@@ -122,12 +128,11 @@ def step_flops(module: FusionModule, mixture: Mixture) -> int:
     return flops
 
 
-def _land(
-    config: Config, folder: RunFolder, step: int, evaluated: evaluation.Evaluated, cost: dict[str, Any]
-) -> None:
+def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluation.Evaluated, cost: dict[str, Any]) -> None:
     result = {
         "run_id": folder.run_id,
         "eval_id": eval_id(config),
+        "eval_identity": eval_identity(config),
         "step": step,
         "architecture": config.model.architecture,
         "seed": config.seed,

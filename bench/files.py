@@ -1,26 +1,19 @@
-"""Files whole or absent: atomic writes, publishing without replacing, and a lock that dies with its process."""
+"""Files whole or absent: atomic writes, publishing without replacing, and what is on the disk for good."""
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
-import socket
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-
-class Held(Exception):
-    """Another process holds the lock. The message says which."""
+from bench import processes
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, content: str | bytes) -> None:
     """Write `path` whole, replacing what was there."""
-    temporary = _write_beside(path, text)
+    temporary = _write_beside(path, content)
     os.replace(temporary, path)
+    flush(path.parent)
 
 
 def publish(path: Path, text: str) -> bool:
@@ -35,13 +28,37 @@ def publish(path: Path, text: str) -> bool:
         temporary.unlink()
 
 
-def _write_beside(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    with temporary.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+def _write_beside(path: Path, content: str | bytes) -> Path:
+    temporary = draft(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink(missing_ok=True)  # a full disk is not helped by half a file
+        raise
     return temporary
+
+
+def draft(path: Path) -> Path:
+    """A name beside `path` to write it under; it says whose draft it is."""
+    owner = f"{processes.space()}_{os.getpid()}-{processes.born(os.getpid())}"
+    return path.with_name(f".{path.name}.{owner}-{uuid.uuid4().hex[:8]}.draft")
+
+
+def remove_drafts(folder: Path, whosever: bool = False) -> None:
+    """Remove the drafts in `folder` of processes that have died on this machine, or all of them."""
+    for path in folder.glob(".*.draft"):
+        if whosever or _of_the_dead(path):
+            path.unlink(missing_ok=True)
+
+
+def _of_the_dead(draft: Path) -> bool:
+    """Whether a draft's owner was of this machine and lives no more."""
+    space, _, owner = draft.name[: -len(".draft")].rpartition(".")[2].rpartition("-")[0].partition("_")
+    pid, _, birth = owner.partition("-")
+    return space == processes.space() and pid.isdigit() and str(processes.born(int(pid))) != birth
 
 
 def append_line(path: Path, line: str) -> None:
@@ -55,43 +72,17 @@ def append_line(path: Path, line: str) -> None:
         file.write(b"\n" * torn + line.encode() + b"\n")
 
 
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on `path`, which says who holds it; the system frees it when the process dies.
+def flush_tree(folder: Path) -> None:
+    """Have every file and folder under `folder` on the disk before going on."""
+    for path in folder.rglob("*"):
+        flush(path)
+    flush(folder)
 
-    Raises Held if another process has it.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+
+def flush(path: Path) -> None:
+    """Have what `path` holds, a file or a folder's list of names, on the disk before going on."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        for _ in range(10):  # `held_elsewhere` holds the lock for an instant
-            if _try_lock(descriptor):
-                break
-            time.sleep(0.02)
-        else:
-            raise Held(path.read_text().strip() or "another process")
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode(), 0)
-        yield
-        os.ftruncate(descriptor, 0)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def held_elsewhere(path: Path) -> bool:
-    """Whether some holder has the lock on `path`."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return not _try_lock(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False

@@ -27,7 +27,7 @@ PACKAGES = (
 def start_facts(architecture: str, threads: int) -> dict[str, Any]:
     """What is worth knowing of this start of a run."""
     return {
-        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "time": now(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "code": code_digest(architecture),
         "git": _git("rev-parse", "HEAD"),
@@ -52,6 +52,17 @@ def code_digest(architecture: str) -> str:
     for path in sorted(files):
         digest.update(f"{path.relative_to(PROJECT).as_posix()} {_sha256(path.read_bytes())}\n".encode())
     return digest.hexdigest()[:12]
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def job_id() -> str | None:
+    """The job of SLURM's that this process is part of, None outside of one."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
 
 def package_versions(names: tuple[str, ...]) -> dict[str, str | None]:

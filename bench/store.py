@@ -10,23 +10,27 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from bench import claims
 from bench.errors import UserError
-from bench.files import append_line, held_elsewhere, locked, publish, write_atomically
+from bench.failures import Failure
+from bench.files import append_line, flush, flush_tree, remove_drafts, write_atomically
 
 SCHEMA = 1
+TAIL = 65536  # bytes of metrics.jsonl that hold its last row
 
 
 class RunFolder:
-    """`runs/<architecture>-<train_id>/`: config.yaml, run.json, metrics.jsonl, checkpoints/, evals/, error.txt."""
+    """`<architecture>-<train_id>/`: config.yaml, run.json, metrics.jsonl, checkpoints/, claims/, evals/, error.txt."""
 
     def __init__(self, path: str | Path) -> None:
         """Name a run folder, which need not exist yet. Raises UserError if it holds another schema."""
         self.path = Path(path)
         check_schema(self.path / "run.json")
+        self._claim: claims.Claim | None = None
 
     @property
     def run_id(self) -> str:
@@ -70,19 +74,34 @@ class RunFolder:
         path = self.path / "run.json"
         return json.loads(path.read_text()) if path.exists() else {}
 
+    @property
+    def claim_files(self) -> Path:
+        """Where processes say that they are at this run."""
+        return self.path / "claims"
+
     @contextmanager
-    def claim(self) -> Iterator[RunFolder]:
+    def claim(self, lease: float = claims.LEASE) -> Iterator[RunFolder]:
         """Hold the run for this process alone; a dead process's claim is free. Forgets an earlier failure.
 
-        Raises `files.Held` if another process holds it, UserError if the folder cannot be written.
+        Raises `claims.Held` if another process holds it, UserError if the folder cannot be written.
         """
-        with writing_to(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / "claim").touch()
-        with locked(self.path / "claim"):
+        with ExitStack() as stack:
+            with writing_to(self.path):
+                self._claim = stack.enter_context(claims.claimed(self.claim_files, lease))
             self.error_file.unlink(missing_ok=True)
-            shutil.rmtree(self.path / "attempts", ignore_errors=True)  # of processes that died
-            yield self
+            shutil.rmtree(self.path / "attempts", ignore_errors=True)  # of processes that died, as the drafts are
+            for folder in (self.path, self.checkpoints):
+                remove_drafts(folder, whosever=True)
+            remove_drafts(self.claim_files)
+            try:
+                yield self
+            finally:
+                self._claim = None
+
+    def check_held(self) -> None:
+        """Raise `claims.Lost` if this process had claimed the run and another has taken it over."""
+        if self._claim:
+            self._claim.check()
 
     @contextmanager
     def attempt(self) -> Iterator[Path]:
@@ -98,6 +117,7 @@ class RunFolder:
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """Add one row, which has a `step`, to metrics.jsonl."""
+        self.check_held()
         append_line(self.metrics_file, json.dumps(row))
 
     def read_metrics(self) -> list[dict[str, Any]]:
@@ -112,6 +132,21 @@ class RunFolder:
                     continue
         return [rows[step] for step in sorted(rows)]
 
+    def last_metrics(self) -> dict[str, Any]:
+        """The last row that can be read, {} if there is none. Reads the end of the file only."""
+        try:
+            with self.metrics_file.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+                lines = file.read().decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            return {}
+        for line in reversed(lines):
+            with suppress(ValueError):
+                row = json.loads(line)
+                if isinstance(row, dict) and isinstance(row.get("step"), int):
+                    return row
+        return {}
+
     def result_folder(self, eval_id: str, step: int) -> Path:
         """Where the evaluation `eval_id` of the model after `step` steps lands."""
         return self.path / "evals" / eval_id / f"step-{step}"
@@ -123,30 +158,44 @@ class RunFolder:
         return json.loads(path.read_text()) if path.exists() else None
 
     def land_result(self, eval_id: str, step: int, attempt: Path, result: dict[str, Any]) -> bool:
-        """Move what `attempt` holds (samples/, captions.jsonl, per-item files) into place, result.json last.
+        """Move what `attempt` holds (samples/, captions.jsonl, per-item files) and the result into place, all at once.
 
         Returns False, and changes nothing, where a result has landed already.
         """
+        self.check_held()
+        (attempt / "result.json").write_text(json.dumps({"schema": SCHEMA, **result}, indent=1))
+        flush_tree(attempt)
         folder = self.result_folder(eval_id, step)
-        if (folder / "result.json").exists():
-            return False
-        folder.mkdir(parents=True, exist_ok=True)
-        for item in sorted(attempt.iterdir()):
-            if (folder / item.name).is_dir():
-                shutil.rmtree(folder / item.name)  # left by an attempt that died while landing
-            os.replace(item, folder / item.name)
-        return publish(folder / "result.json", json.dumps({"schema": SCHEMA, **result}, indent=1))
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if folder.exists() and not (folder / "result.json").exists():
+            shutil.rmtree(folder)  # half a result, of a version that landed file by file
+        try:
+            os.rename(attempt, folder)  # never replaces a folder that holds anything
+        except OSError:
+            if (folder / "result.json").exists():
+                return False
+            raise
+        flush(folder.parent)
+        return True
 
-    def fail(self, message: str) -> None:
-        """Leave error.txt."""
+    def fail(self, failure: Failure) -> None:
+        """Leave error.txt, unless another process has taken the run over."""
+        self.check_held()
         self.path.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.error_file, message)
+        write_atomically(self.error_file, str(failure))
+
+    def failure(self) -> Failure | None:
+        """Why the run failed, None if it did not."""
+        try:
+            return Failure.parse(self.error_file.read_text(errors="replace"))
+        except FileNotFoundError:
+            return None
 
     def status(self, eval_id: str, step: int) -> str:
         """pending, running, partial, failed or done, with respect to one evaluation."""
         if (self.result_folder(eval_id, step) / "result.json").exists():
             return "done"
-        if held_elsewhere(self.path / "claim"):
+        if claims.seems_alive(self.claim_files):
             return "running"
         if self.error_file.exists():
             return "failed"

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from bench import checkpoints
+from bench import checkpoints, stopping
 from bench.config import Config
 from bench.data.mixing import Mixture, step_loader
 from bench.module import FusionModule, NonFiniteLoss
@@ -55,7 +55,8 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
     )
     loader = step_loader(mixture, lambda: trainer.global_step, config.runtime.workers)
     try:
-        trainer.fit(module, loader, ckpt_path=resume, weights_only=True if resume else None)
+        with stopping.deferred():
+            trainer.fit(module, loader, ckpt_path=resume, weights_only=True if resume else None)
     except NonFiniteLoss as error:
         last = checkpoints.newest(folder)
         raise NonFiniteLoss(f"{error}; last good checkpoint: {last or 'none'}") from None
@@ -96,8 +97,11 @@ class _Checkpoints(L.Callback):
         self.every, self.folder = config.runtime.checkpoint_every, folder
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
+        self.folder.check_held()
+        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stopping.requested():
             checkpoints.save(trainer, self.folder)
+        if stopping.requested():
+            raise KeyboardInterrupt
 
 
 class _Evaluations(L.Callback):
@@ -106,8 +110,13 @@ class _Evaluations(L.Callback):
     def __init__(self, config: Config, evaluate: Evaluate) -> None:
         self.every, self.evaluate = config.eval.every, evaluate
 
+    def on_train_start(self, trainer: L.Trainer, module: Any) -> None:
+        self._evaluate_if_due(trainer, module)  # a run may have ended between a checkpoint and its evaluation
+
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        step = trainer.global_step
-        if step % self.every == 0 and step < trainer.max_steps:
-            self.evaluate(module, step)
+        self._evaluate_if_due(trainer, module)
+
+    def _evaluate_if_due(self, trainer: L.Trainer, module: Any) -> None:
+        if trainer.global_step % self.every == 0 and 0 < trainer.global_step < trainer.max_steps:
+            self.evaluate(module, trainer.global_step)
             module.train()

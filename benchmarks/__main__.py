@@ -65,12 +65,12 @@ def _tables(asked: Namespace, machine: dict[str, Any]) -> int:
 
 
 def _growth(asked: Namespace, machine: dict[str, Any]) -> int:
+    from bench.files import write_atomically
     from benchmarks.figure import draw
     from benchmarks.growth import START, points
     from benchmarks.literal import EQUATIONS, MISSING
     from benchmarks.measure import setting_of
     from benchmarks.table import growth_lines
-    from reports.output import write_whole
 
     names = tuple(architectures.catalogue())
     print("".join(f"{name} is left out: {MISSING}\n" for name in names if name not in EQUATIONS), end="")
@@ -84,7 +84,7 @@ def _growth(asked: Namespace, machine: dict[str, Any]) -> int:
     where = f"{machine['device']}, {asked.threads} thread{'s' * (asked.threads > 1)}"
     about = f"Dotted: if every token cost the same. Where it does not grow: {START}. {where}."
     for name, content in draw(taken, about).items():
-        write_whole(asked.growth / name, content)
+        write_atomically(asked.growth / name, content)
         print(f"stored in {asked.growth / name}")
     return 0
 

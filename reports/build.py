@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.files import remove_drafts, write_atomically
 from bench.store import writing_to
 from reports import figure, render, samples, table
-from reports.output import write_whole
 from reports.runs import read_sweep, runs_frame, scores_frame
 from reports.summary import summarise
 
@@ -30,6 +30,7 @@ def build(folder: Path) -> list[Path]:
         **samples.draw(sweep),
     }
     with writing_to(folder):
+        remove_drafts(folder)
         for name, content in files.items():
-            write_whole(folder / name, content)
+            write_atomically(folder / name, content)
     return [folder / name for name in files]

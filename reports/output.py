@@ -1,10 +1,8 @@
-"""Files that are the same bytes for the same runs, and appear whole or not at all."""
+"""Figures as files that are the same bytes for the same runs."""
 
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,13 +20,3 @@ def rendered(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, metadata=NO_DATES[kind])
     return buffer.getvalue()
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Replace `path` in one step."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

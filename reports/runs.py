@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,10 +109,8 @@ def _point(run: RunFolder, asked: dict[str, Any]) -> Point:
     settings = {"architecture": run.run_id.rpartition("-")[0], "seed": 0, **_settings(asked["overrides"])}
     settings |= {name: result[name] for name in ("architecture", "seed", "i2t_noise", "t2i_fraction") if name in result}
     codes = [str(start["code"]) for start in run.run_json().get("starts", []) if start.get("code")]
-    error = ""
-    if status == "failed":
-        with contextlib.suppress(FileNotFoundError):  # a retry has just begun
-            error = (run.error_file.read_text().strip().splitlines() or [""])[-1]
+    failure = run.failure() if status == "failed" else None  # None too where a retry has just begun
+    error = f"{failure.kind}: {failure.message}" if failure else ""
     folder = run.result_folder(asked["eval_id"], asked["step"])
     return Point(
         run.run_id, asked["eval_id"], asked["step"], folder, settings, status, result, list(dict.fromkeys(codes)), error

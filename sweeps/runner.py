@@ -2,129 +2,91 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import threading
 import time
-from pathlib import Path
+from contextlib import suppress
 
+from bench.errors import UserError
+from bench.files import remove_drafts
+from bench.store import writing_to
 from sweeps import plan as plans
-from sweeps.launchers import Event, local
-from sweeps.plan import Plan, Point
+from sweeps.console import Console, describe
+from sweeps.events import Event, Events
+from sweeps.jobs import Job, jobs
+from sweeps.launchers import Launcher
+from sweeps.plan import Plan
+from sweeps.report import Report
 
-SHOWN = ("fid", "image_attributes", "caption_attributes", "cider")  # metrics told as a run finishes, where measured
+
+def to_do(plan: Plan, failed_only: bool = False) -> list[Job]:
+    """The jobs that are not done; with `failed_only` those that failed."""
+    left = [job for job in jobs(plan) if not job.done]
+    return [job for job in left if any(point.status == "failed" for point in job.points)] if failed_only else left
 
 
-def run(plan: Plan, jobs: int) -> int:
-    """Do every run that is not done; a failing one does not stop the others. Returns the exit status, 0 or 1."""
-    changed = plans.write(plan)
-    todo = [point for point in plan.points if point.status != "done"]
-    report = Report(plan.results)
-    if not todo:
-        print(f"nothing to do: all {len(plan.points)} runs are done, see {plan.results}")
-        if changed or not (plan.results / "runs.csv").exists():
-            report.build()
+def prepare(plan: Plan) -> bool:
+    """Write the sweep's file, which workers and reports read. Returns whether that changed anything."""
+    with writing_to(plan.results):
+        if plan.results.is_dir():
+            remove_drafts(plan.results)
+    return plans.write(plan)
+
+
+def nothing_to_do(plan: Plan, changed: bool) -> int:
+    """Say so; make the report if it is missing."""
+    print(f"nothing to do: all {len(plan.points)} runs are done, see {plan.results}")
+    if changed or not (plan.results / "runs.csv").exists():
+        Report(plan.results).build()
+    return 0
+
+
+def run(plan: Plan, todo: list[Job], launcher: Launcher, fail_fast: bool = False, detach: bool = False) -> int:
+    """Have `todo` done; a failing run stops no other, unless `fail_fast`. With `detach` return once all is submitted.
+
+    Returns the exit status, 0 or 1. Raises UserError where the launcher's jobs cannot outlive this command.
+    """
+    if detach and not launcher.outlives:
+        raise UserError("--detach: this launcher's jobs end with the command; use launcher.name=slurm, or nohup")
+    print(f"{plan.sweep.name}: {len(jobs(plan))} runs, {len(todo)} to do", flush=True)
+    events = Events(launcher, todo)
+    events.submit()
+    if detach:
+        print(f"submitted; the same command without --detach looks on, and so does `status`; results: {plan.results}")
         return 0
-    jobs = min(jobs, len(todo))
-    workers = f"{jobs} worker{'s' * (jobs > 1)}"
-    print(f"{plan.sweep.name}: {len(plan.points)} runs, {len(todo)} to do with {workers}", flush=True)
-    failed: list[Event] = []
-    begin = time.monotonic()
+    begin, failed, report = time.monotonic(), list[Event](), Report(plan.results)
     report.start()
-    events = local.launch(plan, todo, jobs)
     try:
-        with Console(len(plan.points), len(plan.points) - len(todo)) as console:
+        with Console(len(jobs(plan)), len(jobs(plan)) - len(todo)) as console:
             for event in events:
                 console.show(event)
-                if event.kind == "failed":
-                    failed.append(event)
                 if event.kind == "done":
                     report.refresh()
+                if event.kind == "failed":
+                    failed.append(event)
+                    if fail_fast:
+                        launcher.cancel()
+                        break
+    except KeyboardInterrupt:
+        if launcher.outlives:
+            print(
+                "\nno longer looking on; the submitted jobs go on, and the same command looks on again", file=sys.stderr
+            )
+        raise
     finally:
-        events.close()  # stops the workers
+        if not launcher.outlives:
+            launcher.cancel()
         report.finish()
-    minutes = (time.monotonic() - begin) / 60
-    print(f"{len(todo) - len(failed)} of {len(todo)} runs done in {minutes:.1f} min, see {plan.results}")
+    return _summary(plan, todo, failed, len(events.open), (time.monotonic() - begin) / 60)
+
+
+def _summary(plan: Plan, todo: list[Job], failed: list[Event], left: int, minutes: float) -> int:
+    done = len(todo) - len(failed) - left
+    skipped = f", {left} left out (--fail-fast)" if left else ""
+    print(f"{done} of {len(todo)} runs done in {minutes:.1f} min{skipped}, see {plan.results}")
     for event in failed:
-        print(f"failed: {describe(event.point)}: {event.error} ({event.point.folder.error_file})", file=sys.stderr)
+        where = f" ({event.job.folder.error_file})" if event.job.folder.error_file.exists() else ""
+        print(f"failed: {describe(event.job)}: {event.error}{where}", file=sys.stderr)
+    if failed:
+        with suppress(BrokenPipeError):
+            print("`retry` in place of `run` does only these again, once their cause is gone", file=sys.stderr)
     return 1 if failed else 0
-
-
-def describe(point: Point) -> str:
-    """A run and the values of the axes that set it apart."""
-    return f"{point.folder.run_id} {point.label}".rstrip()
-
-
-class Console:
-    """One line per event; on a terminal a progress bar with the time left below them."""
-
-    def __init__(self, total: int, done: int) -> None:
-        """Count from `done` of `total` runs."""
-        from tqdm import tqdm
-
-        self.total, self.finished = total, done
-        self.bar = tqdm(total=total, initial=done, unit="run", disable=not sys.stderr.isatty(), dynamic_ncols=True)
-
-    def __enter__(self) -> Console:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.close()
-
-    def show(self, event: Event) -> None:
-        """Say what happened."""
-        if event.kind in ("done", "failed"):
-            self.finished += 1
-            self.bar.update()
-        said = {
-            "started": "started",
-            "done": ", ".join([f"done in {event.seconds:.0f} s", *shown_metrics(event.metrics)]),
-            "failed": f"FAILED after {event.seconds:.0f} s: {event.error}",
-            "held": f"is worked on by {event.error}: looking again later",
-            "retried": f"{event.error}: trying once more",
-        }[event.kind]
-        self.bar.write(f"[{self.finished}/{self.total}] {describe(event.point)} {said}")
-        sys.stdout.flush()
-
-
-def shown_metrics(metrics: dict[str, float]) -> list[str]:
-    """The chief metrics as words."""
-    return [f"{name} {metrics[name]:.3g}" for name in SHOWN if metrics.get(name) is not None]
-
-
-class Report(threading.Thread):
-    """Builds the tables and figures of a results folder in a process of its own, never twice at once."""
-
-    def __init__(self, results: Path) -> None:
-        super().__init__(daemon=True)
-        self.results = results
-        self.wanted = threading.Event()
-        self.over = False
-
-    def refresh(self) -> None:
-        """Ask for a new report; requests that come while one is built are met by one more."""
-        self.wanted.set()
-
-    def finish(self) -> None:
-        """Build a last report, of everything there is, and wait for it."""
-        self.over = True
-        self.wanted.set()
-        self.join()
-
-    def run(self) -> None:
-        """Build whenever asked, until `finish`."""
-        last = False
-        while not last:
-            self.wanted.wait()
-            self.wanted.clear()
-            last = self.over  # read before building: what lands later asks again
-            self.build()
-
-    def build(self) -> None:
-        """Build the report now; its failure is shown and stops nothing."""
-        command = [sys.executable, "-m", "reports", "build", str(self.results)]
-        # A session of its own: Ctrl-C stops the runs, the report of what is done gets finished.
-        answer = subprocess.run(command, capture_output=True, text=True, start_new_session=True)
-        if answer.returncode:
-            last = (answer.stderr.strip().splitlines() or ["no message"])[-1]
-            print(f"the report of {self.results} failed: {last}", file=sys.stderr)

@@ -1,6 +1,7 @@
-"""One worker process: takes jobs as JSON lines on stdin, answers with JSON lines on stdout, imports torch once.
+"""`python -m sweeps.worker SWEEP_FILE`: does runs of a sweep, told one id a line on stdin; imports torch once.
 
-Stops when stdin closes, in the middle of a run too: then whoever gave out the jobs has gone.
+Answers each with a JSON line on stdout: null, or why there is no result. Stops when stdin closes, in the middle of a
+run too: then whoever gave out the jobs has gone.
 """
 
 from __future__ import annotations
@@ -11,27 +12,29 @@ import queue
 import signal
 import sys
 import threading
-import traceback
-from typing import Any
+from contextlib import suppress
+from pathlib import Path
 
-from bench import config as configs
-from bench import identity
-from bench.files import Held
+from bench import stopping
+from bench.claims import Held, Lost
+from bench.failures import Failure
+from bench.identity import run_folder
+from bench.store import RunFolder
+from sweeps.jobs import configs_of
 
 
-def main() -> int:
+def main(sweep: Path) -> int:
     """Work until there are no more jobs."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    stopping.on(signal.SIGINT, signal.SIGTERM)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
-    jobs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+    jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     busy = threading.Event()
     threading.Thread(target=_listen, args=(jobs, busy), daemon=True).start()
     try:
-        while (job := jobs.get()) is not None:
+        while (run_id := jobs.get()) is not None:
             busy.set()
-            answer = work(job["preset"], job["overrides"])
+            answer = work(sweep, run_id)
             busy.clear()
             print(json.dumps(answer), file=answers)
     except KeyboardInterrupt:
@@ -39,32 +42,38 @@ def main() -> int:
     return 0
 
 
-def work(preset: str, overrides: list[str]) -> dict[str, Any]:
-    """Run one experiment. Its outcome: done (with metrics), held (by another process) or failed (with an error)."""
-    config = configs.load(preset, [*overrides, "runtime.progress=false"])
-    folder = identity.run_folder(config)
+def work(sweep: Path, run_id: str) -> str | None:
+    """Train and score a run in every way that the sweep asks for. Returns None, or in one line why that is not done.
+
+    A failure is in the run's error.txt too. A run that another process holds, or took over, is said to be `held`.
+    """
+    folder: RunFolder | None = None
     try:
-        from bench import experiment
+        for config in configs_of(sweep, run_id):
+            folder = run_folder(config)
+            from bench import experiment
 
-        result = experiment.run(config)
-    except Held as holder:
-        return {"outcome": "held", "error": str(holder)}
+            experiment.run(config)
+    except (Held, Lost) as other:
+        return f"held: {other}"
     except Exception as error:
-        if not folder.error_file.exists():
-            folder.fail(traceback.format_exc())
-        return {"outcome": "failed", "error": f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"}
-    return {"outcome": "done", "metrics": {name: score["value"] for name, score in result["metrics"].items()}}
+        failure = Failure.of(error)
+        if folder and not folder.error_file.exists():
+            with suppress(OSError):
+                folder.fail(failure)
+        return f"{failure.kind}: {failure.message}"
+    return None
 
 
-def _listen(jobs: queue.SimpleQueue[dict[str, Any] | None], busy: threading.Event) -> None:
+def _listen(jobs: queue.SimpleQueue[str | None], busy: threading.Event) -> None:
     for line in sys.stdin:
-        jobs.put(json.loads(line))
+        jobs.put(line.strip())
     jobs.put(None)
     if busy.is_set():
         os.kill(os.getpid(), signal.SIGINT)
 
 
 if __name__ == "__main__":
-    status = main()
+    status = main(Path(sys.argv[1]))
     sys.stdout.flush()
     os._exit(status)  # nothing is left to save, and the libraries' own threads may not end

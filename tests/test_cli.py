@@ -45,8 +45,14 @@ WRONG = {
     "bench zoo": "action",
     "bench zoo check vea": "unknown net 'vea' (did you mean 'vae'?)",
     "bench show --verbose": "--verbose",
-    "sweeps": "command",
-    "sweeps paln noise": "invalid choice",
+    "sweeps plan": "NAME",
+    "sweeps paln noise": "did you mean 'plan'?",
+    "sweeps run noise smoke launcher.name=slum": "unknown launcher 'slum'",
+    "sweeps run noise smoke launcher.job=2": "unknown setting 'launcher.job' (did you mean 'jobs'?)",
+    "sweeps run noise smoke launcher.jobs=two": "launcher",
+    "sweeps retry noise smoke --only bugs": "unknown class 'bugs' (did you mean 'bug'?)",
+    "sweeps why noise smoke --run triple": "no run 'triple'",
+    "sweeps clean noise smoke --launch": "unrecognized",
     "sweeps plan nois": "unknown sweep 'nois' (did you mean 'noise'?)",
     "sweeps plan noise smok": "unknown preset 'smok'",
     "sweeps run noise smoke model.architecture=[dual_tower,singel_tower]": "did you mean 'single_tower'?",
@@ -103,7 +109,7 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(capsys, monkeypatch, tmp_
 
 
 def test_plan_lists_the_runs_and_writes_nothing(capsys, tmp_path):
-    assert sweeps(["plan", "noise", "smoke", "--jobs", "2", "seed=[0,1]"]) == 0
+    assert sweeps(["plan", "noise", "smoke", "seed=[0,1]"]) == 0
     said = capsys.readouterr().out
     assert said.count("pending") == 2 * 5 * len(architectures.catalogue())
     assert sweeps(["status", "noise", "smoke"]) == 0

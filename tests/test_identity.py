@@ -39,7 +39,7 @@ EVALUATION = [
 ]  # fmt: skip
 NEITHER = [
     "data.max_broken=3", "eval.every=4", "runtime.runs=elsewhere", "runtime.cache=elsewhere", "runtime.accelerator=cpu",
-    "runtime.devices=2", "runtime.strategy=ddp", "runtime.workers=2", "runtime.checkpoint_every=5",
+    "runtime.devices=2", "runtime.strategy=ddp", "runtime.workers=2", "runtime.checkpoint_every=5", "runtime.lease=5",
     "runtime.progress=false",
 ]  # fmt: skip
 

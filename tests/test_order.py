@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from bench.store import RunFolder
+from sweeps.jobs import Job
 from sweeps.launchers.order import Queue
 from sweeps.plan import Point
 
 
-def points(seeds: list[int], steps: int = 10) -> list[Point]:
+def jobs(seeds: list[int], steps: int = 10) -> list[Job]:
     """Two runs of each of three architectures a seed; nothing of their folders is looked at."""
     return [
-        Point(name, seed, [], None, "", steps, f"{name} {seed} {turn}")
+        Job((Point(name, seed, [], RunFolder(Path(f"{name}-{seed}{turn}")), "", steps, f"{name} {seed} {turn}"),))
         for seed in seeds
         for name in ("quick", "slow", "middling")
         for turn in (0, 1)
     ]
 
 
+def labels(some: list[Job]) -> list[str]:
+    return [job.points[0].label for job in some]
+
+
 def taken(queue: Queue, n: int) -> list[str]:
-    return [queue.next().point.label for _ in range(n)]
+    return labels([queue.next() for _ in range(n)])
+
+
+def queue_of(some: list[Job]) -> Queue:
+    queue = Queue()
+    queue.put(some)
+    return queue
 
 
 def test_what_is_not_known_goes_as_it_is_listed():
-    queue = Queue(points([0]))
-    assert taken(queue, 6) == [point.label for point in points([0])]
-    assert queue.next() is None
+    assert taken(queue_of(jobs([0])), 6) == labels(jobs([0]))
 
 
 def test_the_longest_of_a_seed_goes_first_and_no_seed_before_an_earlier_one():
-    runs = points([0, 1])
-    queue = Queue(runs)
-    queue.took(queue.next().point, 1.0)
+    runs = jobs([0, 1])
+    queue = queue_of(runs)
+    queue.took(queue.next(), 1.0)
     assert taken(queue, 1) == ["slow 0 0"]  # what is not known may be long
     queue.took(runs[2], 9.0)
     assert taken(queue, 1) == ["middling 0 0"]
@@ -38,21 +50,23 @@ def test_the_longest_of_a_seed_goes_first_and_no_seed_before_an_earlier_one():
     assert taken(queue, 6) == ["slow 1 0", "slow 1 1", "middling 1 0", "middling 1 1", "quick 1 0", "quick 1 1"]
 
 
-def test_more_steps_take_longer():
-    short, long = points([0], steps=10)[0], points([0], steps=20)[0]
-    queue = Queue([short, long])
-    queue.took(points([0], steps=1000)[0], 1.0)
-    assert [queue.next().point for _ in range(2)] == [long, short]
+def test_seconds_are_per_step():
+    runs = jobs([0], steps=10)[:1] + [Job((jobs([0], steps=1000)[2].points[0],))]
+    queue = queue_of(runs)
+    queue.took(runs[0], 10.0)  # a second a step
+    queue.took(runs[1], 100.0)  # a tenth of it, but a hundred times the steps
+    assert taken(queue, 2) == ["slow 0 0", "quick 0 0"]
 
 
-def test_what_comes_back_undone_waits_for_all_others():
-    queue = Queue(points([0, 1]))
-    held = queue.next()
-    queue.later(held)
-    died = queue.next()
-    queue.later(died, attempts=1)
-    labels = taken(queue, 10)
-    assert held.point.label not in labels and died.point.label not in labels
-    again = [queue.next(), queue.next()]
-    assert [(run.point, run.attempt) for run in again] == [(held.point, 1), (died.point, 2)]
+def test_what_comes_back_goes_behind_all_others():
+    runs = jobs([0, 1])
+    queue = queue_of(runs)
+    first = queue.next()
+    queue.put([first])
+    assert taken(queue, 12) == [*labels(runs[1:]), *labels(runs[:1])]
+
+
+def test_a_closed_queue_gives_out_nothing():
+    queue = queue_of(jobs([0]))
+    queue.close()
     assert queue.next() is None

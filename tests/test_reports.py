@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from bench.errors import UserError
+from bench.failures import Failure
 from bench.store import RunFolder
 from reports.build import build
 from reports.colours import KNOWN, styles
@@ -213,12 +214,14 @@ def test_an_unfinished_sweep_names_what_is_missing(tmp_path: Path, no_figure: No
     assert set(pd.read_csv(results / "runs.csv")["status"]) == {"pending"}
     for point in points[:3]:
         land(tmp_path / "runs", *point, scores(*point))
-    RunFolder(tmp_path / "runs" / "gated_layer-0000000100").fail("Traceback\nValueError: loss is nan at step 3\n")
+    failure = Failure("non-finite loss", "loss is nan at step 3", "Traceback")
+    RunFolder(tmp_path / "runs" / "gated_layer-0000000100").fail(failure)
     build(results)
     runs = pd.read_csv(results / "runs.csv").set_index(["architecture", "i2t_noise", "seed"])
     assert runs.loc[("gated_layer", 1.0, 0), "status"] == "failed" and pd.isna(runs.loc[("gated_layer", 1.0, 0), "fid"])
     text = (results / "table.md").read_text()
-    assert "5 of 8 runs are missing" in text and "i2t_noise=1 seed=0 failed: ValueError: loss is nan at step 3" in text
+    assert "5 of 8 runs are missing" in text
+    assert "i2t_noise=1 seed=0 failed: non-finite loss: loss is nan at step 3" in text
     assert row(text, "0 %", "dual tower")[2:4] == ["1 of 2", f"**{fid_of('dual_tower', 0, 0):.1f}**"]
     assert row(text, "100 %", "gated layer")[3:] == ["–"] * 5
     assert "**" not in row(text, "100 %", "dual tower")[3]  # nothing to compare it with

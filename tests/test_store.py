@@ -10,8 +10,10 @@ import sys
 
 import pytest
 
+from bench.claims import Held
 from bench.errors import UserError
-from bench.files import Held, append_line, publish, write_atomically
+from bench.failures import Failure
+from bench.files import append_line, publish, write_atomically
 from bench.store import SCHEMA, RunFolder
 
 
@@ -74,7 +76,7 @@ def test_status_follows_the_files(tmp_path):
     assert run.status("e" * 10, 3) == "pending"
     run.append_metrics({"step": 1})
     assert run.status("e" * 10, 3) == "partial"
-    run.fail("Traceback ...\nValueError: no")
+    run.fail(Failure("bug", "ValueError: no"))
     assert run.status("e" * 10, 3) == "failed"
     with run.claim():
         assert run.status("e" * 10, 3) == "running"

@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import config as configs
 from bench import identity
-from bench.files import Held
-from sweeps import plan, runner, worker
+from bench.claims import Held
+from bench.failures import LOST_WORKER, Failure
+from sweeps import events, plan, report, runner, worker
+from sweeps.jobs import jobs
 from sweeps.launchers import local
 
-FAKE = '''
+WEIGHTS = ["model.llm=./llm", "model.vae=./vae", "eval.clip=./clip", "eval.features=./features"]
+FAKE = """
 import json, os, sys, time
 from pathlib import Path
-from bench import config as configs, identity
+from bench import identity
+from bench.failures import Failure
+from sweeps.jobs import configs_of
 for line in sys.stdin:
-    job = json.loads(line)
-    config = configs.load(job["preset"], job["overrides"])
-    folder, ids = identity.run_folder(config), (identity.eval_id(config), config.train.steps)
-    mode = json.loads(Path("modes.json").read_text()).get(str(config.train.i2t_noise), "done")
-    tries = Path(f"tried-{config.train.i2t_noise}")
-    tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
-    if mode == "dies" or (mode == "dies once" and tries.read_text() == "x"):
-        print("out of memory", file=sys.stderr, flush=True)
-        os.kill(os.getpid(), 9)
-    if mode == "held once" and tries.read_text() == "x":
-        print(json.dumps({"outcome": "held", "error": "someone"}), flush=True)
-        continue
-    if mode == "fails":
-        folder.fail("ValueError: no")
-        print(json.dumps({"outcome": "failed", "error": "ValueError: no"}), flush=True)
-        continue
-    with folder.claim(), folder.attempt() as attempt:
-        folder.land_result(*ids, attempt, {"metrics": {}})
-    print(json.dumps({"outcome": "done", "metrics": {"fid": 12.345}}), flush=True)
-'''
+    for config in configs_of(Path(sys.argv[1]), line.strip()):
+        folder, ids = identity.run_folder(config), (identity.eval_id(config), config.train.steps)
+        mode = json.loads(Path("modes.json").read_text()).get(str(config.train.i2t_noise), "done")
+        tries = Path(f"tried-{config.train.i2t_noise}")
+        tries.write_text(tries.read_text() + "x" if tries.exists() else "x")
+        if mode == "dies" or (mode == "dies once" and tries.read_text() == "x"):
+            print("out of luck", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), 9)
+        if mode == "fails":
+            folder.fail(Failure("bug", "ValueError: no"))
+            print(json.dumps("bug: ValueError: no"), flush=True)
+            break
+        with folder.claim(), folder.attempt() as attempt:
+            folder.land_result(*ids, attempt, {"metrics": {"fid": {"value": 12.345}}})
+    else:
+        print("null", flush=True)
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -49,57 +53,80 @@ def place(tmp_path, monkeypatch):
         (tmp_path / kind).mkdir()
         (tmp_path / kind / "model.safetensors").write_text(kind)
     (tmp_path / "fake.py").write_text(FAKE)
+    (tmp_path / "modes.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(local, "WORKER", [sys.executable, "fake.py"])
-    monkeypatch.setattr(local, "PATIENCE", 0.01)
-    monkeypatch.setattr(runner.Report, "build", lambda self: Path("built").write_text("x"))
+    monkeypatch.setattr(events, "PATIENCE", 0.05)
+    monkeypatch.setattr(report.Report, "build", lambda self: Path("built").write_text("x"))
 
 
-def made(noise: str) -> plan.Plan:
-    weights = ["model.llm=./llm", "model.vae=./vae", "eval.clip=./clip", "eval.features=./features"]
-    return plan.make("noise", "smoke", [f"train.i2t_noise=[{noise}]", "model.architecture=dual_tower", *weights])
+def made(noise: str, *more: str) -> plan.Plan:
+    return plan.make("noise", "smoke", [f"train.i2t_noise=[{noise}]", "model.architecture=dual_tower", *WEIGHTS, *more])
+
+
+def launcher_of(planned: plan.Plan, workers: int) -> local.Local:
+    return local.Local(planned.results / "sweep.json", 1, local.LocalOptions(workers))
+
+
+def run(planned: plan.Plan, workers: int = 1, **how: bool) -> int:
+    changed, todo = runner.prepare(planned), runner.to_do(planned)
+    if not todo:
+        return runner.nothing_to_do(planned, changed)
+    return runner.run(planned, todo, launcher_of(planned, workers), **how)
 
 
 def test_one_failing_and_one_deadly_run_stop_nothing(capsys):
-    Path("modes.json").write_text(json.dumps({"0.25": "fails", "0.5": "dies", "0.75": "dies once", "1.0": "held once"}))
+    Path("modes.json").write_text(json.dumps({"0.25": "fails", "0.5": "dies", "0.75": "dies once"}))
     planned = made("0,0.25,0.5,0.75,1")
-    assert runner.run(planned, jobs=2) == 1
+    assert run(planned, workers=2) == 1
     assert [point.status for point in planned.points] == ["done", "failed", "failed", "done", "done"]
-    died = planned.points[2].folder.error_file.read_text()
-    assert "SIGKILL" in died and "out of memory" in died
-    assert Path("tried-0.5").read_text() == Path("tried-0.75").read_text() == "xx"
+    died = planned.points[2].folder.failure()
+    assert died.kind == LOST_WORKER and "SIGKILL" in died.message and "out of luck" in died.details
+    assert Path("tried-0.5").read_text() == "x" * events.TRIES and Path("tried-0.75").read_text() == "xx"
     said = capsys.readouterr()
     assert said.out.count(" done in ") == 3 + 1  # three runs, and the last line
     assert "fid 12.3" in said.out
-    assert said.err.count("failed: ") == 2 and "ValueError: no" in said.err
+    assert said.err.count("failed: ") == 2 and "bug: ValueError: no" in said.err
     assert Path("built").exists()
+
+
+def test_fail_fast_stops_at_the_first_failure(capsys):
+    Path("modes.json").write_text(json.dumps({"0.0": "fails"}))
+    planned = made("0,0.5,1")
+    assert run(planned, fail_fast=True) == 1
+    assert planned.points[0].status == "failed" and planned.points[2].status == "pending"
+    assert "left out (--fail-fast)" in capsys.readouterr().out
 
 
 def test_what_is_done_is_never_done_again_and_what_failed_is_tried_again(capsys):
     Path("modes.json").write_text(json.dumps({"1.0": "fails"}))
-    assert runner.run(made("0,1"), jobs=1) == 1
+    assert run(made("0,1")) == 1
     Path("modes.json").write_text("{}")
-    assert runner.run(made("0,1"), jobs=1) == 0
+    assert run(made("0,1")) == 0
     assert Path("tried-0.0").read_text() == "x" and Path("tried-1.0").read_text() == "xx"
     capsys.readouterr()
-    assert runner.run(made("0,1"), jobs=1) == 0
+    assert run(made("0,1")) == 0
     assert "nothing to do" in capsys.readouterr().out
 
 
-def test_sweep_json_tells_reports_where_everything_is():
-    Path("modes.json").write_text("{}")
+def test_evaluations_of_one_training_are_one_job():
     planned = made("0,1")
-    runner.run(planned, jobs=1)
+    twice = [planned.points[0], *planned.points]
+    assert [len(job.points) for job in jobs(replace(planned, points=twice))] == [2, 1]
+
+
+def test_sweep_json_tells_workers_and_reports_where_everything_is():
+    planned = made("0,1")
+    run(planned)
     content = json.loads((planned.results / "sweep.json").read_text())
     assert content["schema"] == 1 and content["name"] == "noise" and content["preset"] == "smoke"
     for point in content["points"]:
-        run = planned.results / content["runs_root"] / point["run_id"]
-        assert (run / "evals" / point["eval_id"] / f"step-{point['step']}" / "result.json").exists()
+        folder = planned.results / content["runs_root"] / point["run_id"]
+        assert (folder / "evals" / point["eval_id"] / f"step-{point['step']}" / "result.json").exists()
 
 
 def test_fresh_runs_and_results_have_folders_of_their_own():
-    weights = ["model.llm=./llm", "model.vae=./vae", "eval.clip=./clip", "eval.features=./features"]
-    usual, fresh = plan.make("noise", "smoke", weights), plan.make("noise", "smoke", weights, "fresh-1")
+    usual, fresh = plan.make("noise", "smoke", WEIGHTS), plan.make("noise", "smoke", WEIGHTS, "fresh-1")
     assert fresh.results == usual.results.with_name(usual.results.name + "-fresh-1")
     assert fresh.runs == usual.runs / "fresh-1"
     assert [p.folder.run_id for p in fresh.points] == [p.folder.run_id for p in usual.points]
@@ -107,14 +134,74 @@ def test_fresh_runs_and_results_have_folders_of_their_own():
     assert identity.run_folder(there).path == fresh.points[0].folder.path
 
 
-def test_closing_the_events_stops_the_workers():
-    Path("modes.json").write_text("{}")
+def test_cancelling_stops_the_workers():
     Path("fake.py").write_text("import time\ntime.sleep(60)")
     planned = made("0")
-    events = local.launch(planned, planned.points, 1)
-    assert next(events).kind == "started"
-    events.close()
+    runner.prepare(planned)
+    launcher = launcher_of(planned, 1)
+    launcher.submit(jobs(planned))
+    assert launcher.poll()[0].kind == "started"
+    launcher.cancel()
     assert planned.points[0].status == "pending"
+    assert not any(slot.is_alive() for slot in launcher._slots)
+
+
+HOLD = """
+import sys, time
+from bench.store import RunFolder
+with RunFolder(sys.argv[1]).claim(float(sys.argv[2])):
+    print("held", flush=True)
+    time.sleep(float(sys.argv[3]))
+"""
+
+
+def holding(planned: plan.Plan, lease: float, seconds: float) -> subprocess.Popen[str]:
+    """Another process that is at the first run, for so many seconds."""
+    command = [sys.executable, "-c", HOLD, str(planned.points[0].folder.path), str(lease), str(seconds)]
+    other = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "held\n"
+    return other
+
+
+def test_a_run_held_elsewhere_is_waited_for_and_taken_over_once_it_is_free(capsys):
+    planned = made("0,1")
+    with holding(planned, lease=60, seconds=1.5):
+        assert run(planned) == 0
+    said = capsys.readouterr().out
+    assert "is worked on elsewhere" in said and "taking it over" in said
+    assert [point.status for point in planned.points] == ["done", "done"]
+
+
+def test_a_run_held_elsewhere_that_is_done_there_is_not_done_again(capsys):
+    planned = made("0,1")
+    point = planned.points[0]
+    with holding(planned, lease=60, seconds=30) as other:
+        waiting = events.Events(launcher_of(planned, 1), jobs(planned)[:1])
+        waiting.submit()
+        told = iter(waiting)
+        assert next(told).kind == "held"
+        with point.folder.attempt() as attempt:  # the other process's work
+            point.folder.land_result(point.eval_id, point.step, attempt, {"metrics": {}})
+        assert [event.kind for event in told] == ["done"]
+        other.kill()
+    assert not Path("tried-0.0").exists()
+
+
+def test_a_worker_tells_apart_done_failed_and_held(monkeypatch):
+    experiment = types.ModuleType("bench.experiment")
+    monkeypatch.setitem(sys.modules, "bench.experiment", experiment)
+    monkeypatch.setattr("bench.experiment", experiment, raising=False)
+    planned = made("0")
+    runner.prepare(planned)
+    job, sweep = jobs(planned)[0], planned.results / "sweep.json"
+    experiment.run = lambda config: {}
+    assert worker.work(sweep, job.run_id) is None
+    experiment.run = raising(Held("host 7"))
+    assert worker.work(sweep, job.run_id) == "held: host 7"
+    assert job.folder.failure() is None
+    experiment.run = raising(RuntimeError("the loss is nan at step 3\nmore"))
+    assert worker.work(sweep, job.run_id) == "bug: RuntimeError: the loss is nan at step 3 more"
+    assert "Traceback" in job.folder.failure().details
 
 
 def raising(error: BaseException):
@@ -124,29 +211,34 @@ def raising(error: BaseException):
     return run
 
 
-def test_a_worker_tells_apart_done_failed_and_held(monkeypatch):
-    experiment = types.ModuleType("bench.experiment")
-    monkeypatch.setitem(sys.modules, "bench.experiment", experiment)
-    monkeypatch.setattr("bench.experiment", experiment, raising=False)
-    point = made("0").points[0]
-    experiment.run = lambda config: {"metrics": {"fid": {"value": 1.5}}}
-    assert worker.work("smoke", point.overrides) == {"outcome": "done", "metrics": {"fid": 1.5}}
-    experiment.run = raising(Held("host 7"))
-    assert worker.work("smoke", point.overrides) == {"outcome": "held", "error": "host 7"}
-    experiment.run = raising(RuntimeError("the loss is nan at step 3\nmore"))
-    answer = worker.work("smoke", point.overrides)
-    assert answer == {"outcome": "failed", "error": "RuntimeError: the loss is nan at step 3"}
-    assert "Traceback" in point.folder.error_file.read_text()
+WORK = "import sys, pathlib, sweeps.worker as w; print(w.work(pathlib.Path(sys.argv[1]), sys.argv[2]))"
+
+
+def test_a_worker_refuses_a_run_whose_weights_have_changed(monkeypatch):
+    planned = made("0")
+    runner.prepare(planned)
+    Path("llm/model.safetensors").write_text("others")
+    point = planned.points[0]
+    command = [sys.executable, "-c", WORK, planned.results / "sweep.json", point.folder.run_id]
+    project = str(Path(worker.__file__).parents[1])
+    said = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": project})
+    assert "wrong request: " in said.stdout and "plan again" in said.stdout
 
 
 def test_the_last_report_sees_the_last_run(monkeypatch, tmp_path):
     """However close the last run's end and the sweep's end come."""
     landed, seen = [], []
-    monkeypatch.setattr(runner.Report, "build", lambda self: seen.append(len(landed)))
+    monkeypatch.setattr(report.Report, "build", lambda self: seen.append(len(landed)))
     for _ in range(200):
-        report = runner.Report(tmp_path)
-        report.start()
+        made_report = report.Report(tmp_path)
+        made_report.start()
         landed.append("run")
-        report.refresh()
-        report.finish()
+        made_report.refresh()
+        made_report.finish()
         assert seen[-1] == len(landed)
+
+
+def test_a_failure_is_read_as_it_was_written():
+    failure = Failure.of(ValueError("two\nlines"))
+    assert Failure.parse(str(failure)) == Failure("bug", "ValueError: two lines", failure.details.strip())
+    assert Failure.parse("").kind == "bug"

@@ -8,10 +8,10 @@ import sys
 
 from bench import config as configs
 from bench import identity
+from bench.claims import Held, Lost
 from bench.command_line import add_request, split_request
 from bench.config import Config
 from bench.errors import UserError
-from bench.files import Held
 
 HEADLINES = ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_before", "exam_after")
 
@@ -34,8 +34,8 @@ def run(command: str, args: argparse.Namespace) -> int:
 
         try:
             result = experiment.run(config)
-        except Held as holder:
-            raise UserError(f"another process works on this run: {holder}") from holder
+        except (Held, Lost) as other:
+            raise UserError(f"another process works on this run: {other}") from other
         except UserError:
             raise
         except Exception as error:

@@ -1,24 +1,82 @@
-"""Ways to get a list of runs done; each yields events as they happen."""
+"""Ways to get runs done, behind one small protocol. Those of other packages are found by their entry points.
+
+A launcher starts jobs and tells when they start and end. What became of a run, its folder says.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, fields
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
-from sweeps.plan import Point
+from bench.errors import UserError, nearest
+from sweeps.jobs import Job
+
+GROUP = "xfusion_bench.launchers"
+OWN = {"local": "sweeps.launchers.local:Local"}
 
 
 @dataclass(frozen=True)
-class Event:
-    """Something happened to a run: it was started, done, failed, held by another process, or is retried."""
+class News:
+    """What a launcher tells of a job."""
 
-    kind: str
-    point: Point
+    kind: str  # started; ended: by itself, well or not; lost: killed, or its machine is gone
+    job: Job
     seconds: float = 0.0
-    metrics: dict[str, float] = field(default_factory=dict)
-    error: str = ""
+    error: str = ""  # why there is no result, where that is known: as error.txt says it, or `held: ...`
 
-    @classmethod
-    def of_answer(cls, point: Point, answer: dict[str, Any], seconds: float) -> Event:
-        """The event that a worker's answer reports."""
-        return cls(answer["outcome"], point, seconds, answer.get("metrics", {}), answer.get("error", ""))
+
+class Launcher(Protocol):
+    """Does jobs: `python -m sweeps.worker SWEEP_FILE RUN_ID` or the like, somewhere."""
+
+    Options: ClassVar[type]  # a dataclass: its settings, given as `launcher.NAME=value`
+    outlives: ClassVar[bool]  # whether its jobs go on when the launching shell is gone
+
+    def __init__(self, sweep: Path, threads: int, options: Any) -> None:
+        """Serve the sweep of a `sweep.json`, each job with so many CPU threads.
+
+        Raises UserError where it cannot work on this machine.
+        """
+
+    def submit(self, jobs: list[Job]) -> None:
+        """Take jobs, the most urgent first. A job that still lives from an earlier command is not started again."""
+
+    def poll(self) -> list[News]:
+        """What has happened since the last call; waits up to about a second for something to happen."""
+
+    def cancel(self) -> None:
+        """Stop everything, leaving runs so that they can go on. Then no job of this sweep lives any more."""
+
+
+def catalogue() -> dict[str, EntryPoint]:
+    """The launchers there are: this project's, and those that installed packages offer as entry points of `GROUP`."""
+    own = [EntryPoint(name, value, GROUP) for name, value in OWN.items()]
+    return {point.name: point for point in (*entry_points(group=GROUP), *own)}
+
+
+def get(name: str) -> type[Launcher]:
+    """The launcher called `name`. Raises UserError for an unknown one, or one that cannot be imported."""
+    found = catalogue()
+    if name not in found:
+        raise UserError(f"launcher.name: unknown launcher '{name}'{nearest(name, found)}")
+    try:
+        return found[name].load()
+    except (ImportError, AttributeError) as error:
+        raise UserError(f"launcher.name: {name} cannot be loaded: {error}") from error
+
+
+def options(launcher: type[Launcher], given: dict[str, str]) -> Any:
+    """The launcher's settings from `launcher.NAME=value` requests. Raises UserError for a wrong name or value."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    known = [item.name for item in fields(launcher.Options)]
+    for name in given:
+        if name not in known:
+            raise UserError(f"unknown setting 'launcher.{name}'{nearest(name, known)}")
+    try:
+        asked = OmegaConf.from_dotlist([f"{name}={value}" for name, value in given.items()])
+        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(launcher.Options), asked))
+    except (OmegaConfBaseException, ValueError) as error:
+        raise UserError(f"launcher: {str(error).splitlines()[0]}") from error

@@ -12,50 +12,69 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sweeps.launchers import Event
-from sweeps.launchers.order import Queue, Try
-from sweeps.plan import Plan, Point
+from bench import provenance
+from bench.failures import LOST_WORKER
+from sweeps.jobs import Job
+from sweeps.launchers import News
+from sweeps.launchers.environment import worker_environment
+from sweeps.launchers.order import Queue
 
-PROJECT = Path(__file__).parents[2]
 WORKER = [sys.executable, "-m", "sweeps.worker"]
-TRIES = 2  # a run that killed its worker is tried once more: memory may have been short
-PATIENCE = 2.0  # seconds between looks at a run that another process holds
-GRACE = 15.0  # seconds a worker has to stop by itself
+GRACE = 30.0  # seconds a worker has to end its step, write a checkpoint and leave
 
 
-def default_jobs(gpu: bool) -> int:
-    """One worker for the GPU if there is one, otherwise one a core."""
-    return 1 if gpu else len(os.sched_getaffinity(0))
+@dataclass
+class LocalOptions:
+    """Settings of the local launcher."""
+
+    jobs: int = 0  # worker processes; 0: one a core, with a GPU one
 
 
-def launch(plan: Plan, points: list[Point], jobs: int) -> Generator[Event, None, None]:
-    """Do the runs with `jobs` workers and yield what happens. Closing the generator stops the workers."""
-    todo = Queue(points)
-    events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
-    stop = threading.Event()
-    slots = [_Slot(plan, todo, events, stop) for _ in range(min(jobs, len(points)))]
-    for slot in slots:
-        slot.start()
-    try:
-        working = len(slots)
-        while working:
-            event = events.get()
-            if event is None:
-                working -= 1
-            else:
-                yield event
-    finally:
-        stop.set()
-        for slot in slots:
+class Local:
+    """Worker processes of this machine, which end with the launching command."""
+
+    Options = LocalOptions
+    outlives = False
+
+    def __init__(self, sweep: Path, threads: int, options: LocalOptions) -> None:
+        self.sweep, self.threads = sweep, threads
+        self.jobs = options.jobs or (1 if provenance.gpu() else len(os.sched_getaffinity(0)))
+        self.news: queue.SimpleQueue[News] = queue.SimpleQueue()
+        self.stop = threading.Event()
+        self._todo = Queue()
+        self._slots: list[_Slot] = []
+
+    def submit(self, jobs: list[Job]) -> None:
+        """Have the jobs done, with as many workers as there are jobs to do and cores to do them."""
+        self._todo.put(jobs)
+        self._slots = [slot for slot in self._slots if slot.is_alive()]
+        for _ in range(min(self.jobs, len(jobs)) - len(self._slots)):
+            slot = _Slot(self, self._todo)
+            slot.start()
+            self._slots.append(slot)
+
+    def poll(self) -> list[News]:
+        """What the workers have to tell; waits a second for it at most."""
+        news = []
+        with contextlib.suppress(queue.Empty):
+            news.append(self.news.get(timeout=1.0))
+            while True:
+                news.append(self.news.get_nowait())
+        return news
+
+    def cancel(self) -> None:
+        """Have the workers end their steps and leave, by force where they take too long."""
+        self.stop.set()
+        self._todo.close()
+        for slot in self._slots:
             slot.signal(signal.SIGINT)
         deadline = time.monotonic() + GRACE
-        for slot in slots:
+        for slot in self._slots:
             slot.join(max(0.0, deadline - time.monotonic()))
-        while late := [slot for slot in slots if slot.is_alive()]:
+        while late := [slot for slot in self._slots if slot.is_alive()]:
             for slot in late:
                 slot.signal(signal.SIGKILL)
                 slot.join(1.0)
@@ -64,56 +83,37 @@ def launch(plan: Plan, points: list[Point], jobs: int) -> Generator[Event, None,
 class _Slot(threading.Thread):
     """Keeps one worker process busy, and replaces it when it dies."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        todo: Queue,
-        events: queue.SimpleQueue[Event | None],
-        stop: threading.Event,
-    ) -> None:
+    def __init__(self, launcher: Local, todo: Queue) -> None:
         super().__init__(daemon=True)
-        self.plan, self.todo, self.events, self.stop = plan, todo, events, stop
+        self.launcher, self.todo = launcher, todo
         self.worker: Worker | None = None
 
     def run(self) -> None:
-        """Take runs off the list until none is left."""
+        """Take jobs off the list until it is closed."""
         try:
-            while not self.stop.is_set():
-                run = self.todo.next()
-                if run is None:
-                    break
-                self._do(run)
+            while (job := self.todo.next()) is not None:
+                self._do(job)
         finally:
             if self.worker:
                 self.worker.close()
-            self.events.put(None)
 
-    def _do(self, run: Try) -> None:
-        point = run.point
+    def _do(self, job: Job) -> None:
         if self.worker is None:
-            self.worker = Worker(self.plan.threads)
-        self.events.put(Event("started", point))
+            self.worker = Worker(self.launcher.sweep, self.launcher.threads)
+        self.launcher.news.put(News("started", job))
         begin = time.monotonic()
-        answer = self.worker.do({"preset": self.plan.preset, "overrides": point.overrides})
+        answer = self.worker.do(job.run_id)
         seconds = time.monotonic() - begin
-        if self.stop.is_set():
+        if self.launcher.stop.is_set():
             return
         if answer is not None:
-            self.events.put(Event.of_answer(point, answer, seconds))
-            if answer["outcome"] == "done":
-                self.todo.took(point, seconds)
-            if answer["outcome"] == "held":
-                self.stop.wait(PATIENCE)
-                self.todo.later(run)
-            return
-        obituary = self.worker.obituary()
-        self.worker = None
-        if run.attempt < TRIES:
-            self.events.put(Event("retried", point, seconds, error=obituary.partition("\n")[0]))
-            self.todo.later(run, attempts=1)
+            if not answer[0]:
+                self.todo.took(job, seconds)
+            self.launcher.news.put(News("ended", job, seconds, answer[0] or ""))
         else:
-            point.folder.fail(obituary)
-            self.events.put(Event("failed", point, seconds, error=obituary.partition("\n")[0]))
+            how = self.worker.obituary()
+            self.worker = None
+            self.launcher.news.put(News("lost", job, seconds, how))
 
     def signal(self, number: int) -> None:
         """Send the worker a signal, if there is one."""
@@ -124,44 +124,36 @@ class _Slot(threading.Thread):
 class Worker:
     """A `sweeps.worker` process and its pipes."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, sweep: Path, threads: int) -> None:
         """Start the process, with `threads` CPU threads that sleep while they wait."""
-        environment = os.environ | {
-            "OMP_NUM_THREADS": str(threads),
-            "MKL_NUM_THREADS": str(threads),
-            "OMP_WAIT_POLICY": "PASSIVE",
-            "GOMP_SPINCOUNT": "0",
-            "TOKENIZERS_PARALLELISM": "false",
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")])),
-        }
         self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - lives as long as the process
         self.process = subprocess.Popen(
-            WORKER,
+            [*WORKER, str(sweep)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
-            env=environment,
+            env=worker_environment(threads),
             start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its workers
         )
 
-    def do(self, job: dict[str, Any]) -> dict[str, Any] | None:
-        """Hand over a job and wait for the answer, None if the worker died."""
+    def do(self, run_id: str) -> tuple[str | None] | None:
+        """Hand over a run and wait for the answer, None if the worker died."""
         assert self.process.stdin and self.process.stdout
         try:
-            self.process.stdin.write(json.dumps(job) + "\n")
+            self.process.stdin.write(run_id + "\n")
             self.process.stdin.flush()
             answer = self.process.stdout.readline()
         except (OSError, ValueError):
             return None
-        return json.loads(answer) if answer.endswith("\n") else None
+        return (json.loads(answer),) if answer.endswith("\n") else None
 
     def obituary(self) -> str:
-        """How the process died, then the last it said."""
+        """How the process died, then the last it said, as error.txt has it."""
         code = self.process.wait()
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         self.log.seek(0)
-        return f"the worker died {how}\n\n{self.log.read()[-10_000:]}"
+        return f"{LOST_WORKER}: the worker died {how}\n\n{self.log.read()[-10_000:]}"
 
     def close(self) -> None:
         """Let the process end, by force if it does not within the grace time."""

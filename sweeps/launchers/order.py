@@ -1,50 +1,56 @@
-"""Which run next: seed by seed, and within a seed the longest first, so that no worker waits long at the end."""
+"""Which job next: seed by seed, and within a seed the longest first, so that no worker waits long at the end."""
 
 from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass, replace
 
-from sweeps.plan import Point
-
-
-@dataclass(frozen=True)
-class Try:
-    """A run to do."""
-
-    point: Point
-    attempt: int = 1  # how many times it has been tried, this one included
-    put_back: int = 0  # how many times it has come back undone
+from sweeps.jobs import Job
 
 
 class Queue:
-    """The runs still to do. What an architecture's runs take is known once one is done; until then they come first."""
+    """The jobs still to do. What an architecture's jobs take is known once one is done; until then they come first."""
 
-    def __init__(self, points: list[Point]) -> None:
-        self._waiting = [Try(point) for point in points]
-        self._step_seconds: dict[str, float] = {}  # by architecture, of the last run done; scoring included
-        self._lock = threading.Lock()
+    def __init__(self) -> None:
+        self._waiting: list[tuple[int, Job]] = []  # how many times it was put here before, and the job
+        self._puts: dict[str, int] = {}
+        self._step_seconds: dict[str, float] = {}  # by architecture, of the last job done; scoring included
+        self._changed = threading.Condition()
+        self._closed = False
 
-    def next(self) -> Try | None:
-        """Take the next run, None if none waits. Of equals the first that the sweep lists."""
-        with self._lock:
-            if not self._waiting:
+    def put(self, jobs: list[Job]) -> None:
+        """Add jobs; one that comes back goes behind all others."""
+        with self._changed:
+            for job in jobs:
+                self._waiting.append((self._puts.get(job.run_id, 0), job))
+                self._puts[job.run_id] = self._puts.get(job.run_id, 0) + 1
+            self._changed.notify_all()
+
+    def next(self) -> Job | None:
+        """Take the next job, of equals the first that the sweep lists; wait for one. None when the queue is closed."""
+        with self._changed:
+            while not self._waiting and not self._closed:
+                self._changed.wait()
+            if self._closed:
                 return None
             chosen = min(self._waiting, key=self._place)
             self._waiting.remove(chosen)
-            return chosen
+            return chosen[1]
 
-    def later(self, run: Try, attempts: int = 0) -> None:
-        """Put back a run behind all others: one that another process holds, or one to try again (``attempts`` 1)."""
-        with self._lock:
-            self._waiting.append(replace(run, attempt=run.attempt + attempts, put_back=run.put_back + 1))
+    def close(self) -> None:
+        """Give out nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
 
-    def took(self, point: Point, seconds: float) -> None:
-        """Note how long a run took."""
-        with self._lock:
+    def took(self, job: Job, seconds: float) -> None:
+        """Note how long a job took."""
+        point = job.points[0]
+        with self._changed:
             self._step_seconds[point.architecture] = seconds / point.step
 
-    def _place(self, run: Try) -> tuple[int, int, float]:
-        seconds = self._step_seconds.get(run.point.architecture, math.inf) * run.point.step
-        return run.put_back, run.point.seed, -seconds
+    def _place(self, waiting: tuple[int, Job]) -> tuple[int, int, float]:
+        puts, job = waiting
+        point = job.points[0]
+        seconds = self._step_seconds.get(point.architecture, math.inf) * point.step
+        return puts, point.seed, -seconds

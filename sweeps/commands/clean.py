@@ -1,0 +1,79 @@
+"""Remove what the sweep's runs need no more: what dead processes left, and checkpoints before the last of trained runs.
+
+Results, metrics and provenance are never touched. Lists everything with its size and asks first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import claims
+from bench.errors import UserError
+from bench.store import writing_to
+from sweeps.jobs import Job, jobs
+from sweeps.plan import Plan
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something that may go."""
+
+    path: Path
+    reason: str
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        if self.path.is_dir():
+            return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
+        return self.path.stat().st_size
+
+
+def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
+    """What to remove, and whether to ask."""
+    words = "the last checkpoints of runs that are done, too: they can then not be scored or sampled in another way"
+    parser.add_argument("--checkpoints", action="store_true", help=words)
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
+    """Returns 0. Raises UserError where nobody can be asked."""
+    found = [leftover for job in jobs(plan) for leftover in leftovers(job, args.checkpoints)]
+    if not found:
+        print("nothing to remove")
+        return 0
+    for leftover in found:
+        print(f"{leftover.size / 1e6:9.1f} MB  {leftover.path}  ({leftover.reason})")
+    print(f"{sum(leftover.size for leftover in found) / 1e6:9.1f} MB in {len(found)} places")
+    if not args.yes:
+        if not sys.stdin.isatty():
+            raise UserError("nobody to ask here: nothing removed; --yes removes what is listed")
+        if input("Remove all of it? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("nothing removed")
+            return 0
+    for leftover in found:
+        with writing_to(leftover.path.parent):
+            shutil.rmtree(leftover.path) if leftover.path.is_dir() else leftover.path.unlink(missing_ok=True)
+    print("removed")
+    return 0
+
+
+def leftovers(job: Job, last_too: bool) -> list[Leftover]:
+    """What may go of one run: nothing while a process is at it."""
+    folder = job.folder
+    if claims.seems_alive(folder.claim_files):
+        return []
+    found = [
+        Leftover(path, "left by a dead process") for path in (*folder.path.rglob(".*.draft"), folder.path / "attempts")
+    ]
+    last = folder.checkpoint(job.points[0].step)
+    if last.exists():
+        old = [path for path in sorted(folder.checkpoints.glob("step-*.ckpt")) if path != last]
+        found += [Leftover(path, "before the last of a trained run") for path in old]
+        if last_too and job.done:
+            found.append(Leftover(last, "of a run that is done"))
+    return [leftover for leftover in found if leftover.path.exists()]

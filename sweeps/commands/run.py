@@ -1,0 +1,64 @@
+"""`run`: do every run that is not done. `retry`: do those that failed, and only those.
+
+Where: launcher.name=local (the default), with launcher.jobs=N worker processes; other launchers have other settings.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+
+from bench.errors import UserError, nearest
+from bench.failures import CLASSES
+from sweeps import launchers, runner
+from sweeps.jobs import Job
+from sweeps.plan import Plan
+
+
+def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
+    """How to go about it."""
+    parser.add_argument("--jobs", type=int, metavar="N", help="the same as launcher.jobs=N")
+    failing = parser.add_mutually_exclusive_group()
+    failing.add_argument("--keep-going", action="store_true", help="a failing run stops no other (the default)")
+    failing.add_argument("--fail-fast", action="store_true", help="stop at the first run that fails")
+    names = ", ".join(sorted(launchers.catalogue()))
+    parser.add_argument("--detach", action="store_true", help=f"submit and return (launchers: {names})")
+    if command == "retry":
+        parser.add_argument("--only", metavar="CLASS", help=f"failures of one class: {', '.join(CLASSES)}")
+
+
+def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
+    """Returns 0, or 1 if a run failed. Raises UserError for a wrong request, before anything is run."""
+    from bench.metrics.ptb import check_java
+
+    if args.jobs is not None:
+        if args.jobs < 1:
+            raise UserError(f"--jobs: must be at least 1, not {args.jobs}")
+        args.launcher.setdefault("jobs", str(args.jobs))
+    kind = launchers.get(args.launcher.pop("name", "local"))
+    options = launchers.options(kind, args.launcher)
+    check_java()
+    todo = runner.to_do(plan)
+    if command == "retry":
+        todo = _failed(todo, args.only)
+        if not todo:
+            print("nothing to retry: no run of this sweep has failed")
+            return 0
+    changed = runner.prepare(plan)
+    if not todo:
+        return runner.nothing_to_do(plan, changed)
+    if args.fresh:
+        again = plan.runs.name
+        print(f"training anew into {plan.runs}; if interrupted, go on with --into {again} in place of --fresh")
+    launcher = kind(plan.results / "sweep.json", plan.threads, options)
+    return runner.run(plan, todo, launcher, args.fail_fast, args.detach)
+
+
+def _failed(todo: list[Job], only: str | None) -> list[Job]:
+    """The jobs that failed, of one class where asked; says how many of which class there are."""
+    if only is not None and only not in CLASSES:
+        raise UserError(f"--only: unknown class '{only}'{nearest(only, CLASSES)}")
+    failed = {job.run_id: (job, failure) for job in todo if (failure := job.folder.failure())}
+    for kind, count in Counter(failure.kind for _, failure in failed.values()).items():
+        print(f"{count} failed: {kind} ({CLASSES[kind]})")
+    return [job for job, failure in failed.values() if only in (None, failure.kind)]

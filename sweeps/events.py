@@ -1,0 +1,119 @@
+"""From what a launcher tells and what the run folders say: what has become of each run."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from bench import claims
+from bench.failures import LOST_WORKER, Failure
+from sweeps.jobs import Job
+from sweeps.launchers import Launcher, News
+
+TRIES = 3  # of a run whose worker is lost again and again: then it is the run's fault
+PATIENCE = 1.0  # seconds between looks at runs that other processes hold
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happened to a run: started, done, failed, held (by another process), free (again), or retried."""
+
+    kind: str
+    job: Job
+    seconds: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+class Events:
+    """Has jobs done by a launcher; iterating yields what happens, until every job is done or has failed."""
+
+    def __init__(self, launcher: Launcher, jobs: list[Job]) -> None:
+        self.launcher = launcher
+        self.open = {job.run_id: job for job in jobs}
+        self._elsewhere: dict[str, Job] = {}  # held by processes that this launcher knows nothing of
+        self._watch = claims.Watch()
+        self._tries: Counter[str] = Counter()
+
+    def submit(self) -> None:
+        """Give the launcher every job that no other process is at."""
+        for run_id, job in self.open.items():
+            if self._watch.alive(job.folder.claim_files):
+                self._elsewhere[run_id] = job
+        self.launcher.submit([job for run_id, job in self.open.items() if run_id not in self._elsewhere])
+
+    def __iter__(self) -> Iterator[Event]:
+        for job in list(self._elsewhere.values()):
+            yield self._held(job)
+        looked = time.monotonic()
+        while self.open:
+            if len(self._elsewhere) < len(self.open):
+                for news in self.launcher.poll():
+                    yield from self._judge(news)
+            else:
+                time.sleep(PATIENCE)
+            if time.monotonic() - looked >= PATIENCE:
+                looked = time.monotonic()
+                yield from self._look_elsewhere()
+
+    def _judge(self, news: News) -> Iterator[Event]:
+        job = news.job
+        if news.kind == "started":
+            yield Event("started", job)
+        elif job.done:
+            yield self._done(job, news.seconds)
+        elif news.error.startswith("held") or self._watch.alive(job.folder.claim_files):
+            self._elsewhere[job.run_id] = job
+            yield self._held(job)
+        elif news.kind == "ended" and (failure := job.folder.failure() or _said(news)):
+            yield self._failed(job, failure, news.seconds)
+        else:
+            yield from self._lost(news)
+
+    def _lost(self, news: News) -> Iterator[Event]:
+        job = news.job
+        failure = _said(news) or Failure(LOST_WORKER, "its process ended without a word")
+        self._tries[job.run_id] += 1
+        if self._tries[job.run_id] < TRIES:
+            self.launcher.submit([job])
+            yield Event("retried", job, news.seconds, error=failure.message)
+        else:
+            with suppress(OSError, claims.Lost):
+                job.folder.fail(failure)
+            yield self._failed(job, failure, news.seconds)
+
+    def _look_elsewhere(self) -> Iterator[Event]:
+        for job in list(self._elsewhere.values()):
+            if job.done:
+                yield self._done(job, 0.0)
+            elif not self._watch.alive(job.folder.claim_files):
+                del self._elsewhere[job.run_id]
+                self.launcher.submit([job])
+                yield Event("free", job)
+
+    def _held(self, job: Job) -> Event:
+        seen = claims.sighting(job.folder.claim_files)
+        return Event("held", job, error=str(seen.holder) if seen else "another process")
+
+    def _done(self, job: Job, seconds: float) -> Event:
+        self._close(job)
+        point = job.points[-1]
+        result = point.folder.result(point.eval_id, point.step)
+        scores = result["metrics"] if result else {}
+        return Event("done", job, seconds, {name: score["value"] for name, score in scores.items()})
+
+    def _failed(self, job: Job, failure: Failure, seconds: float) -> Event:
+        self._close(job)
+        return Event("failed", job, seconds, error=f"{failure.kind}: {failure.message}")
+
+    def _close(self, job: Job) -> None:
+        self.open.pop(job.run_id, None)
+        self._elsewhere.pop(job.run_id, None)
+
+
+def _said(news: News) -> Failure | None:
+    """The failure that a launcher's words tell, None if it had none."""
+    return Failure.parse(news.error) if news.error else None

@@ -1,0 +1,55 @@
+"""Finished runs as flat settings, and in what two of them differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UserError
+from bench.store import RunFolder
+
+ABSENT = "nothing"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run with a result."""
+
+    run_id: str
+    eval_id: str
+    settings: dict[str, Any]  # dotted key -> value, as `flat` has it
+
+
+def finished(runs: Path) -> list[Finished]:
+    """Every evaluation that has landed under `runs`. Folders of another schema are passed over."""
+    found = []
+    for path in sorted(runs.glob("*/evals/*/step-*/result.json")):
+        try:
+            folder = RunFolder(path.parents[3])
+            known = folder.run_json().get("identity", {})
+            result = folder.result(path.parents[1].name, int(path.parent.name.removeprefix("step-"))) or {}
+        except (UserError, ValueError):
+            continue
+        identity = {"train": known.get("train", {}), "eval": result.get("eval_identity") or known.get("eval", {})}
+        found.append(Finished(folder.run_id, path.parents[1].name, flat(identity)))
+    return found
+
+
+def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and values; weights and data are named by the digests of what they hold."""
+    keys: dict[str, Any] = {}
+    for name, value in nested.items():
+        keys |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return keys
+
+
+def differences(here: dict[str, Any], there: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What two flat settings do not share, with both values."""
+    keys = sorted(here.keys() | there.keys())
+    pairs = {key: (here.get(key, ABSENT), there.get(key, ABSENT)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if _plain(pair[0]) != _plain(pair[1])}
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value  # as JSON has it
