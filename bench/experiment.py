@@ -53,6 +53,7 @@ def run(config: Config) -> dict[str, Any]:
     folder = run_folder(config)
     done = folder.result(eval_id(config), config.train.steps)
     if done is not None:
+        folder.tidy()
         return done
     check_java()
     with folder.claim(config.runtime.lease):

@@ -98,6 +98,16 @@ class RunFolder:
             finally:
                 self._claim = None
 
+    def tidy(self) -> None:
+        """Remove what a process left that died after its result had landed; nothing while another is at the run."""
+        try:
+            left = [name for name in os.listdir(self.path) if name == "attempts" or name.endswith(".draft")]
+        except FileNotFoundError:
+            return
+        if left and not claims.seems_alive(self.claim_files):
+            shutil.rmtree(self.path / "attempts", ignore_errors=True)
+            remove_drafts(self.path)
+
     def check_held(self) -> None:
         """Raise `claims.Lost` if this process had claimed the run and another has taken it over."""
         if self._claim:

@@ -25,10 +25,15 @@ def to_do(plan: Plan, failed_only: bool = False) -> list[Job]:
 
 
 def prepare(plan: Plan) -> bool:
-    """Write the sweep's file, which workers and reports read. Returns whether that changed anything."""
+    """Remove what dead processes left, and write the sweep's file, which workers and reports read.
+
+    Returns whether the file changed.
+    """
     with writing_to(plan.results):
         if plan.results.is_dir():
             remove_drafts(plan.results)
+    for job in jobs(plan):
+        job.folder.tidy()
     return plans.write(plan)
 
 

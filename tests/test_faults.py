@@ -1,0 +1,246 @@
+"""kill -9 at every boundary of a run, and what else can go wrong beneath it: nothing finished is lost, and the same call
+completes, bit-identical to the undisturbed run."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning
+import pytest
+from experiments import small_config
+from landed import landed, strays
+
+from bench import checkpoints, evaluation, experiment, scoring, store, training
+from bench.claims import Held
+from bench.config import Config
+from bench.errors import UserError
+from bench.failures import DISK_FULL, Failure, classify
+from bench.files import append_line
+from bench.identity import eval_id, run_folder
+
+BOUNDARIES = {  # name -> the object and attribute that is called there, and which call is the last one
+    "after the claim": (experiment, "prepare", 1),
+    "before the first step": (training, "step_loader", 1),
+    "in training": (experiment.FusionModule, "training_step", 4),
+    "in a checkpoint write": (checkpoints.os, "replace", 2),
+    "between training and evaluation": (evaluation, "evaluate", 1),
+    "in sampling": (evaluation, "decode_latents", 1),
+    "in scoring": (scoring, "clip_score", 1),
+    "while samples are written": (evaluation, "_write_lines", 1),
+    "before the last rename": (store.os, "rename", 1),
+    "after the last rename": (store, "flush", 1),
+}
+
+
+HELD = 3  # exit status of a child that was told so
+
+
+def start(work: Callable[[], object]) -> int:
+    """Do ``work`` in a process of its own; returns its id."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        work()
+        status = 0
+    except Held:
+        status = HELD
+    finally:
+        os._exit(status)
+
+
+def end(pid: int) -> int:
+    """Wait for a child; returns its exit status, minus the signal that killed it."""
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def child(work: Callable[[], object]) -> int:
+    """Do ``work`` in a process of its own; returns how that ended."""
+    return end(start(work))
+
+
+def dying(owner: object, name: str, call: int) -> None:
+    """Have this process killed as it makes the ``call``-th call of ``owner.name``."""
+    real, calls = getattr(owner, name), []
+
+    def deadly(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*args, **kwargs)
+
+    setattr(owner, name, deadly)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict:
+    config = small_config(tmp_path_factory.mktemp("undisturbed"))
+    experiment.run(config)
+    return landed(run_folder(config).path)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_killed_at(boundary, tmp_path, undisturbed):
+    config = small_config(tmp_path)
+    folder = run_folder(config)
+
+    def killed():
+        dying(*BOUNDARIES[boundary])
+        experiment.run(config)
+
+    assert child(killed) == -signal.SIGKILL
+    assert folder.status(eval_id(config), config.train.steps) in ("pending", "partial", "done")
+    assert child(lambda: experiment.run(config)) == 0
+    assert landed(folder.path) == undisturbed
+    assert strays(folder.path) == []
+
+
+def test_two_that_start_at_once_train_once(tmp_path, undisturbed):
+    """Whoever comes second is told, and finds the result afterwards."""
+    config = small_config(tmp_path)
+    pids = [start(lambda: experiment.run(config)) for _ in range(2)]
+    assert sorted(end(pid) for pid in pids) == [0, HELD]
+    assert len(run_folder(config).run_json()["starts"]) == 1
+    assert landed(run_folder(config).path) == undisturbed
+
+
+def full_after(monkeypatch, owner: object, name: str, call: int) -> None:
+    """The disk is full from the ``call``-th call on."""
+    real, calls = getattr(owner, name), []
+
+    def refusing(*args, **kwargs):
+        calls.append(1)
+        if len(calls) >= call:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(owner, name, refusing)
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "call"),
+    [(lightning.Trainer, "save_checkpoint", 2), (store, "append_line", 1), (evaluation, "_write_lines", 1)],
+    ids=["checkpoint", "metrics", "samples"],
+)
+def test_a_full_disk_is_named_and_the_run_goes_on_once_there_is_room(
+    owner, name, call, tmp_path, monkeypatch, undisturbed
+):
+    config = small_config(tmp_path)
+    folder = run_folder(config)
+    with monkeypatch.context() as patched:
+        full_after(patched, owner, name, call)
+        with pytest.raises(OSError, match="No space left") as raised:
+            experiment.run(config)
+    assert classify(raised.value) == DISK_FULL
+    failure = folder.failure()
+    assert failure is None or failure.kind == DISK_FULL  # a full disk may have had no room for it
+    experiment.run(config)
+    assert landed(folder.path) == undisturbed
+    assert strays(folder.path) == []
+
+
+def trained(config: Config, steps: int = 4) -> None:
+    """Die in training after so many steps."""
+
+    def killed():
+        dying(experiment.FusionModule, "training_step", steps + 1)
+        experiment.run(config)
+
+    assert child(killed) == -signal.SIGKILL
+
+
+def test_a_corrupt_line_of_metrics_costs_that_line_only(tmp_path, undisturbed):
+    config = small_config(tmp_path)
+    folder = run_folder(config)
+    trained(config)
+    with folder.metrics_file.open("ab") as file:
+        file.write(b'\xff\xfe{"step": 3, "loss": nan}\x00garbage')
+    append_line(folder.metrics_file, '["no row"]')
+    experiment.run(config)
+    assert [row["step"] for row in folder.read_metrics()] == sorted(undisturbed["metrics.jsonl"])
+    result = f"evals/{eval_id(config)}/step-{config.train.steps}/result.json"
+    assert landed_result(folder) == undisturbed[result]
+
+
+def landed_result(folder: store.RunFolder) -> dict:
+    (path,) = folder.path.glob("evals/*/*/result.json")
+    result = json.loads(path.read_text())
+    result["cost"] = {
+        k: v for k, v in result["cost"].items() if k in ("trainable_params", "total_params", "train_flops")
+    }
+    return result
+
+
+def test_a_run_folder_copied_to_another_place_goes_on_there(tmp_path, undisturbed):
+    here, there = small_config(tmp_path / "here"), small_config(tmp_path / "there")
+    trained(here)
+    shutil.copytree(run_folder(here).path, run_folder(there).path)
+    experiment.run(there)
+    assert landed(run_folder(there).path) == undisturbed
+    assert run_folder(here).result(eval_id(here), here.train.steps) is None
+
+
+def test_a_clock_that_jumps_back_changes_nothing(tmp_path, monkeypatch, undisturbed):
+    """Files from the future: of a claim, of checkpoints and of results."""
+    config = small_config(tmp_path)
+    trained(config)
+    for path in run_folder(config).path.rglob("*"):
+        os.utime(path, (4e9, 4e9))
+    experiment.run(config)
+    assert landed(run_folder(config).path) == undisturbed
+
+
+def test_failures_have_classes():
+    from bench.module import NonFiniteLoss
+
+    said = {
+        "out of memory": [
+            MemoryError(),
+            RuntimeError("CUDA out of memory. Tried to"),
+            RuntimeError("can't allocate memory: x"),
+        ],
+        "non-finite loss": [NonFiniteLoss("the loss is nan at step 3")],
+        "disk full": [OSError(errno.ENOSPC, "x"), OSError(errno.EDQUOT, "x")],
+        "wrong request": [UserError("no")],
+        "bug": [ValueError("x"), OSError(errno.EACCES, "x")],
+    }
+    for kind, errors in said.items():
+        assert [classify(error) for error in errors] == [kind] * len(errors)
+    failure = Failure.of(ValueError("two\nlines"))
+    assert Failure.parse(str(failure)) == Failure("bug", "ValueError: two lines", failure.details.strip())
+    assert Failure.parse("Traceback\nKeyError: 'x'\n").message == "KeyError: 'x'"
+
+
+def test_a_read_only_folder_is_the_users_error():
+    place = Path(tempfile.mkdtemp())
+    (place / "runs").mkdir()
+    (place / "runs").chmod(0o555)
+    place.chmod(0o755)
+    config = small_config(place)
+
+    def refused():
+        if os.geteuid() == 0:
+            os.setuid(65534)  # root may write anywhere
+        with pytest.raises(UserError, match=f"cannot write to {run_folder(config).path}: permission denied"):
+            experiment.run(config)
+
+    assert child(refused) == 0
+    assert list((place / "runs").iterdir()) == []
+    shutil.rmtree(place)
+
+
+def test_what_lies_on_the_path_of_the_runs_is_the_users_error(tmp_path):
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(UserError, match="cannot write to"):
+        experiment.run(small_config(tmp_path))
+    assert Path(tmp_path / "runs").read_text() == "a file"
