@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any, Literal
 
 from bench.config_checks import check_keys, check_ranges, config_error, ranged, resolve_options
 from bench.errors import UserError, nearest
+from bench.overrides import parse
 
 PRESETS = Path(__file__).with_name("presets")
 DATA_SETS = {
@@ -129,44 +132,42 @@ def load(preset: str = "default", overrides: list[str] | None = None) -> Config:
 
     Raises UserError, one line, for whatever is wrong with the request.
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
-    if preset not in presets():
-        raise UserError(f"unknown preset '{preset}'{nearest(preset, presets())}")
-    asked = _parse(overrides or [])
-    check_keys(Config, OmegaConf.to_container(asked))
-    try:
-        config = OmegaConf.to_object(OmegaConf.merge(_preset(preset), asked))
-    except (OmegaConfBaseException, TypeError) as error:
-        raise config_error(error, Config, overrides or []) from error
-    assert isinstance(config, Config)
+    config = merge(preset, overrides or [])
     validate(config)
     return config
 
 
-def _parse(overrides: list[str]) -> Any:
-    """`key=value` texts as a nested OmegaConf container. Raises UserError for one that is not of this form."""
+def merge(preset: str, overrides: list[str]) -> Config:
+    """Defaults < preset < overrides, each value of its type, not validated. Raises UserError."""
     from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
 
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not key or not equals or value == "???":
-            raise UserError(f"'{override}' is no setting: write key=value, such as train.steps=100")
+    asked = parse(overrides)
+    check_keys(Config, OmegaConf.to_container(asked))
+    with checked(overrides):
+        config = OmegaConf.to_object(OmegaConf.merge(typed(preset), asked))
+    assert isinstance(config, Config)
+    return config
+
+
+@contextmanager
+def checked(overrides: list[str]) -> Iterator[None]:
+    """Turn OmegaConf's complaints about values of these overrides into UserErrors."""
+    from omegaconf.errors import OmegaConfBaseException
+
     try:
-        return OmegaConf.from_dotlist(overrides)
-    except (OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise UserError(f"cannot read {' '.join(overrides)}: {' '.join(str(error).split())}") from error
+        yield
+    except (OmegaConfBaseException, TypeError, ValueError, OverflowError) as error:
+        raise config_error(error, Config, overrides) from error
 
 
 @cache
-def _preset(name: str) -> Any:
-    """Defaults < preset, as OmegaConf's typed container."""
+def typed(preset: str) -> Any:
+    """Defaults < preset, as OmegaConf's typed container, which is not to be changed."""
     from omegaconf import OmegaConf
 
-    content = OmegaConf.load(PRESETS / f"{name}.yaml")
+    if preset not in presets():
+        raise UserError(f"unknown preset '{preset}'{nearest(preset, presets())}")
+    content = OmegaConf.load(PRESETS / f"{preset}.yaml")
     check_keys(Config, OmegaConf.to_container(content))
     return OmegaConf.merge(OmegaConf.structured(Config), content)
 

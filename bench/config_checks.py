@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import field, fields, is_dataclass
 from difflib import get_close_matches
 from functools import cache
+from operator import attrgetter
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from bench.errors import UserError, nearest
+
+LARGEST = 2**63  # of whole numbers, for the libraries' sake
 
 
 def ranged(default: Any, low: float, high: float | None = None, above: bool = False) -> Any:
@@ -35,9 +38,15 @@ def check_keys(schema: type, given: Any) -> None:
             continue
         if any(setting.startswith(f"{key}.") for setting in known):
             raise UserError(f"{key}: is a group of settings, not '{value}' (write {key}.NAME=value)")
-        same_name = [setting for setting in known if setting.split(".")[-1] == key.split(".")[-1]]
-        close = same_name or get_close_matches(key, known, n=1)
-        raise UserError(f"unknown setting '{key}'" + (f" (did you mean '{close[0]}'?)" if close else ""))
+        raise UserError(f"unknown setting '{key}'{nearest_setting(schema, key)}")
+
+
+def nearest_setting(schema: type, key: str) -> str:
+    """The hint ` (did you mean 'x'?)`: the setting of the same last name, or most like `key`. Empty if none is."""
+    known = setting_keys(schema)
+    same_name = [setting for setting in known if setting.split(".")[-1] == key.split(".")[-1]]
+    close = same_name or get_close_matches(key, known, n=1)
+    return f" (did you mean '{close[0]}'?)" if close else ""
 
 
 def _leaves(given: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -49,18 +58,31 @@ def _leaves(given: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", value
 
 
-def check_ranges(config: Any, prefix: str = "") -> None:
+def check_ranges(config: Any) -> None:
     """Refuse the first number outside the range its field declares."""
-    for item in fields(config):
-        value, key = getattr(config, item.name), f"{prefix}{item.name}"
-        if is_dataclass(value):
-            check_ranges(value, f"{key}.")
+    schema: type = type(config)
+    for key, get, low, high, above in _ranges(schema):
+        value = get(config)
+        too_low = value <= low if above else not value >= low
+        if too_low or not value < math.inf or (high is not None and value > high):
+            least = f"above {low}" if above else f"at least {low}"
+            raise UserError(f"{key}: must be {least if high is None else f'in [{low}, {high}]'}, not {value}")
+        if value >= LARGEST:
+            raise UserError(f"{key}: {value} is too large")
+
+
+@cache
+def _ranges(schema: type, prefix: str = "") -> list[tuple[str, Callable[[Any], Any], float, float | None, bool]]:
+    """Dotted key, reader, low, high and above of every ranged field below a dataclass."""
+    found = []
+    kinds = get_type_hints(schema)
+    for item in fields(schema):
+        key = f"{prefix}{item.name}"
+        if is_dataclass(kinds[item.name]):
+            found += _ranges(kinds[item.name], f"{key}.")
         elif item.metadata:
-            low, high = item.metadata["low"], item.metadata["high"]
-            too_low = value <= low if item.metadata["above"] else value < low
-            if not math.isfinite(value) or too_low or (high is not None and value > high):
-                least = f"above {low}" if item.metadata["above"] else f"at least {low}"
-                raise UserError(f"{key}: must be {least if high is None else f'in [{low}, {high}]'}, not {value}")
+            found.append((key, attrgetter(key), item.metadata["low"], item.metadata["high"], item.metadata["above"]))
+    return found
 
 
 def resolve_options(architecture: str, declared: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -75,25 +97,25 @@ def resolve_options(architecture: str, declared: dict[str, Any], given: dict[str
 def _option(name: str, spec: Any, value: Any) -> Any:
     """One option's value, checked against its choices or its default's type."""
     key = f"model.options.{name}"
+    if value is None:
+        return spec[0] if isinstance(spec, tuple) else spec
     if isinstance(spec, tuple):
-        if value is None:
-            return spec[0]
-        if value not in spec:
+        if not any(type(value) is type(choice) and value == choice for choice in spec):
             raise UserError(f"{key}: '{value}' is none of {', '.join(map(str, spec))}")
         return value
-    if value is None:
-        return spec
     if isinstance(spec, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not type(spec):
         raise UserError(f"{key}: must be of type {type(spec).__name__}, not '{value}'")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"{key}: must be finite, not {value}")
     return value
 
 
 def config_error(error: Exception, schema: type, overrides: list[str]) -> UserError:
     """OmegaConf's complaint about a value as one line."""
     key = getattr(error, "full_key", None) or " ".join(overrides)
-    first_line = str(error).splitlines()[0]
+    first_line = (str(error).splitlines() or [type(error).__name__])[0]
     kind = setting_keys(schema).get(key.split("[")[0])
     if get_origin(kind) is Literal:
         value = first_line.split("'")[1] if "'" in first_line else ""

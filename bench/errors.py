@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+LONGEST = 1000  # characters of a message: it may quote what it was given
+
 
 class UserError(Exception):
     """The request was wrong. The message is one line: what is wrong, where, and the nearest right thing."""
+
+    def __init__(self, message: str) -> None:
+        """Make one printable line of `message`, which may quote anything."""
+        line = "".join(map(_shown, " ".join(message.splitlines())))
+        super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}")
+
+
+def _shown(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, astuple
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from bench.config import Config, DataConfig
 from bench.store import SCHEMA, RunFolder
 
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 ROUNDING = ("threads", "compile")  # settings of the runtime that change last digits, and so count
 
 
@@ -42,7 +42,7 @@ def train_identity(config: Config) -> dict[str, Any]:
     """What `train_id` hashes."""
     from bench.pretrained import weights_digest
 
-    model = asdict(config.model)
+    model = dict(vars(config.model))
     for kind in ("llm", "vae"):
         model[kind] = weights_digest(model[kind], kind)
     return {
@@ -50,7 +50,7 @@ def train_identity(config: Config) -> dict[str, Any]:
         "seed": config.seed,
         "data": _data_identity(config),
         "model": model,
-        "train": asdict(config.train),
+        "train": dict(vars(config.train)),
         **_rounding(config),
     }
 
@@ -59,7 +59,7 @@ def eval_identity(config: Config) -> dict[str, Any]:
     """What `eval_id` hashes. `eval.every` says when to evaluate, not how, so it does not count."""
     from bench.pretrained import weights_digest
 
-    settings = asdict(config.eval)
+    settings = dict(vars(config.eval))
     del settings["every"]
     for kind in ("clip", "features"):
         settings[kind] = weights_digest(settings[kind], kind)
@@ -72,9 +72,10 @@ def _rounding(config: Config) -> dict[str, Any]:
 
 def _data_identity(config: Config) -> dict[str, Any]:
     """The data's settings, with the folder's digest for its path. What is tolerated in it changes no number."""
-    data = asdict(config.data)
+    data = dict(vars(config.data))
+    digest = _data_digest(*data.values())
     del data["root"], data["max_broken"]
-    return data | {"digest": _data_digest(*astuple(config.data))}
+    return data | {"digest": digest}
 
 
 @cache
@@ -86,5 +87,4 @@ def _data_digest(*settings: Any) -> str:
 
 
 def _digest(identity: dict[str, Any]) -> str:
-    canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:10]
+    return hashlib.sha256(CANONICAL.encode(identity).encode()).hexdigest()[:10]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from bench.provenance import gpu
@@ -20,6 +21,7 @@ def resolve(precision: str, accelerator: str) -> str:
     return "bfloat16" if multiplies else "float32"
 
 
+@cache
 def _cpu_flags() -> list[str]:
     """What the first processor says it can do, [] where it does not say."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -27,8 +28,8 @@ def resolve(name: str, kind: str) -> Path | str:
     Raises UserError for a path that does not exist (anything that cannot be a hub id counts as a path).
     """
     assert kind in KINDS, kind
-    folder = WEIGHTS / kind if name == "embedded" else Path(name).expanduser()
-    if folder.is_dir():
+    folder = WEIGHTS / kind if name == "embedded" else Path(os.path.expanduser(name))
+    if os.path.isdir(folder):  # False for names that no folder could have, where Path.is_dir raises
         return folder
     looks_like_path = name == "embedded" or name.startswith((".", "/", "~")) or name.count("/") != 1
     if looks_like_path:
@@ -75,6 +76,7 @@ def load_features(name: str) -> FeatureNet:
     return _load(name, "features", lambda source: FeatureNet.from_pretrained(source).eval())
 
 
+@cache
 def weights_digest(name: str, kind: str) -> str:
     """Twelve hex digits that name what was loaded: of all files of a folder but its README, or of a hub id's commit."""
     where = resolve(name, kind)
@@ -98,10 +100,10 @@ def _folder_digest(folder: Path) -> str:
 def _hub_commit(hub_id: str, kind: str) -> str:
     from huggingface_hub import HfApi, try_to_load_from_cache
 
-    config = try_to_load_from_cache(hub_id, "config.json")  # .../<commit>/config.json
-    if isinstance(config, str):
-        return Path(config).parent.name
     try:
+        config = try_to_load_from_cache(hub_id, "config.json")  # .../<commit>/config.json
+        if isinstance(config, str):
+            return Path(config).parent.name
         return str(HfApi().model_info(hub_id, timeout=20).sha)
     except Exception as error:  # the hub client raises a dozen kinds, several of them its transport's own
         raise UserError(_unreachable(hub_id, kind, error)) from error

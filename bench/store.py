@@ -224,13 +224,13 @@ def writing_to(folder: Path) -> Iterator[None]:
 
 def check_schema(path: Path) -> None:
     """Refuse a JSON file of this project that another schema wrote. A file that does not exist passes."""
-    if not path.exists():
-        return
     try:
         found = json.loads(path.read_text())["schema"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is not a file of xfusion-bench: move it away, or name another folder") from error
+    except (FileNotFoundError, NotADirectoryError):
+        return
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is not a file of xfusion-bench: move it away, or name another folder") from error
     if found != SCHEMA:
         raise UserError(f"{path} has schema {found}, this version has {SCHEMA}: move it away, or name another folder")

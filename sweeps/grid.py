@@ -1,111 +1,152 @@
-"""A sweep's file and the narrowing of a request, as an ordered list of override lists. Pure: runs nothing, no torch."""
+"""A sweep's YAML file, shipped with the project or a user's own, read into a `Sweep`.
+
+    question: What is asked?
+    source: where the question comes from         # optional, as is cost
+    grid: {train.lr: [1e-4, 1e-3], seed: [0, 1]}  # crossed: every value with every other
+    zip: {train.steps: [100, 200], train.warmup_steps: [5, 10]}  # vary together; or a list of such mappings
+    points: [{data.objects: 1, train.lr: 1e-3}]   # taken as they are; all name the same settings
+    plot: {x: lr, y: [fid, cider]}
+
+Grid, zip and points are crossed with each other, what stands first varying slowest; the seed always does.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
-import json
-from dataclasses import dataclass, field
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import architectures
-from bench import identity
-from bench.config import Config
-from bench.config_checks import setting_keys
+from bench import user_yaml
 from bench.errors import UserError, nearest
+from sweeps.dimensions import Dimension, Sweep, check_setting, cross, values
 
 SWEEPS = Path(__file__).parent
-ROUNDING = tuple(f"runtime.{name}=" for name in identity.ROUNDING)
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A question, the grid that answers it, and what to plot."""
-
-    name: str
-    question: str
-    source: str
-    cost: str
-    grid: dict[str, list[Any]]  # setting -> values, outermost axis first, seed always outermost
-    plot: dict[str, Any]  # x: a column of runs.csv; y: columns
-    fixed: list[str] = field(default_factory=list)  # overrides of every point
+ENDINGS = (".yaml", ".yml")
+TEXTS = ("question", "source", "cost")
+AXES = ("grid", "zip", "points")
+LARGEST = 5_000_000  # bytes
 
 
 def names() -> list[str]:
-    """The sweeps there are: every YAML file of this folder."""
+    """The sweeps that are shipped: every YAML file of this folder."""
     return sorted(path.stem for path in SWEEPS.glob("*.yaml"))
 
 
 def read(name: str) -> Sweep:
-    """The sweep called `name`, as its file says. Raises UserError for an unknown name or axis."""
-    from omegaconf import OmegaConf
-
-    if name not in names():
-        raise UserError(f"unknown sweep '{name}'{nearest(name, names())}")
-    content: Any = OmegaConf.to_container(OmegaConf.load(SWEEPS / f"{name}.yaml"))
-    axes = content.pop("grid")
-    for axis in axes:
-        if axis not in setting_keys(Config):
-            raise UserError(f"sweeps/{name}.yaml: unknown axis '{axis}'{nearest(axis, setting_keys(Config))}")
-    axes = {"seed": axes.get("seed", [0]), **axes}
-    return Sweep(name, grid={axis: _values(axis, value) for axis, value in axes.items()}, **content)
-
-
-def narrow(sweep: Sweep, overrides: list[str]) -> Sweep:
-    """Replace the values of an axis that `overrides` names; the other overrides hold for every point."""
-    grid, fixed = dict(sweep.grid), list(sweep.fixed)
-    for override in overrides:
-        key, equals, value = override.partition("=")
-        if not equals:
-            raise UserError(f"'{override}' is no setting: write key=value, such as train.steps=100")
-        if key in grid:
-            grid[key] = _values(key, _parse(key, value))
-        else:
-            fixed.append(override)
-    return Sweep(sweep.name, sweep.question, sweep.source, sweep.cost, grid, sweep.plot, fixed)
-
-
-def points(sweep: Sweep) -> list[list[str]]:
-    """The overrides of every run, in the order to run them: the first axis (seed) varies slowest."""
-    axes = [[f"{axis}={_text(value)}" for value in values] for axis, values in sweep.grid.items()]
-    return [[*sweep.fixed, *point] for point in itertools.product(*axes)]
-
-
-def folder_name(name: str, preset: str, overrides: list[str]) -> str:
-    """The results folder: `noise` for all of preset default, `noise-smoke` for all of another preset, and with a digest
-    of the narrowing for anything else. Settings under `runtime.` narrow nothing, but for those that change rounding."""
-    full = read(name)
-    asked = narrow(full, [text for text in overrides if text.startswith(ROUNDING) or not text.startswith("runtime.")])
-    if asked == full:
-        return name if preset == "default" else f"{name}-{preset}"
-    changed = {axis: values for axis, values in asked.grid.items() if values != full.grid[axis]}
-    narrowing = json.dumps([changed, sorted(asked.fixed)], sort_keys=True)
-    return f"{name}-{preset}-{hashlib.sha256(narrowing.encode()).hexdigest()[:6]}"
-
-
-def _values(axis: str, value: Any) -> list[Any]:
-    """An axis's values; `all` stands for every architecture there is."""
-    if axis == "model.architecture" and value == "all":
-        return list(architectures.catalogue())
-    values = value if isinstance(value, list) else [value]
-    if not values:
-        raise UserError(f"{axis}: no value given")
-    return [value for index, value in enumerate(values) if value not in values[:index]]
-
-
-def _parse(key: str, value: str) -> Any:
-    """A value of the command line, as YAML reads it."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
+    """The shipped sweep called `name`, or that of the file at the path `name`. Raises UserError for what is wrong."""
+    if "/" in name or name.endswith(ENDINGS):
+        path, shown = Path(name), name
+        if path.stem in names():
+            raise UserError(f"{shown}: '{path.stem}' is the name of a shipped sweep; give the file another")
+        if not re.fullmatch(r"\w[\w.-]*", path.stem):
+            raise UserError(f"{shown}: results are called after the file, so name it with letters, digits, - and _")
+    elif name in names():
+        path, shown = SWEEPS / f"{name}.yaml", f"sweeps/{name}.yaml"
+    else:
+        raise UserError(f"unknown sweep '{name}'{nearest(name, names())} (or give the path of a YAML file)")
     try:
-        return OmegaConf.to_container(OmegaConf.from_dotlist([f"value={value}"]))["value"]  # type: ignore[index, call-overload]
-    except (OmegaConfBaseException, YAMLError, ValueError) as error:
-        raise UserError(f"{key}: cannot read the value '{value}'") from error
+        return _sweep(path.stem, _content(path))
+    except (UserError, user_yaml.Unreadable) as error:
+        raise UserError(f"{shown}: {error}") from error
 
 
-def _text(value: Any) -> str:
-    """A value as an override says it."""
-    return value if isinstance(value, str) else json.dumps(value)
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        if not path.is_file():
+            raise UserError("no such file")
+        if path.stat().st_size > LARGEST:
+            raise UserError(f"larger than {LARGEST:,} bytes: write axes, not every point")
+        content = user_yaml.read(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UserError(f"cannot be read ({(error.strerror or str(error)).lower()})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"is no UTF-8 text ({error.reason} at byte {error.start})") from error
+    if not isinstance(content, dict):
+        raise UserError("is no mapping of question, grid and plot")
+    return content
+
+
+def _sweep(name: str, content: dict[str, Any]) -> Sweep:
+    _check_keys(content, (*TEXTS, *AXES, "plot"), ("question", "plot"), "")
+    for key in TEXTS:
+        if not isinstance(content.get(key, ""), str) or content.get(key, "-").strip() == "":
+            raise UserError(f"{key}: must be a text")
+    dimensions = [dimension for key in content if key in AXES for dimension in READ[key](content[key])]
+    if not dimensions:
+        raise UserError(f"no axis: give {', '.join(AXES)} or several of them")
+    axes = Counter(axis for dimension in dimensions for axis in dimension.axes)
+    for axis, times in axes.items():
+        _check_axis(axis)
+        if times > 1:
+            raise UserError(f"{axis}: is an axis in {times} places")
+    if "seed" not in axes:
+        dimensions.append(cross("seed", [0]))
+    dimensions.sort(key=lambda dimension: "seed" not in dimension.axes)
+    texts = {key: content.get(key, "") for key in TEXTS}
+    return Sweep(name, **texts, dimensions=tuple(dimensions), plot=_plot(content["plot"], [*axes, "seed"]))
+
+
+def _check_axis(axis: str) -> None:
+    check_setting(axis, "axis")
+    if axis.startswith("runtime.") and axis != "runtime.compile":
+        raise UserError(f"{axis}: is no axis: all runs of a sweep share it")
+
+
+def _check_keys(given: dict[str, Any], known: tuple[str, ...], needed: tuple[str, ...], prefix: str) -> None:
+    for key in given:
+        if key not in known:
+            raise UserError(f"unknown key '{prefix}{key}'{nearest(key, known)}")
+    for key in needed:
+        if key not in given:
+            raise UserError(f"{prefix}{key}: is missing")
+
+
+def _grid(given: Any) -> list[Dimension]:
+    return [cross(axis, values(axis, value)) for axis, value in _mapping("grid", given).items()]
+
+
+def _zip(given: Any) -> list[Dimension]:
+    return [_zipped(_mapping("zip", item)) for item in (given if isinstance(given, list) and given else [given])]
+
+
+def _zipped(given: dict[str, Any]) -> Dimension:
+    columns = {axis: values(axis, value, repeated=True) for axis, value in given.items()}
+    if len({len(column) for column in columns.values()}) > 1:
+        lengths = ", ".join(f"{axis} has {len(column)}" for axis, column in columns.items())
+        raise UserError(f"zip: lists that vary together must be equally long: {lengths}")
+    return Dimension(tuple(columns), tuple(zip(*columns.values(), strict=True)))
+
+
+def _points(given: Any) -> list[Dimension]:
+    if not isinstance(given, list) or not given:
+        raise UserError("points: must be a list of mappings, setting -> value")
+    axes = tuple(_mapping("points[0]", given[0]))
+    rows = []
+    for place, point in enumerate(given):
+        if set(_mapping(f"points[{place}]", point)) != set(axes):
+            raise UserError(f"points[{place}]: names {', '.join(point)}, but points[0] names {', '.join(axes)}")
+        rows.append(tuple(value for axis in axes for value in values(axis, [point[axis]])))
+    return [Dimension(axes, tuple(rows))]
+
+
+READ = {"grid": _grid, "zip": _zip, "points": _points}
+
+
+def _mapping(key: str, given: Any) -> dict[str, Any]:
+    if not isinstance(given, dict) or not given:
+        raise UserError(f"{key}: must be a mapping of settings")
+    return given
+
+
+def _plot(given: Any, axes: list[str]) -> dict[str, Any]:
+    """x by the last part of an axis's name, as runs.csv has it, and y."""
+    _check_keys(_mapping("plot", given), ("x", "y"), ("x", "y"), "plot.")
+    columns = {axis.rpartition(".")[2] for axis in axes} | {"architecture"}
+    x, y = given["x"], given["y"]
+    x = x.rpartition(".")[2] if x in axes else x
+    if not isinstance(x, str) or x not in columns:
+        raise UserError(f"plot.x: '{x}' is no axis of this sweep{nearest(str(x), columns)}")
+    if not isinstance(y, list) or not y or not all(isinstance(metric, str) and metric for metric in y):
+        raise UserError("plot.y: must be a list of metrics")
+    return {"x": x, "y": y}

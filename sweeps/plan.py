@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import config as configs
 from bench import identity
+from bench.errors import UserError
 from bench.files import write_atomically
+from bench.overrides import say
 from bench.store import SCHEMA, RunFolder, check_schema, writing_to
+from bench.variants import Variants
 from sweeps import grid
+from sweeps.dimensions import Dimension, Sweep, check_size, folder_name, narrow
 
 RESULTS = Path("results")
 
@@ -32,6 +38,8 @@ class Point:
     @property
     def status(self) -> str:
         """pending, running, partial, failed or done."""
+        if not os.path.isdir(self.folder.path):  # one look at the disk, as most of a large sweep is pending
+            return "pending"
         return self.folder.status(self.eval_id, self.step)
 
 
@@ -39,7 +47,7 @@ class Point:
 class Plan:
     """A sweep as asked for: where its results go and its runs, in the order to run them."""
 
-    sweep: grid.Sweep
+    sweep: Sweep
     preset: str
     results: Path
     runs: Path
@@ -52,36 +60,69 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
 
     Raises UserError for whatever is wrong with the request, before anything is run or written.
     """
-    sweep = grid.narrow(grid.read(name), overrides)
-    results = RESULTS / (grid.folder_name(name, preset, overrides) + (f"-{fresh}" if fresh else ""))
-    check_schema(results / "sweep.json")
-    points, runs, threads = [], Path(), 1
-    for point in grid.points(sweep):
-        config = configs.load(preset, point)
-        if fresh:
-            config.runtime.runs = str(Path(config.runtime.runs) / fresh)
-        runs, threads = Path(config.runtime.runs), config.runtime.threads
+    whole = grid.read(name)
+    sweep = narrow(whole, overrides)
+    check_size(sweep)
+    results = RESULTS / (folder_name(whole, preset, overrides) + (f"-{fresh}" if fresh else ""))
+    _check_results(results, sweep.name)
+    fixed = [f"{key}={text}" for key, text in sweep.fixed.items()]
+    variants = Variants(preset, fixed)
+    if fresh:
+        variants.base.runtime.runs = str(Path(variants.base.runtime.runs) / fresh)
+    runs, threads = variants.base.runtime.runs, variants.base.runtime.threads
+    points: dict[tuple[str, str, int], Point] = {}  # values that come to the same, such as 1 and 1.0, are one run
+    for rows in itertools.product(*_rows(sweep.dimensions, variants)):
+        config = variants.config(change for row in rows for change in row.changes)
         # Overrides run in another process: they must say all that this one resolved.
-        resolved = [f"runtime.runs={json.dumps(config.runtime.runs)}", f"train.precision={config.train.precision}"]
-        overrides_there = [*point, *resolved]
-        folder = identity.run_folder(config)
-        label = " ".join(
-            override.partition("=")[0].rpartition(".")[2] + "=" + override.partition("=")[2]
-            for override in point
-            if override.partition("=")[0] in sweep.grid and not override.startswith("model.architecture=")
+        resolved = [say("runtime.runs", runs), say("train.precision", config.train.precision)]
+        point = Point(
+            architecture=config.model.architecture,
+            seed=config.seed,
+            overrides=[*fixed, *(text for row in rows for text in row.overrides), *resolved],
+            folder=identity.run_folder(config),
+            eval_id=identity.eval_id(config),
+            step=config.train.steps,
+            label=" ".join(row.label for row in rows if row.label),
         )
-        points.append(
-            Point(
-                config.model.architecture,
-                config.seed,
-                overrides_there,
-                folder,
-                identity.eval_id(config),
-                config.train.steps,
-                label,
-            )
-        )
-    return Plan(sweep, preset, results, runs, threads, points)
+        points.setdefault((point.folder.run_id, point.eval_id, point.step), point)
+    return Plan(sweep, preset, results, Path(runs), threads, list(points.values()))
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of a dimension, as every point that has it uses it."""
+
+    changes: list[tuple[str, Any]]  # setting and typed value
+    overrides: list[str]
+    label: str
+
+
+def _rows(dimensions: Iterable[Dimension], variants: Variants) -> list[list[_Row]]:
+    shown = _short_names([axis for dimension in dimensions for axis in dimension.axes])
+    return [[_row(dimension.axes, row, variants, shown) for row in dimension.rows] for dimension in dimensions]
+
+
+def _row(axes: tuple[str, ...], row: tuple[Any, ...], variants: Variants, shown: dict[str, str]) -> _Row:
+    return _Row(
+        changes=[(axis, variants.value(axis, value)) for axis, value in zip(axes, row, strict=True)],
+        overrides=[say(axis, value) for axis, value in zip(axes, row, strict=True)],
+        label=" ".join(say(shown[axis], value) for axis, value in zip(axes, row, strict=True) if axis in shown),
+    )
+
+
+def _short_names(axes: list[str]) -> dict[str, str]:
+    """What each axis is called in a label, which leaves the architecture to the run's own name."""
+    lasts = Counter(axis.rpartition(".")[2] for axis in axes)
+    short = {axis: axis.rpartition(".")[2] for axis in axes if axis != "model.architecture"}
+    return {axis: last if lasts[last] == 1 else axis for axis, last in short.items()}
+
+
+def _check_results(results: Path, name: str) -> None:
+    """Refuse a results folder that holds another sweep: `a` of preset smoke and a user's `a-smoke` would share one."""
+    path = results / "sweep.json"
+    check_schema(path)
+    if path.exists() and (found := json.loads(path.read_text()).get("name")) != name:
+        raise UserError(f"{results} holds the results of the sweep '{found}': move it away, or rename the sweep's file")
 
 
 def write(plan: Plan) -> bool:

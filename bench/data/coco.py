@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,8 +107,8 @@ def coco_folder(root: str | Path | None) -> Path:
     """The folder to read. Raises ``UserError`` naming the first part of the layout that is missing."""
     if not root:
         raise UserError(f"data.name=coco needs data.root=FOLDER, a folder with {', '.join(LAYOUT)}")
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
+    folder = Path(os.path.expanduser(root))
+    if not os.path.isdir(folder):
         raise UserError(f"data.root={root}: no such folder")
     for part in LAYOUT:
         if not (folder / part).exists():

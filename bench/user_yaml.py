@@ -1,0 +1,61 @@
+"""YAML that users write, read as OmegaConf reads it: 1e-3 is a number, a date is text. Whatever it holds, no crash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MAX_DEPTH = 20  # lists and mappings inside each other; thousands of them would crash the C parser
+MAX_VALUES = 500_000  # with anchors written out
+MAX_BITS = 63  # of a whole number
+NESTING = {"SequenceStartEvent": 1, "MappingStartEvent": 1, "SequenceEndEvent": -1, "MappingEndEvent": -1}
+
+
+class Unreadable(Exception):
+    """No setting and no sweep can be made of the text. The message says why."""
+
+
+def read(text: str) -> Any:
+    """What `text` says, made of None, bool, int, float, str, list and dict alone. Raises Unreadable."""
+    import yaml
+    from omegaconf._yaml import get_yaml_loader  # the public ways take 50 us a value
+
+    try:
+        _check_depth(text)
+        content = yaml.load(text, Loader=get_yaml_loader(max_yaml_expanded_nodes=MAX_VALUES))
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark and "\n" in text else ""
+        raise Unreadable(f"{line}{(error.problem or str(error)).partition(' See http')[0]}") from error
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, OverflowError) as error:  # what a tag's reader raises
+        raise Unreadable(f"{error}") from error
+    _check(content)
+    return content
+
+
+def _check_depth(text: str) -> None:
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        depth += NESTING.get(type(event).__name__, 0)
+        if depth > MAX_DEPTH:
+            raise Unreadable(f"lists and mappings are nested more than {MAX_DEPTH} deep")
+
+
+def _check(content: Any) -> None:
+    """Refuse what could not be written down again as a setting."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if not isinstance(key, str):
+                raise Unreadable(f"a name must be text, not {type(key).__name__}")
+            _check(value)
+    elif isinstance(content, list):
+        for value in content:
+            _check(value)
+    elif isinstance(content, str):
+        if "${" in content or content.lstrip("\\") == "???":
+            raise Unreadable(f"'{content}' has no meaning here: OmegaConf's interpolations and ??? are not read")
+    elif isinstance(content, int):
+        if content.bit_length() > MAX_BITS:
+            raise Unreadable(f"a whole number of more than {MAX_BITS} bits")
+    elif content is not None and not isinstance(content, float):
+        raise Unreadable(f"a {type(content).__name__} is no number, text or list")
