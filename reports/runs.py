@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError
-from bench.store import RunFolder, check_schema
+from bench.store import RunFolder
+from reports import sweep_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +20,7 @@ SCORES = ["fid", "kid", "clip_score", "cider", "image_attributes", "caption_attr
 SCORES += ["exam_before", "exam_after", "perplexity_before", "perplexity_after"]
 COSTS = ["trainable_params", "total_params", "train_flops", "train_seconds", "peak_memory_mb"]
 FACTS = ["value", "n", "direction", "unit", "weights", "chance", "ceiling", "note"]
+LARGEST = 1e300  # of an x that can be drawn
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,12 @@ class Sweep:
 
 def read_sweep(folder: Path) -> Sweep:
     """Read `folder/sweep.json`. Raises ``UserError`` where there is none, or another schema wrote it."""
-    path = folder / "sweep.json"
-    if not path.is_file():
-        raise UserError(f"{folder}: no results folder (no sweep.json in it); `python -m sweeps run NAME` makes one")
-    check_schema(path)
-    content = json.loads(path.read_text())
+    content = sweep_file.read(folder)
     runs = folder / content["runs_root"]
     points = [_point(RunFolder(runs / asked["run_id"]), asked) for asked in content["points"]]
     plot = content["plot"]
+    for point in points:
+        _check_settings(point, plot["x"], folder)
     return Sweep(
         content["name"], content["preset"], content["question"], content["source"], plot["x"], plot["y"], points
     )
@@ -117,14 +117,30 @@ def _point(run: RunFolder, asked: dict[str, Any]) -> Point:
     )
 
 
+def _check_settings(point: Point, x: str, folder: Path) -> None:
+    """Refuse what cannot be put in order: a seed that is none, or an x that is no number."""
+    numbers = {"seed"} | ({x} - {"architecture"})
+    for name in sorted(numbers):
+        value = point.settings.get(name)
+        if not isinstance(value, (int, float)) or not abs(value) < LARGEST:
+            raise UserError(f"{folder / 'sweep.json'}: run {point.run_id} has no number as {name}, but {value!r}")
+    if not isinstance(point.settings["architecture"], str):
+        raise UserError(f"{folder / 'sweep.json'}: run {point.run_id} names no architecture")
+
+
 def _settings(overrides: list[str]) -> dict[str, Any]:
     """`train.i2t_noise=0.25` as {"i2t_noise": 0.25}; where it ran is no setting of the experiment."""
     pairs = [override.partition("=") for override in overrides if not override.startswith("runtime.")]
-    return {key.rpartition(".")[2]: _value(text) for key, _, text in pairs}
+    return {_column(key): _value(text) for key, _, text in pairs}
+
+
+def _column(key: str) -> str:
+    """A setting's column: the last part of its key, but for the evaluation's own seed."""
+    return key if key == "eval.seed" else key.rpartition(".")[2]
 
 
 def _value(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text

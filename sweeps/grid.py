@@ -84,7 +84,7 @@ def _sweep(name: str, content: dict[str, Any]) -> Sweep:
         dimensions.append(cross("seed", [0]))
     dimensions.sort(key=lambda dimension: "seed" not in dimension.axes)
     texts = {key: content.get(key, "") for key in TEXTS}
-    return Sweep(name, **texts, dimensions=tuple(dimensions), plot=_plot(content["plot"], [*axes, "seed"]))
+    return Sweep(name, **texts, dimensions=tuple(dimensions), plot=_plot(content["plot"], dimensions))
 
 
 def _check_axis(axis: str) -> None:
@@ -139,14 +139,17 @@ def _mapping(key: str, given: Any) -> dict[str, Any]:
     return given
 
 
-def _plot(given: Any, axes: list[str]) -> dict[str, Any]:
+def _plot(given: Any, dimensions: list[Dimension]) -> dict[str, Any]:
     """x by the last part of an axis's name, as runs.csv has it, and y."""
     _check_keys(_mapping("plot", given), ("x", "y"), ("x", "y"), "plot.")
-    columns = {axis.rpartition(".")[2] for axis in axes} | {"architecture"}
+    columns = {axis: dimension.column(axis) for dimension in dimensions for axis in dimension.axes}
     x, y = given["x"], given["y"]
-    x = x.rpartition(".")[2] if x in axes else x
-    if not isinstance(x, str) or x not in columns:
-        raise UserError(f"plot.x: '{x}' is no axis of this sweep{nearest(str(x), columns)}")
+    axis = x if x in list(columns) else next((axis for axis in columns if axis.rpartition(".")[2] == x), None)
+    if axis is None and x != "architecture":
+        names = [*(axis.rpartition(".")[2] for axis in columns), "architecture"]
+        raise UserError(f"plot.x: '{x}' is no axis of this sweep{nearest(str(x), names)}")
+    if axis not in (None, "model.architecture") and not all(isinstance(one, (int, float)) for one in columns[axis]):
+        raise UserError(f"plot.x: '{x}' has values that are no numbers; plot another axis, or architecture")
     if not isinstance(y, list) or not y or not all(isinstance(metric, str) and metric for metric in y):
         raise UserError("plot.y: must be a list of metrics")
-    return {"x": x, "y": y}
+    return {"x": axis.rpartition(".")[2] if axis else x, "y": y}

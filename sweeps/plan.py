@@ -103,10 +103,14 @@ def _rows(dimensions: Iterable[Dimension], variants: Variants) -> list[list[_Row
 
 
 def _row(axes: tuple[str, ...], row: tuple[Any, ...], variants: Variants, shown: dict[str, str]) -> _Row:
+    changes = [(axis, variants.value(axis, value)) for axis, value in zip(axes, row, strict=True)]
+    # As the user wrote it (0 for 0.0), but for a number that was written as a text.
+    said = [(axis, asked if type(asked) is not str else value)
+            for (axis, value), asked in zip(changes, row, strict=True)]  # fmt: skip
     return _Row(
-        changes=[(axis, variants.value(axis, value)) for axis, value in zip(axes, row, strict=True)],
-        overrides=[say(axis, value) for axis, value in zip(axes, row, strict=True)],
-        label=" ".join(say(shown[axis], value) for axis, value in zip(axes, row, strict=True) if axis in shown),
+        changes=changes,
+        overrides=[say(axis, value) for axis, value in said],
+        label=" ".join(say(shown[axis], value) for axis, value in said if axis in shown),
     )
 
 

@@ -1,0 +1,65 @@
+"""A results folder's sweep.json, checked before anything is made of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UserError
+from bench.store import check_schema
+
+NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
+TEXTS = ("name", "preset", "question", "source", "runs_root")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What the file says. Raises ``UserError`` where there is none, or one that `python -m sweeps` did not write."""
+    path = folder / "sweep.json"
+    if not os.path.isfile(path):
+        raise UserError(f"{folder}: no results folder (no sweep.json in it); `python -m sweeps run NAME` makes one")
+    check_schema(path)
+    content = json.loads(path.read_text())
+    fault = _fault(content)
+    if fault:
+        raise UserError(f"{path}: {fault}; `python -m sweeps run NAME` writes it anew")
+    return content
+
+
+def _fault(content: dict[str, Any]) -> str:
+    """What is wrong, "" if nothing is."""
+    for key in TEXTS:
+        if not _is_text(content.get(key)):
+            return f"'{key}' must be a text"
+    plot, points = content.get("plot"), content.get("points")
+    if not isinstance(plot, dict) or not _is_text(plot.get("x")) or not _are_texts(plot.get("y")):
+        return "'plot' must hold x and a list y"
+    if not isinstance(points, list) or not points:
+        return "'points' must be a list of runs"
+    faults = ((place, _point_fault(point)) for place, point in enumerate(points))
+    return next((f"points[{place}]: {fault}" for place, fault in faults if fault), "")
+
+
+def _point_fault(point: Any) -> str:
+    if not isinstance(point, dict):
+        return "must be a run"
+    for key in ("run_id", "eval_id"):
+        if not isinstance(point.get(key), str) or not NAME.fullmatch(point[key]):
+            return f"'{key}' must be a folder's name"
+    if type(point.get("step")) is not int or not 0 <= point["step"] < 2**63:
+        return "'step' must be a whole number"
+    overrides: Any = point.get("overrides")
+    if not _are_texts(overrides) or not all("=" in override for override in overrides):
+        return "'overrides' must be a list of key=value"
+    return ""
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is a text, and one that UTF-8 can say: JSON's escapes may stand for half a character."""
+    return isinstance(value, str) and value.encode("utf-8", "replace").decode() == value
