@@ -115,9 +115,9 @@ def _option(name: str, spec: Any, value: Any) -> Any:
 def config_error(error: Exception, schema: type, overrides: list[str]) -> UserError:
     """OmegaConf's complaint about a value as one line."""
     key = getattr(error, "full_key", None) or " ".join(overrides)
-    first_line = (str(error).splitlines() or [type(error).__name__])[0]
+    said = str(error).partition("\n    full_key:")[0] or type(error).__name__
     kind = setting_keys(schema).get(key.split("[")[0])
     if get_origin(kind) is Literal:
-        value = first_line.split("'")[1] if "'" in first_line else ""
+        value = said.split("'")[1] if "'" in said else ""
         return UserError(f"{key}: '{value}' is none of {', '.join(get_args(kind))}{nearest(value, get_args(kind))}")
-    return UserError(f"{key}: {first_line}")
+    return UserError(f"{key}: {said}")

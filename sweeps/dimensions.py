@@ -138,6 +138,8 @@ def unique(given: list[Any]) -> list[Any]:
 
 
 def _check_value(axis: str, value: Any) -> None:
+    for item in value if isinstance(value, list) else []:
+        _check_value(axis, item)
     if isinstance(value, dict):
         raise UserError(f"{axis}: a mapping is no value of an axis")
     if isinstance(value, float) and not math.isfinite(value):
