@@ -1,4 +1,4 @@
-"""Hypothesis strategies of what users might ask: requests, sweep files and results, some with something wrong in them."""
+"""Hypothesis strategies of what users might ask: requests, sweep files and results, most with something wrong."""
 
 from __future__ import annotations
 
