@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -108,9 +109,11 @@ def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
 
     def score(module: FusionModule, step: int) -> None:
         if folder.result(eval_id(config), step) is None:
+            begin = time.perf_counter()
             with module.average.applied():
                 evaluated = evaluation.evaluate(module.model, experiment.world, config)
-            _land(config, folder, step, evaluated, cost)
+            seconds = {"score_seconds": round(time.perf_counter() - begin, 3)}
+            _land(config, folder, step, evaluated, cost | seconds)
 
     train(config, module, experiment.mixture, folder, score)
     assert parameters_digest(frozen) == frozen_before, "a frozen weight changed in training"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from bench.config import Config, load
 from bench.errors import UserError
@@ -45,16 +47,28 @@ def configs_of(sweep: Path, run: str) -> list[Config]:
 
     Raises UserError if the sweep has no such run, or if data, weights or presets have changed since it was written.
     """
-    content = json.loads(sweep.read_text())
-    asked = [point for point in content["points"] if point["run_id"] == run]
-    if not asked:
+    try:
+        preset, asked = _asked(sweep, sweep.stat().st_mtime_ns)
+    except FileNotFoundError as error:
+        raise UserError(f"{sweep} is gone: plan again") from error
+    if run not in asked:
         raise UserError(f"{sweep} has no run {run}")
     configs = []
-    for point in asked:
-        config = load(content["preset"], [*point["overrides"], "runtime.progress=false"])
+    for point in asked[run]:
+        config = load(preset, [*point["overrides"], "runtime.progress=false"])
         if (run_id(config), eval_id(config)) != (run, point["eval_id"]):
             raise UserError(
                 f"{run}: settings, data or weights are no longer those that {sweep} was planned with: plan again"
             )
         configs.append(config)
     return configs
+
+
+@lru_cache(maxsize=1)
+def _asked(sweep: Path, written: int) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    """The preset, and the points of each run, of a file as it was `written`: read once for many jobs."""
+    content = json.loads(sweep.read_text())
+    runs: dict[str, list[dict[str, Any]]] = {}
+    for point in content["points"]:
+        runs.setdefault(point["run_id"], []).append(point)
+    return content["preset"], runs

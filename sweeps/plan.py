@@ -19,6 +19,7 @@ from bench.store import SCHEMA, RunFolder, check_schema, writing_to
 from bench.variants import Variants
 from sweeps import grid
 from sweeps.dimensions import Dimension, Sweep, check_size, folder_name, narrow
+from sweeps.estimate import shape
 
 RESULTS = Path("results")
 
@@ -34,6 +35,7 @@ class Point:
     eval_id: str
     step: int
     label: str  # the values of the axes
+    shape: str  # equal for runs that should take equal time, for equally many steps
 
     @property
     def status(self) -> str:
@@ -83,6 +85,7 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
             eval_id=identity.eval_id(config),
             step=config.train.steps,
             label=" ".join(row.label for row in rows if row.label),
+            shape=shape(identity.train_identity(config)),
         )
         points.setdefault((point.folder.run_id, point.eval_id, point.step), point)
     return Plan(sweep, preset, results, Path(runs), threads, list(points.values()))

@@ -1,5 +1,7 @@
-"""kill -9 at every boundary of a run, and what else can go wrong beneath it: nothing finished is lost, and the same call
-completes, bit-identical to the undisturbed run."""
+"""kill -9 at every boundary of a run, and what else can go wrong beneath it.
+
+Nothing finished is lost, and the same call completes, bit-identical to the undisturbed run.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,6 @@ from pathlib import Path
 import lightning
 import pytest
 from experiments import small_config
-from landed import landed, strays
 
 from bench import checkpoints, evaluation, experiment, scoring, store, training
 from bench.claims import Held
@@ -25,6 +26,7 @@ from bench.errors import UserError
 from bench.failures import DISK_FULL, Failure, classify
 from bench.files import append_line
 from bench.identity import eval_id, run_folder
+from bench.landed import landed, strays
 
 BOUNDARIES = {  # name -> the object and attribute that is called there, and which call is the last one
     "after the claim": (experiment, "prepare", 1),

@@ -19,6 +19,7 @@ from torch import Tensor
 from bench.config import Config
 from bench.data import data_digest
 from bench.data.captioned_images import CaptionedImages
+from bench.files import flush_tree
 from bench.pretrained import weights_digest
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ def encoded_split(config: Config, split: str, source: Callable[[], Source]) -> E
         with open(folder.parent / f".{folder.name}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
+                for draft in folder.parent.glob(f".{folder.name}-*"):  # of a process that died
+                    shutil.rmtree(draft)
                 _encode_into(folder, source())
     return EncodedSplit(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("latents", "tokens", "lengths")))
 
@@ -118,6 +121,7 @@ def _encode_into(folder: Path, source: Source) -> None:
     try:
         for name, array in (("latents", latents), ("tokens", tokens), ("lengths", lengths)):
             np.save(draft / f"{name}.npy", array)
+        flush_tree(draft)
         os.rename(draft, folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)

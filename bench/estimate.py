@@ -1,0 +1,49 @@
+"""What a training should take, counted before it runs."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+
+from bench.config import Config
+from bench.data.encoded import EncodedSplit, padded, token_ids
+from bench.data.mixing import Mixture
+from bench.experiment import step_flops
+from bench.model import build_model
+from bench.module import FusionModule
+from bench.world import world_of
+
+BYTES_PER_TRAINED = 16  # float32: the weight, its two moments of AdamW, its average
+
+
+def counted(config: Config) -> tuple[int, int]:
+    """FLOPs of the whole training, forward and backward, and bytes of one checkpoint. Nothing is trained or written.
+
+    The step that is counted has the first training pictures' captions; what its latents hold does not matter.
+    """
+    world = world_of(config)
+    channels, size, _ = world.latent_shape
+    module = FusionModule(build_model(config, world.llm, channels, size), config.train)
+    pictures = world.pictures("train")
+    rows = range(min(config.train.batch_size, len(pictures)))
+    tokens, lengths = padded(token_ids(world.tokenizer, [pictures.captions(row)[0] for row in rows]))
+    latents = np.zeros((len(rows), *world.latent_shape), dtype=np.float32)
+    split = EncodedSplit(latents, tokens[:, None], lengths[:, None])
+    flops = step_flops(module, Mixture(split, config.train, config.seed, world.empty_caption))
+    trained = sum(parameter.numel() for parameter in module.model.parameters() if parameter.requires_grad)
+    return flops * config.train.steps, trained * BYTES_PER_TRAINED
+
+
+def multiplying_rate(precision: str, width: int = 512, rows: int = 2048) -> float:
+    """FLOPs a second at which this machine multiplies matrices of this size: the best of a few tries."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
+    left, right = (torch.ones(shape, dtype=dtype, device=device) for shape in ((rows, width), (width, 4 * width)))
+    best = 0.0
+    for _ in range(5):
+        begin = time.perf_counter()
+        (left @ right)[0, 0].item()  # waits for the device
+        best = max(best, 8 * rows * width * width / (time.perf_counter() - begin))
+    return best

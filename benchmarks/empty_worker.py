@@ -1,0 +1,29 @@
+"""A sweep's worker whose runs train nothing: each is claimed, and lands an empty result. For `benchmarks/scale.py`."""
+
+from __future__ import annotations
+
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+from bench.config import Config
+from bench.identity import eval_id, run_folder
+from sweeps import worker
+
+
+def run(config: Config) -> dict[str, Any]:
+    """What `bench.experiment.run` does, without the experiment."""
+    folder = run_folder(config)
+    with folder.claim(), folder.attempt() as attempt:
+        folder.create("", {"identity": {}}, {})
+        folder.append_metrics({"step": config.train.steps})
+        folder.land_result(eval_id(config), config.train.steps, attempt, {"metrics": {}, "cost": {}})
+    return {}
+
+
+if __name__ == "__main__":
+    empty = types.ModuleType("bench.experiment")
+    empty.run = run  # type: ignore[attr-defined]
+    sys.modules["bench.experiment"] = empty
+    sys.exit(worker.main(Path(sys.argv[1])))

@@ -1,0 +1,97 @@
+"""How long runs should take and how much disk: as finished runs of the same shape did, else by counted FLOPs."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UserError
+from bench.identity import CANONICAL
+from bench.store import RunFolder
+
+LOOKED_AT = 400  # finished runs read at most, the newest
+ENOUGH = 5  # of one shape
+SAMPLED = 2  # of one shape, whose bytes are counted
+OF_DATA = ("name", "image_size", "objects")
+OF_TRAINING = ("batch_size", "t2i_fraction", "denoise_noisy_i2t", "precision")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one run should take."""
+
+    seconds: float
+    disk: float  # bytes
+    basis: str  # where that is from
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What one finished run took."""
+
+    step_seconds: float
+    score_seconds: float
+    folder: Path
+    flops_rate: float  # counted FLOPs of training, a second
+
+
+def shape(train_identity: dict[str, Any]) -> str:
+    """What a step's cost depends on: equal for runs that differ in seed, noise, learning rate or length only."""
+    data, train = train_identity["data"], train_identity["train"]
+    rest = {name: value for name, value in train_identity.items() if name not in ("schema", "seed", "data", "train")}
+    parts = [rest, {name: data[name] for name in OF_DATA}, {name: train[name] for name in OF_TRAINING}]
+    return CANONICAL.encode(parts)
+
+
+class Experience:
+    """The finished runs of a folder, by shape."""
+
+    def __init__(self, runs: Path) -> None:
+        self._seen: dict[str, list[_Seen]] = defaultdict(list)
+        self._bytes: dict[str, float] = {}
+        newest = sorted(runs.glob("*/evals"), key=lambda path: -path.stat().st_mtime)[:LOOKED_AT]
+        for evals in newest:
+            for found, seen in _read(RunFolder(evals.parent)):
+                if len(self._seen[found]) < ENOUGH:
+                    self._seen[found].append(seen)
+
+    def cost(self, of_shape: str, steps: int) -> Cost | None:
+        """What a run of so many steps should take, None where no run of its shape is done."""
+        seen = self._seen.get(of_shape)
+        if not seen:
+            return None
+        seconds = statistics.median(one.step_seconds * steps + one.score_seconds for one in seen)
+        if of_shape not in self._bytes:
+            sizes = [_size(one.folder) for one in seen[:SAMPLED]]
+            self._bytes[of_shape] = statistics.mean(sizes)
+        return Cost(seconds, self._bytes[of_shape], f"{len(seen)} finished run{'s' * (len(seen) > 1)} of this shape")
+
+    @property
+    def flops_rate(self) -> float | None:
+        """Counted FLOPs a second of training, over runs of any shape; None where none is done."""
+        rates = [one.flops_rate for seen in self._seen.values() for one in seen]
+        return statistics.median(rates) if rates else None
+
+
+def _read(folder: RunFolder) -> Iterator[tuple[str, _Seen]]:
+    """Shape and cost of a run, once for its first result; nothing where it has none that can be read."""
+    try:
+        known = folder.run_json()["identity"]["train"]
+        path = next(folder.path.glob("evals/*/step-*/result.json"))
+        result = folder.result(path.parents[1].name, int(path.parent.name.removeprefix("step-"))) or {}
+        cost = result["cost"]
+        seconds, steps = cost["train_seconds"], known["train"]["steps"]
+        yield (
+            shape(known),
+            _Seen(seconds / steps, cost.get("score_seconds", 0.0), folder.path, cost["train_flops"] / seconds),
+        )
+    except (UserError, StopIteration, KeyError, ValueError, ZeroDivisionError):
+        return
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
