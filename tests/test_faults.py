@@ -28,11 +28,13 @@ from bench.files import append_line
 from bench.identity import eval_id, run_folder
 from bench.landed import landed, strays
 
-BOUNDARIES = {  # name -> the object and attribute that is called there, and which call is the last one
+BOUNDARIES = {  # name -> the object and attribute that is called there, and which call is the last thing done or begun
     "after the claim": (experiment, "prepare", 1),
     "before the first step": (training, "step_loader", 1),
     "in training": (experiment.FusionModule, "training_step", 4),
-    "in a checkpoint write": (checkpoints.os, "replace", 2),
+    "as a checkpoint is written": (checkpoints.sealed, "save", 2),
+    "before a checkpoint has its name": (checkpoints.sealed, "save", -2),
+    "before a checkpoint is proven": (checkpoints, "damage", 2),
     "between training and evaluation": (evaluation, "evaluate", 1),
     "in sampling": (evaluation, "decode_latents", 1),
     "in scoring": (scoring, "clip_score", 1),
@@ -72,14 +74,17 @@ def child(work: Callable[[], object]) -> int:
 
 
 def dying(owner: object, name: str, call: int) -> None:
-    """Have this process killed as it makes the ``call``-th call of ``owner.name``."""
+    """Have this process killed as it begins the ``call``-th call of ``owner.name``, or, negative, as it has ended."""
     real, calls = getattr(owner, name), []
 
     def deadly(*args, **kwargs):
         calls.append(1)
         if len(calls) == call:
             os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **kwargs)
+        done = real(*args, **kwargs)
+        if len(calls) == -call:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return done
 
     setattr(owner, name, deadly)
 
