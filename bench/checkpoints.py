@@ -18,7 +18,9 @@ KEEP = 2
 def save(trainer: L.Trainer, folder: RunFolder) -> None:
     """Write the present state under a temporary name, flush, rename, then drop all but the last ``KEEP``."""
     draft = folder.checkpoints / f".{uuid.uuid4().hex[:8]}.draft"
-    trainer.save_checkpoint(draft)
+    trainer.save_checkpoint(draft)  # all ranks meet here; the first alone writes
+    if not trainer.is_global_zero:
+        return
     with draft.open("rb") as file:
         os.fsync(file.fileno())
     os.replace(draft, folder.checkpoint(trainer.global_step))
@@ -29,7 +31,7 @@ def save(trainer: L.Trainer, folder: RunFolder) -> None:
 def newest(folder: RunFolder) -> Path | None:
     """The newest checkpoint that can be read; a damaged one is named on the terminal and passed over."""
     for draft in folder.checkpoints.glob(".*.draft"):  # of a process that died
-        draft.unlink()
+        draft.unlink(missing_ok=True)  # ranks may start at the same time
     for path in _newest_first(folder):
         try:
             torch.load(path, map_location="cpu", weights_only=True, mmap=True)

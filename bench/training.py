@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from bench import checkpoints, stopping
+from bench import checkpoints, lifeline, ranks, stopping
 from bench.config import Config
 from bench.data.mixing import Mixture, step_loader
 from bench.module import FusionModule, NonFiniteLoss
@@ -32,9 +33,13 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
     if resume == folder.checkpoint(config.train.steps):
         checkpoints.restore(module, resume)
         return
+    devices = config.runtime.devices
     callbacks: list[L.Callback] = [_Clock(), _Metrics(folder), _Checkpoints(config, folder)]
     if config.eval.every:
         callbacks.append(_Evaluations(config, evaluate))
+    if devices > 1:
+        callbacks.append(ranks.OwnSignals())
+        os.environ.update(lifeline.tied())  # of the processes that Lightning starts
     show = config.runtime.progress and sys.stderr.isatty()
     if show:
         callbacks.append(TQDMProgressBar(refresh_rate=10))  # with the loss and the time left
@@ -42,8 +47,9 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
         max_steps=config.train.steps,
         max_epochs=-1,
         accelerator=config.runtime.accelerator,
-        devices=config.runtime.devices,
-        strategy=config.runtime.strategy,
+        devices=devices,
+        strategy=ranks.strategy(devices),
+        plugins=[ranks.environment(devices)],
         precision=PRECISIONS[config.train.precision],
         gradient_clip_val=config.train.grad_clip or None,
         callbacks=callbacks,
@@ -62,6 +68,8 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
         raise NonFiniteLoss(f"{error}; last good checkpoint: {last or 'none'}") from None
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning ends the process on Ctrl-C; its caller has more to say
+    finally:
+        ranks.leave()
 
 
 class _Clock(L.Callback):
@@ -82,7 +90,7 @@ class _Metrics(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         step = trainer.global_step
-        if step % LOG_EVERY and step != trainer.max_steps:
+        if not trainer.is_global_zero or (step % LOG_EVERY and step != trainer.max_steps):
             return
         row = {"step": step, "loss": module.last.total.item()}
         row |= {f"loss_{name}": value.item() for name, value in module.last._asdict().items() if name != "total"}
@@ -98,9 +106,10 @@ class _Checkpoints(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.folder.check_held()
-        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stopping.requested():
+        stop = trainer.strategy.reduce_boolean_decision(stopping.requested(), all=False)  # every rank hears of it
+        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stop:
             checkpoints.save(trainer, self.folder)
-        if stopping.requested():
+        if stop:
             raise KeyboardInterrupt
 
 
@@ -117,6 +126,7 @@ class _Evaluations(L.Callback):
         self._evaluate_if_due(trainer, module)
 
     def _evaluate_if_due(self, trainer: L.Trainer, module: Any) -> None:
-        if trainer.global_step % self.every == 0 and 0 < trainer.global_step < trainer.max_steps:
+        due = trainer.global_step % self.every == 0 and 0 < trainer.global_step < trainer.max_steps
+        if due and trainer.is_global_zero:
             self.evaluate(module, trainer.global_step)
             module.train()

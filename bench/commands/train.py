@@ -7,7 +7,7 @@ import os
 import sys
 
 from bench import config as configs
-from bench import identity
+from bench import identity, lifeline
 from bench.claims import Held, Lost
 from bench.command_line import add_request, split_request
 from bench.config import Config
@@ -29,6 +29,7 @@ def run(command: str, args: argparse.Namespace) -> int:
     if result is None:
         if command == "eval":
             refuse_untrained(config)
+        lifeline.follow()
         fix_threads(config.runtime.threads)
         from bench import experiment
 
