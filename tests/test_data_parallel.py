@@ -65,7 +65,7 @@ def compare(tmp_path: Path, *settings: str) -> None:
             assert two[name] == pytest.approx(one[name], rel=1e-5)
     weights = [torch.load(checkpoints.newest(folder), weights_only=True) for folder in folders]
     for part in ("state_dict", "average"):
-        torch.testing.assert_close(weights[1][part], weights[0][part], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(weights[1][part], weights[0][part], rtol=1e-4, atol=2e-4)  # a tenth of a step's rate
     names = [sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*")) for folder in folders]
     assert names[0] == names[1]
     assert [len(folder.run_json()["starts"]) for folder in folders] == [1, 1]

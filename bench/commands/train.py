@@ -31,6 +31,8 @@ def run(command: str, args: argparse.Namespace) -> int:
             refuse_untrained(config)
         lifeline.follow()
         fix_threads(config.runtime.threads)
+        if config.runtime.devices > 1:  # else torch warns of `ranks.strategy` where no rank lacks a task
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         from bench import experiment
 
         try:
