@@ -51,7 +51,7 @@ def test_average_of_the_ranks_is_the_whole(tmp_path, name, denoise, fraction, ra
         torch.testing.assert_close(average, gradient, rtol=1e-4, atol=1e-6, msg=parameter)
 
 
-def compare(tmp_path: Path, *settings: str) -> None:
+def compare(tmp_path: Path, *settings: str, tolerance: float = 1e-5) -> None:
     """One run by one process and by two: the same losses, weights and files."""
     alone = small_config(tmp_path / "alone", *settings, "train.precision=float32")
     together = small_config(tmp_path / "together", *settings, *DDP)
@@ -62,10 +62,10 @@ def compare(tmp_path: Path, *settings: str) -> None:
     assert [row["step"] for row in rows[1]] == [row["step"] for row in rows[0]] != []
     for one, two in zip(*rows, strict=True):
         for name in ("loss", "loss_text", "loss_image"):
-            assert two[name] == pytest.approx(one[name], rel=1e-5)
+            assert two[name] == pytest.approx(one[name], rel=tolerance)
     weights = [torch.load(checkpoints.newest(folder), weights_only=True) for folder in folders]
     for part in ("state_dict", "average"):
-        torch.testing.assert_close(weights[1][part], weights[0][part], rtol=1e-4, atol=2e-4)  # a tenth of a step's rate
+        torch.testing.assert_close(weights[1][part], weights[0][part], rtol=1e-4, atol=20 * tolerance)
     names = [sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*")) for folder in folders]
     assert names[0] == names[1]
     assert [len(folder.run_json()["starts"]) for folder in folders] == [1, 1]
@@ -73,14 +73,15 @@ def compare(tmp_path: Path, *settings: str) -> None:
 
 def test_two_processes_train_as_one(tmp_path):
     """Steps without captions to learn from on one rank, and with none of one task at all, are among them."""
-    compare(tmp_path, "train.steps=12", "train.t2i_fraction=0.9", "eval.every=5")
+    compare(tmp_path, "train.steps=12", "train.t2i_fraction=0.9", "eval.every=7")
 
 
 @every
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [["train.i2t_noise=0.5", "train.denoise_noisy_i2t=true"], ["train.batch_size=2"]])
 def test_two_processes_train_every_architecture_as_one(tmp_path, name, settings):
-    compare(tmp_path, "train.steps=12", f"model.architecture={name}", *settings)
+    # At g = 0 a gated block's gradients are all but 0, and AdamW makes whole steps of their rounding.
+    compare(tmp_path, "train.steps=12", f"model.architecture={name}", *settings, tolerance=5e-5)
 
 
 @pytest.fixture
@@ -117,13 +118,17 @@ def gone(pid: int) -> bool:
     return False
 
 
-def after_a_checkpoint(config: Config, command: list[str]) -> tuple[subprocess.Popen, int]:
-    """The first process, and the id of the second, in the middle of training."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def wait_for_a_checkpoint(config: Config, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + 120
     while not list(run_folder(config).checkpoints.glob("step-*.ckpt")):
         assert process.poll() is None and time.monotonic() < deadline, "no checkpoint came"
         time.sleep(0.02)
+
+
+def after_a_checkpoint(config: Config, command: list[str]) -> tuple[subprocess.Popen, int]:
+    """The first process, and the id of the second, in the middle of training."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    wait_for_a_checkpoint(config, process)
     (second,) = children(process.pid)
     return process, second
 
@@ -144,6 +149,20 @@ def test_no_process_outlives_another_and_the_run_goes_on(long, tmp_path, victim)
     rows = [[{k: v for k, v in row.items() if k != "seconds"} for row in run_folder(c).read_metrics()]
             for c in (config, undisturbed)]  # fmt: skip
     assert rows[0] == rows[1]
+
+
+@pytest.mark.slow
+def test_nothing_outlives_who_asked_for_a_run_in_its_own_process(long):
+    """However that one ends: here by kill -9."""
+    config, command = long
+    asks = f"from bench import own_process, config; own_process.run(config.load('smoke', {command[5:]}))"
+    asking = subprocess.Popen([sys.executable, "-c", asks], stderr=subprocess.DEVNULL)
+    wait_for_a_checkpoint(config, asking)
+    (first,) = children(asking.pid)
+    (second,) = children(first)
+    asking.kill()
+    asking.wait()
+    assert gone(first) and gone(second)
 
 
 @pytest.mark.slow
