@@ -99,7 +99,7 @@ class RuntimeConfig:
     threads: int = ranged(1, 1)  # CPU threads per process
     compile: bool = False  # torch.compile the blocks; on CPUs it was no faster (`make bench`), on GPUs try it
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"  # Lightning's
-    devices: int = ranged(1, 1)  # processes that share each step; the same losses but for rounding (1e-5 in 20 steps)
+    devices: int = ranged(1, 1)  # processes that share each step: the losses of one, but for rounding (20 steps: 1e-5)
     strategy: Literal["auto", "ddp"] = "auto"  # Lightning's, of several devices: auto is ddp
     workers: int = ranged(0, 0)  # processes that prepare batches
     lease: float = ranged(60.0, 1)  # seconds without a heartbeat after which others may take a run over

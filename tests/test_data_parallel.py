@@ -51,10 +51,14 @@ def test_average_of_the_ranks_is_the_whole(tmp_path, name, denoise, fraction, ra
         torch.testing.assert_close(average, gradient, rtol=1e-4, atol=1e-6, msg=parameter)
 
 
-def compare(tmp_path: Path, *settings: str, tolerance: float = 1e-5) -> None:
-    """One run by one process and by two: the same losses, weights and files."""
-    alone = small_config(tmp_path / "alone", *settings, "train.precision=float32")
-    together = small_config(tmp_path / "together", *settings, *DDP)
+def compare(tmp_path: Path, *settings: str) -> None:
+    """One run by one process and by two: the same losses, weights and files.
+
+    At the paper's rate: at the preset's, AdamW lets a gated layer's losses part by 7e-5 (two threads do it as well):
+    while g is small so are its block's gradients, and it makes whole steps of their rounding.
+    """
+    alone = small_config(tmp_path / "alone", *settings, "train.lr=1e-4", "train.precision=float32")
+    together = small_config(tmp_path / "together", *settings, "train.lr=1e-4", *DDP)
     results = [experiment.run(alone), own_process.run(together)]
     assert results[0]["eval_id"] == results[1]["eval_id"]
     folders = [run_folder(config) for config in (alone, together)]
@@ -62,10 +66,10 @@ def compare(tmp_path: Path, *settings: str, tolerance: float = 1e-5) -> None:
     assert [row["step"] for row in rows[1]] == [row["step"] for row in rows[0]] != []
     for one, two in zip(*rows, strict=True):
         for name in ("loss", "loss_text", "loss_image"):
-            assert two[name] == pytest.approx(one[name], rel=tolerance)
+            assert two[name] == pytest.approx(one[name], rel=1e-5)
     weights = [torch.load(checkpoints.newest(folder), weights_only=True) for folder in folders]
     for part in ("state_dict", "average"):
-        torch.testing.assert_close(weights[1][part], weights[0][part], rtol=1e-4, atol=20 * tolerance)
+        torch.testing.assert_close(weights[1][part], weights[0][part], rtol=1e-4, atol=1e-4)  # one step of one weight
     names = [sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*")) for folder in folders]
     assert names[0] == names[1]
     assert [len(folder.run_json()["starts"]) for folder in folders] == [1, 1]
@@ -80,8 +84,7 @@ def test_two_processes_train_as_one(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [["train.i2t_noise=0.5", "train.denoise_noisy_i2t=true"], ["train.batch_size=2"]])
 def test_two_processes_train_every_architecture_as_one(tmp_path, name, settings):
-    # At g = 0 a gated block's gradients are all but 0, and AdamW makes whole steps of their rounding.
-    compare(tmp_path, "train.steps=12", f"model.architecture={name}", *settings, tolerance=5e-5)
+    compare(tmp_path, "train.steps=12", f"model.architecture={name}", *settings)
 
 
 @pytest.fixture
