@@ -38,7 +38,7 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
     if config.eval.every:
         callbacks.append(_Evaluations(config, evaluate))
     if devices > 1:
-        callbacks.append(ranks.OwnSignals())
+        callbacks.insert(0, ranks.OwnSignals())
         os.environ.update(lifeline.tied())  # of the processes that Lightning starts
     show = config.runtime.progress and sys.stderr.isatty()
     if show:
