@@ -95,15 +95,15 @@ class EvalConfig:
 
 @dataclass
 class RuntimeConfig:
-    """Where and with what it runs. `threads` and `compile` are part of a run's identity: they change rounding."""
+    """Where and with what it runs. What changes rounding (`identity.ROUNDING`) is part of a run's identity too."""
 
     runs: str = "runs"  # folder of run folders
     cache: str = "cache"  # folder of what can be computed again
     threads: int = ranged(1, 1)  # CPU threads per process
     compile: bool = False  # torch.compile the blocks; on CPUs it was no faster (`make bench`), on GPUs try it
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"  # Lightning's
-    devices: int = ranged(1, 1)  # Lightning's, per process
-    strategy: str = "auto"  # Lightning's
+    devices: int = ranged(1, 1)  # processes that share each step: the losses of one, but for rounding (20 steps: 1e-5)
+    strategy: Literal["auto", "ddp"] = "auto"  # Lightning's, of several devices: auto is ddp
     workers: int = ranged(0, 0)  # processes that prepare batches
     lease: float = ranged(60.0, 1)  # seconds without a heartbeat after which others may take a run over
     checkpoint_every: int = ranged(500, 1)  # steps between checkpoints, the most a kill can lose
@@ -200,6 +200,11 @@ def validate(config: Config) -> None:
         raise UserError("data.root: data.name=coco needs data.root=FOLDER")
     if config.data.name == "scenes" and config.data.root:
         raise UserError("data.root: data.name=scenes has no folder (did you mean data.name=coco?)")
+    if config.runtime.devices > config.train.batch_size:
+        raise UserError(
+            f"runtime.devices: {config.runtime.devices} devices cannot share the {config.train.batch_size} pairs of a "
+            f"step (train.batch_size)"
+        )
     if config.train.text_weight == config.train.image_weight == 0:
         raise UserError("train.text_weight: text_weight and image_weight are both 0, so there is nothing to learn")
     config.train.precision = resolve(config.train.precision, config.runtime.accelerator)  # type: ignore[assignment]

@@ -33,7 +33,7 @@ def setting_keys(schema: type, prefix: str = "") -> dict[str, Any]:
 def check_keys(schema: type, given: Any) -> None:
     """Refuse the first key of the nested mapping `given` that the dataclass does not have."""
     known = setting_keys(schema)
-    for key, value in _leaves(given):
+    for key, value in leaves(given):
         if any(key == setting or key.startswith(f"{setting}.") for setting in known):
             continue
         if any(setting.startswith(f"{key}.") for setting in known):
@@ -49,11 +49,11 @@ def nearest_setting(schema: type, key: str) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
-def _leaves(given: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(given: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Dotted key and value of everything in a nested mapping."""
     for name, value in given.items():
         if isinstance(value, dict) and value:
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
 from architectures.transformer import FusionTransformer
-from bench import checkpoints, evaluation, revision
+from bench import checkpoints, evaluation, ranks, revision
 from bench.claims import Lost
 from bench.config import Config, to_yaml
 from bench.data.mixing import Mixture
@@ -23,7 +25,7 @@ from bench.metrics.cider import check_java
 from bench.metrics.weights_digest import parameters_digest
 from bench.mirrors import Mirrors
 from bench.model import build_model
-from bench.module import FusionModule
+from bench.module import FusionModule, NonFiniteLoss
 from bench.provenance import start_facts
 from bench.quiet import quiet_libraries
 from bench.store import RunFolder
@@ -48,6 +50,8 @@ class Experiment:
 def run(config: Config) -> dict[str, Any]:
     """Train and score the run of ``config``; return its result, from the store if it is there.
 
+    Does not return in the processes that Lightning has beside the first, where the run takes several devices.
+
     Raises:
         UserError: the request cannot be served.
         claims.Held: another process is at this run.
@@ -58,6 +62,8 @@ def run(config: Config) -> dict[str, Any]:
     if done is not None:
         folder.tidy()
         return done
+    if ranks.rank(config.runtime.devices) > 0:
+        _train_along(config, folder)
     check_java()
     with folder.claim(config.runtime.lease):
         done = folder.result(eval_id(config), config.train.steps)  # it may have landed since
@@ -99,6 +105,16 @@ def finished_model(config: Config) -> tuple[FusionTransformer, World]:
     checkpoints.restore(experiment.module, last)
     experiment.module.average.hold()
     return experiment.module.model.eval(), experiment.world
+
+
+def _train_along(config: Config, folder: RunFolder) -> NoReturn:
+    """Work on this rank's share of each step and end with the training; the first process speaks and stops for all."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    experiment = prepare(config)
+    with suppress(NonFiniteLoss, KeyboardInterrupt):
+        train(config, experiment.module, experiment.mixture, folder, lambda *_: None)
+    sys.exit()
 
 
 def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Names made of what is computed: `train_id` of a training, `eval_id` of an evaluation. No torch.
 
-Paths give way to digests of what they hold, so a moved folder keeps its name; devices and workers do not count.
+Paths give way to digests of what they hold, so a moved folder keeps its name; who prepares batches does not count.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from bench.config import Config, DataConfig
 from bench.store import SCHEMA, RunFolder
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-ROUNDING = ("threads", "compile")  # settings of the runtime that change last digits, and so count
+SCORING = ("threads", "compile")  # settings of the runtime that change last digits of what one process computes
+ROUNDING = (*SCORING, "devices")  # and of training: what changes last digits counts
 
 
 def train_id(config: Config) -> str:
@@ -51,23 +52,25 @@ def train_identity(config: Config) -> dict[str, Any]:
         "data": _data_identity(config),
         "model": model,
         "train": dict(vars(config.train)),
-        **_rounding(config),
+        **_rounding(config, ROUNDING),
     }
 
 
 def eval_identity(config: Config) -> dict[str, Any]:
-    """What `eval_id` hashes. `eval.every` says when to evaluate, not how, so it does not count."""
+    """What `eval_id` hashes. `eval.every` says when to evaluate, not how, so it does not count; one device scores."""
     from bench.pretrained import weights_digest
 
     settings = dict(vars(config.eval))
     del settings["every"]
     for kind in ("clip", "features"):
         settings[kind] = weights_digest(settings[kind], kind)
-    return {"schema": SCHEMA, "data": _data_identity(config), "eval": settings, **_rounding(config)}
+    return {"schema": SCHEMA, "data": _data_identity(config), "eval": settings, **_rounding(config, SCORING)}
 
 
-def _rounding(config: Config) -> dict[str, Any]:
-    return {name: getattr(config.runtime, name) for name in ROUNDING}
+def _rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
+    """Settings of the runtime; a single device goes without saying, which keeps the names of all that ran on one."""
+    settings = {name: getattr(config.runtime, name) for name in names}
+    return {name: value for name, value in settings.items() if name != "devices" or value > 1}
 
 
 def _data_identity(config: Config) -> dict[str, Any]:

@@ -53,7 +53,10 @@ class FusionModule(L.LightningModule):
         return parameters_digest((name, p) for name, p in self.model.named_parameters() if not p.requires_grad)
 
     def losses(self, step: Step) -> Losses:
-        """The joint loss of one step, each part a mean over what that task scores."""
+        """The joint loss of one step, each part a mean over what that task scores.
+
+        Of a rank's share of a step it is what averages over all ranks to that.
+        """
         train = self.train_config
         denoise = train.denoise_noisy_i2t and train.i2t_noise > 0  # noisy described pictures are targets too
         batches: list[tuple[tuple[Text | Image, ...], tuple[bool, bool]]] = []
@@ -70,10 +73,12 @@ class FusionModule(L.LightningModule):
             errors.append(self._squared_errors(image_states, step.t2i))
         if step.i2t is not None:
             image_states, text_states = next(states)
-            text = self._cross_entropy(text_states, step.i2t)
+            text = step.shares.tokens * self._cross_entropy(text_states, step.i2t)
             if denoise:
                 errors.append(self._squared_errors(image_states, step.i2t))
-        image = torch.cat(errors).mean() if errors else torch.zeros((), device=self.device)
+        image = torch.zeros((), device=self.device)
+        if errors:
+            image = (step.shares.images if denoise else step.shares.drawn) * torch.cat(errors).mean()
         return Losses(train.text_weight * text + train.image_weight * image, text, image)
 
     def _cross_entropy(self, states: Tensor, pairs: Pairs) -> Tensor:
@@ -87,12 +92,23 @@ class FusionModule(L.LightningModule):
         """Of the velocity that an image's states (B, n, d) predict, (B, C, h, w)."""
         return (self.model.velocity(states).float() - velocity_target(pairs.latents, pairs.noise)).square()
 
+    def on_before_batch_transfer(self, step: Step, dataloader_idx: int) -> Step:
+        """Every rank has the whole step at hand, and takes its share."""
+        return step.share(self.global_rank, self.trainer.world_size)
+
     def training_step(self, step: Step, batch_idx: int) -> Tensor:
-        self.last = self.losses(step)
-        if not torch.isfinite(self.last.total):
+        losses = self.losses(step)
+        self.last = self._over_ranks(losses)
+        if not torch.isfinite(self.last.total):  # on no rank or on all
             raise NonFiniteLoss(f"the loss is {self.last.total.item()} at step {self.global_step + 1}")
         self.log("loss", self.last.total, prog_bar=True, logger=False)
-        return self.last.total
+        return losses.total
+
+    def _over_ranks(self, losses: Losses) -> Losses:
+        """Those of the whole step, of which each rank has worked on its share."""
+        if self.trainer.world_size == 1:
+            return losses
+        return Losses(*self.trainer.strategy.reduce(torch.stack(losses).detach(), reduce_op="mean"))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)

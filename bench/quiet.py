@@ -11,7 +11,8 @@ def quiet_libraries() -> None:
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
-    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    for part in ("pytorch", "fabric"):
+        logging.getLogger(f"lightning.{part}").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning")
     for library in (diffusers_logging, transformers_logging):
         library.set_verbosity_error()

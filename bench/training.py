@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any, Literal
 import lightning as L
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from bench import checkpoints, stopping
+from bench import checkpoints, lifeline, ranks, stopping
 from bench.config import Config
 from bench.data.mixing import Mixture, step_loader
 from bench.module import FusionModule, NonFiniteLoss
@@ -44,9 +45,13 @@ def train(
         return
     if resume:
         checkpoints.check(resume, module, mixture)
+    devices = config.runtime.devices
     callbacks: list[L.Callback] = [_Clock(), _Metrics(folder, mirror), _Checkpoints(config, mixture, folder)]
     if config.eval.every:
         callbacks.append(_Evaluations(config, evaluate))
+    if devices > 1:
+        callbacks.insert(0, ranks.OwnSignals())
+        os.environ.update(lifeline.tied())  # of the processes that Lightning starts
     show = config.runtime.progress and sys.stderr.isatty()
     if show:
         callbacks.append(TQDMProgressBar(refresh_rate=10))  # with the loss and the time left
@@ -54,12 +59,12 @@ def train(
         max_steps=config.train.steps,
         max_epochs=-1,
         accelerator=config.runtime.accelerator,
-        devices=config.runtime.devices,
-        strategy=config.runtime.strategy,
+        devices=devices,
+        strategy=ranks.strategy(devices),
         precision=PRECISIONS[config.train.precision],
         gradient_clip_val=config.train.grad_clip or None,
         callbacks=callbacks,
-        plugins=[checkpoints.CheckpointFiles(config.runtime.keep_checkpoints)],
+        plugins=[ranks.environment(devices), checkpoints.CheckpointFiles(config.runtime.keep_checkpoints)],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -75,6 +80,8 @@ def train(
         raise NonFiniteLoss(f"{error}; last good checkpoint: {last or 'none'}") from None
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning ends the process on Ctrl-C; its caller has more to say
+    finally:
+        ranks.leave()
 
 
 class _Clock(L.Callback):
@@ -95,7 +102,7 @@ class _Metrics(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         step = trainer.global_step
-        if step % LOG_EVERY and step != trainer.max_steps:
+        if not trainer.is_global_zero or (step % LOG_EVERY and step != trainer.max_steps):
             return
         row = {"step": step, "loss": module.last.total.item()}
         row |= {f"loss_{name}": value.item() for name, value in module.last._asdict().items() if name != "total"}
@@ -113,9 +120,10 @@ class _Checkpoints(L.Callback):
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.folder.check_held()
-        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stopping.requested():
+        stop = trainer.strategy.reduce_boolean_decision(stopping.requested(), all=False)  # every rank hears of it
+        if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stop:
             trainer.save_checkpoint(self.folder.checkpoint(trainer.global_step), weights_only=False)
-        if stopping.requested():
+        if stop:
             raise KeyboardInterrupt
 
     def on_save_checkpoint(self, trainer: L.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
@@ -135,6 +143,7 @@ class _Evaluations(L.Callback):
         self._evaluate_if_due(trainer, module)
 
     def _evaluate_if_due(self, trainer: L.Trainer, module: Any) -> None:
-        if trainer.global_step % self.every == 0 and 0 < trainer.global_step < trainer.max_steps:
+        due = trainer.global_step % self.every == 0 and 0 < trainer.global_step < trainer.max_steps
+        if due and trainer.is_global_zero:
             self.evaluate(module, trainer.global_step)
             module.train()

@@ -31,7 +31,7 @@ TRAINING = [
     "train.image_weight=2", "train.t2i_fraction=0.5", "train.i2t_noise=0.5", "train.denoise_noisy_i2t=true",
     "train.timestep_distribution=uniform", "train.caption_dropout=0.2", "train.ema_decay=0.5",
     "train.precision=bfloat16", "train.lr_schedule=constant", "runtime.threads=2",
-    "runtime.compile=true",
+    "runtime.compile=true", "runtime.devices=2",
 ]  # fmt: skip
 EVALUATION = [
     "eval.split=validation", "eval.num_images=31", "eval.num_captions=31", "eval.guidance_scale=3", "eval.sampler=heun",
@@ -39,7 +39,7 @@ EVALUATION = [
 ]  # fmt: skip
 NEITHER = [
     "data.max_broken=3", "eval.every=4", "runtime.runs=elsewhere", "runtime.cache=elsewhere", "runtime.accelerator=cpu",
-    "runtime.devices=2", "runtime.strategy=ddp", "runtime.workers=2", "runtime.checkpoint_every=5", "runtime.lease=5",
+    "runtime.strategy=ddp", "runtime.workers=2", "runtime.checkpoint_every=5", "runtime.lease=5",
     "runtime.progress=false", "runtime.keep_checkpoints=3", "runtime.loggers=[csv]",
 ]  # fmt: skip
 

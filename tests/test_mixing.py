@@ -8,7 +8,7 @@ import torch
 
 from bench.config import TrainConfig
 from bench.data.encoded import EncodedSplit
-from bench.data.mixing import Mixture, step_loader
+from bench.data.mixing import Mixture, Shares, Step, step_loader
 
 PICTURES, EMPTY = 40, [1, 2]
 
@@ -30,7 +30,7 @@ def mixture(split: EncodedSplit, seed: int = 0, **settings) -> Mixture:
 
 
 def pairs_of(mix: Mixture) -> list:
-    return [pairs for step in range(len(mix)) for pairs in mix[step] if pairs is not None]
+    return [pairs for step in range(len(mix)) for pairs in mix[step][:2] if pairs is not None]
 
 
 def test_a_step_depends_on_seed_and_step_alone(split):
@@ -38,7 +38,8 @@ def test_a_step_depends_on_seed_and_step_alone(split):
     mix = mixture(split)
     backwards = [mix[step] for step in reversed(range(5))][::-1]
     for left, right in zip(forwards, backwards, strict=True):
-        assert all(torch.equal(a, b) for x, y in zip(left, right, strict=True) for a, b in zip(x, y, strict=True))
+        for one, other in zip(left[:2], right[:2], strict=True):
+            assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     other = mixture(split, seed=1)[0]
     assert not torch.equal(other.t2i.latents, forwards[0].t2i.latents)
     assert not torch.equal(other.t2i.noise, forwards[0].t2i.noise)
@@ -48,7 +49,7 @@ def test_an_epoch_shows_every_picture_once(split):
     mix = mixture(split)
     steps = PICTURES // 8
     for epoch in range(3):
-        every = [pairs for s in range(epoch * steps, (epoch + 1) * steps) for pairs in mix[s] if pairs]
+        every = [pairs for s in range(epoch * steps, (epoch + 1) * steps) for pairs in mix[s][:2] if pairs]
         seen = [pairs.latents[:, 0, 0, 0] for pairs in every]
         assert sorted(torch.cat(seen).tolist()) == list(range(PICTURES))
 
@@ -59,7 +60,7 @@ def test_the_ratio_is_exact(split, fraction):
     mix = mixture(split, t2i_fraction=fraction, batch_size=7)
     drawn = 0
     for step in range(len(mix)):
-        t2i, i2t = mix[step]
+        t2i, i2t, _ = mix[step]
         counts = [0 if pairs is None else len(pairs.latents) for pairs in (t2i, i2t)]
         assert sum(counts) == 7
         drawn += counts[0]
@@ -99,6 +100,33 @@ def test_the_loader_starts_where_training_stands(split):
     resumed = list(step_loader(mix, lambda: 27, workers=0))
     assert len(resumed) == 3
     assert torch.equal(resumed[0].t2i.noise, mix[27].t2i.noise)
+
+
+def scored(part: Step) -> Shares:
+    """A number for everything that a step, or a rank's part of it, takes a mean over."""
+    images = [[] if pairs is None else pairs.noise[:, 0, 0, 0].tolist() for pairs in part[:2]]
+    captions = [] if part.i2t is None else zip(part.i2t.ids, part.i2t.lengths, strict=True)
+    return Shares([float(id) for ids, length in captions for id in ids[1:length]], images[0], sum(images, []))
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("fraction", [0.0, 0.3, 0.6667, 1.0])
+def test_ranks_share_a_step(split, ranks, fraction):
+    """All is dealt once, evenly; the means of the parts, weighed by their shares, average to the mean of the whole."""
+    mix = mixture(split, t2i_fraction=fraction)
+    for step in (mix[place] for place in range(5)):
+        parts = [step.share(rank, ranks) for rank in range(ranks)]
+        owns = [scored(part) for part in parts]
+        sizes = [len(own.images) for own in owns]
+        assert max(sizes) - min(sizes) <= 1
+        for name, every in scored(step)._asdict().items():
+            dealt = [(getattr(part.shares, name), getattr(own, name)) for part, own in zip(parts, owns, strict=True)]
+            assert sorted(sum((own for _, own in dealt), [])) == sorted(every)
+            if every:
+                mean = sum(share * np.mean(own) for share, own in dealt if own) / ranks
+                assert mean == pytest.approx(np.mean(every))
+        for pairs in (pairs for part in parts for pairs in part[:2] if pairs is not None):
+            assert pairs.ids.shape[1] == pairs.lengths.max()
 
 
 def test_padding_is_trimmed(split):

@@ -7,7 +7,7 @@ import os
 import sys
 
 from bench import config as configs
-from bench import identity
+from bench import identity, lifeline
 from bench.claims import Held, Lost
 from bench.command_line import add_request, split_request
 from bench.config import Config
@@ -29,7 +29,10 @@ def run(command: str, args: argparse.Namespace) -> int:
     if result is None:
         if command == "eval":
             refuse_untrained(config)
+        lifeline.follow()
         fix_threads(config.runtime.threads)
+        if config.runtime.devices > 1:  # else torch warns of `ranks.strategy` where no rank lacks a task
+            os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         from bench import experiment
 
         try:

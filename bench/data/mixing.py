@@ -31,11 +31,40 @@ class Pairs(NamedTuple):
     lengths: Tensor  # (B,)
 
 
+class Shares(NamedTuple):
+    """What a mean over one rank's part of a step weighs, so that the average over ranks is the mean over the step."""
+
+    tokens: float = 1.0  # a mean over scored caption tokens
+    drawn: float = 1.0  # over images to be drawn
+    images: float = 1.0  # over all images
+
+
 class Step(NamedTuple):
     """One training step: text-to-image and image-to-text pairs, either of which may be missing."""
 
     t2i: Pairs | None
     i2t: Pairs | None
+    shares: Shares = Shares()
+
+    def share(self, rank: int, ranks: int) -> Step:
+        """The part of one of several processes: the step's pairs, drawn ones first, are dealt out like cards."""
+        if ranks == 1:
+            return self
+        drawn, _ = self._rows()
+        part = Step(_dealt(self.t2i, rank, ranks), _dealt(self.i2t, (rank - drawn) % ranks, ranks))
+        counts = zip(part._counts(), self._counts(), strict=True)
+        return part._replace(shares=Shares(*(ranks * own / every if every else 1.0 for own, every in counts)))
+
+    def _rows(self) -> tuple[int, int]:
+        """Pairs of each task."""
+        t2i, i2t = (0 if pairs is None else len(pairs.lengths) for pairs in (self.t2i, self.i2t))
+        return t2i, i2t
+
+    def _counts(self) -> tuple[int, int, int]:
+        """What each of the ``Shares`` counts; the first token of a caption is given, not scored."""
+        drawn, described = self._rows()
+        tokens = 0 if self.i2t is None else int(self.i2t.lengths.sum()) - described
+        return tokens, drawn, drawn + described
 
 
 class Mixture(Dataset):
@@ -107,6 +136,13 @@ class _StepsFrom(Sampler):
 def step_loader(mixture: Mixture, start: Callable[[], int], workers: int) -> DataLoader:
     """One batch per step, from the step that ``start()`` gives when iteration begins."""
     return DataLoader(mixture, batch_size=None, sampler=_StepsFrom(len(mixture), start), num_workers=workers)
+
+
+def _dealt(pairs: Pairs | None, first: int, ranks: int) -> Pairs | None:
+    """Each ``ranks``-th pair from ``first`` on, None where there is none."""
+    if pairs is None or first >= len(pairs.lengths):
+        return None
+    return _trimmed(Pairs(*(field[first::ranks] for field in pairs)))
 
 
 def _trimmed(pairs: Pairs) -> Pairs:

@@ -34,7 +34,10 @@ def clip_score(
         raise UserError(f"CLIP score needs as many captions as images, and some: {len(images)} and {len(captions)}")
     longest = clip.text_model.config.max_position_embeddings
     model = _Projected(clip)
-    metric = CLIPScore(lambda: (model, _Truncating(processor, longest))).to(clip.device)  # type: ignore[arg-type, return-value]
+    metric = CLIPScore(
+        lambda: (model, _Truncating(processor, longest)),  # type: ignore[arg-type, return-value]
+        sync_on_compute=False,  # of several processes that train, one alone scores
+    ).to(clip.device)
     was_training = clip.training
     clip.eval()
     with torch.inference_mode():

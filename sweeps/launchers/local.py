@@ -14,6 +14,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from bench import provenance
 from bench.failures import LOST_WORKER
@@ -36,8 +37,8 @@ class LocalOptions:
 class Local:
     """Worker processes of this machine, which end with the launching command."""
 
-    Options = LocalOptions
-    outlives = False
+    Options: ClassVar[type] = LocalOptions
+    outlives: ClassVar[bool] = False
 
     def __init__(self, sweep: Path, threads: int, options: LocalOptions) -> None:
         self.sweep, self.threads = sweep, threads

@@ -1,0 +1,73 @@
+"""A run in a process of its own: where it takes several devices, Lightning starts its command line once for each."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from bench import lifeline
+from bench.claims import Held
+from bench.config import Config
+from bench.config_checks import leaves
+from bench.errors import UserError
+from bench.identity import eval_id, run_folder
+
+GRACE = 10.0  # seconds to stop in when interrupted
+RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_STEP_NUM_TASKS")
+
+
+def run(config: Config) -> dict[str, Any]:
+    """As `experiment.run`, for callers whose own command line is another. The process ends with this one at the latest.
+
+    Raises:
+        UserError: the request cannot be served.
+        Held: another process is at this run.
+        RuntimeError: it failed; the message is its own, and error.txt says more.
+    """
+    folder, identity, step = run_folder(config), eval_id(config), config.train.steps
+    status, said = _train(overrides(config))
+    result = folder.result(identity, step)
+    if status == 0 and result is not None:
+        return result
+    if status == 130:
+        raise KeyboardInterrupt
+    if status == 2:
+        raise Held(said) if folder.status(identity, step) == "running" else UserError(said)
+    raise RuntimeError(said if status > 0 else f"its process died by {signal.Signals(-status).name}: {said}")
+
+
+def overrides(config: Config) -> list[str]:
+    """Every setting as `key=value`: on top of any preset they make this config again."""
+    return [f"{key}={json.dumps(value)}" for key, value in leaves(asdict(config))]
+
+
+def _train(overrides: list[str]) -> tuple[int, str]:
+    """Exit status of `bench train`, and what it complained of first: a rank left alone complains of that too."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench", "train", *overrides],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        env={name: value for name, value in os.environ.items() if name not in RANKS} | lifeline.tied(),
+    )
+    try:
+        _, stderr = process.communicate()
+    except BaseException:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
+    sys.stderr.write(stderr)
+    lines = stderr.splitlines() or ["it said nothing"]
+    complaints = [line.partition(": ")[2] for line in lines if line.startswith(("error: ", "failed: "))]
+    return process.returncode, (complaints or lines[-1:])[0]
