@@ -1,50 +1,138 @@
-"""Checkpoints of a run: what is trained, the optimizer and the average; whole or absent; the last two are kept."""
+"""Checkpoints of a run: what is trained, the optimizer, the average, where the samples stand; whole or passed over."""
 
 from __future__ import annotations
 
+import hashlib
 import os
-import uuid
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import lightning as L
 import torch
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from bench import sealed
+from bench.data.mixing import Mixture
+from bench.errors import UserError
+from bench.files import draft, flush
 from bench.module import FusionModule
-from bench.store import RunFolder
+from bench.store import RunFolder, writing_to
 
-KEEP = 2
+NEEDED = {
+    "global_step", "loops", "state_dict", "optimizer_states", "lr_schedulers",
+    "average", "train_seconds", "frozen_digest", "sampler",
+}  # fmt: skip
 
 
-def save(trainer: L.Trainer, folder: RunFolder) -> None:
-    """Write the present state under a temporary name, flush, rename, then drop all but the last ``KEEP``."""
-    draft = folder.checkpoints / f".{uuid.uuid4().hex[:8]}.draft"
-    trainer.save_checkpoint(draft)
-    with draft.open("rb") as file:
-        os.fsync(file.fileno())
-    os.replace(draft, folder.checkpoint(trainer.global_step))
-    for old in _newest_first(folder)[KEEP:]:
-        old.unlink()
+class CheckpointFiles(TorchCheckpointIO):
+    """How Lightning puts checkpoints on disk, in the first process alone: never half, nor the only one yet unread."""
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep  # how many of the newest stay
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write under a temporary name, flush, rename, read all of it back; only then may older ones go."""
+        path = Path(path)
+        unproven = draft(path)
+        with writing_to(path):
+            try:
+                sealed.save(checkpoint, unproven)
+                os.replace(unproven, path)
+            except OSError:
+                unproven.unlink(missing_ok=True)  # a full disk is not helped by half a file
+                raise
+        with suppress(OSError):  # some network file systems flush no folders
+            flush(path.parent)
+        if why := damage(path):
+            print(f"checkpoint {path} does not read back ({why}); the ones before it stay", flush=True)
+        else:
+            self._prune(path)
+
+    def _prune(self, newest: Path) -> None:
+        """Drop older ones, and later ones too: training has passed them over as damaged."""
+        steps = _newest_first(newest.parent)
+        kept = [path for path in steps if path <= newest][: self.keep]
+        for path in steps:
+            if path not in kept:
+                path.unlink()
+
+
+def damage(path: Path) -> str | None:
+    """What is wrong with a checkpoint; None if everything in it is as it was written."""
+    try:
+        if not sealed.is_whole(path):
+            return "its bytes are not those that were written"
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        missing = NEEDED - state.keys()
+    except Exception as error:  # whatever a damaged file makes the readers raise
+        return _reason(error)
+    return f"it has no {', '.join(sorted(missing))}" if missing else None
 
 
 def newest(folder: RunFolder) -> Path | None:
-    """The newest checkpoint that can be read; a damaged one is named on the terminal and passed over."""
-    for draft in folder.checkpoints.glob(".*.draft"):  # of a process that died
-        draft.unlink()
-    for path in _newest_first(folder):
-        try:
-            torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    """The newest checkpoint that is whole; a damaged one is named on the terminal and passed over."""
+    found = _newest_first(folder.checkpoints)
+    for path, before in zip(found, [*found, None][1:], strict=True):
+        why = damage(path)
+        if why is None:
             return path
-        except Exception as error:  # whatever a damaged file makes the reader raise
-            print(f"checkpoint {path} cannot be read ({type(error).__name__}); using the one before", flush=True)
+        then = f"trying {before.name}" if before else "no other is left, training starts anew"
+        print(f"checkpoint {path} is damaged ({why}); {then}", flush=True)
     return None
 
 
 def restore(module: FusionModule, path: Path) -> None:
-    """Give ``module`` the trained weights, averages and training time of a checkpoint."""
+    """Give ``module`` the trained weights, averages and training time of a checkpoint.
+
+    Raises:
+        UserError: it was trained on other frozen weights.
+    """
     state = torch.load(path, map_location=module.device, weights_only=True)
+    _check_frozen(path, state, module)
     module.load_state_dict(state["state_dict"], strict=False)
     module.on_load_checkpoint(state)
 
 
-def _newest_first(folder: RunFolder) -> list[Path]:
-    return sorted(folder.checkpoints.glob("step-*.ckpt"), reverse=True)
+def check(path: Path, module: FusionModule, mixture: Mixture) -> None:
+    """Refuse to go on from a checkpoint of other frozen weights, or one that other samples would follow.
+
+    Raises:
+        UserError: says which of them it is.
+    """
+    state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    _check_frozen(path, state, module)
+    here = sampler_state(mixture, state["global_step"])
+    for name, there in state["sampler"].items():
+        if here[name] != there:
+            raise UserError(
+                f"{path}: training cannot go on as it began, its samples would be others ({name} {there}, here "
+                f"{here[name]}): have the data and packages changed? Move {path.parents[1]} away to train anew"
+            )
+
+
+def sampler_state(mixture: Mixture, step: int) -> dict[str, int | str]:
+    """Where the samples stand after ``step`` steps: a function of seed and step, so this is proof, not need."""
+    digest = hashlib.sha256()
+    for pairs in mixture[step]:
+        if pairs is not None:  # captions alone: whole numbers are the same on every processor
+            digest.update(pairs.ids.numpy().tobytes() + pairs.lengths.numpy().tobytes())
+    pairs_seen = step * mixture.train.batch_size
+    return {"seed": mixture.seed, "step": step, "pairs_seen": pairs_seen, "next_captions": digest.hexdigest()[:12]}
+
+
+def _check_frozen(path: Path, state: dict[str, Any], module: FusionModule) -> None:
+    there, here = state["frozen_digest"], module.frozen_digest
+    if there != here:
+        raise UserError(
+            f"{path} was trained on other frozen weights (digest {there[:12]}, here {here[:12]}): "
+            f"put those back, or move {path.parents[1]} away to train anew"
+        )
+
+
+def _newest_first(checkpoints: Path) -> list[Path]:
+    return sorted(checkpoints.glob("step-*.ckpt"), reverse=True)
+
+
+def _reason(error: Exception) -> str:
+    """An exception as a few words on one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]

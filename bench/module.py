@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import lightning as L
@@ -19,6 +20,7 @@ from bench.config import TrainConfig
 from bench.data.mixing import Pairs, Step
 from bench.diffusion import noised, velocity_target
 from bench.ema import MovingAverage
+from bench.metrics.weights_digest import parameters_digest
 
 
 class NonFiniteLoss(RuntimeError):
@@ -44,6 +46,11 @@ class FusionModule(L.LightningModule):
         self.average = MovingAverage(model, train.ema_decay)
         self.last: Losses | None = None
         self.train_seconds = 0.0  # interruptions left out
+
+    @cached_property
+    def frozen_digest(self) -> str:
+        """Of every weight that is not trained, as it was when first asked for."""
+        return parameters_digest((name, p) for name, p in self.model.named_parameters() if not p.requires_grad)
 
     def losses(self, step: Step) -> Losses:
         """The joint loss of one step, each part a mean over what that task scores."""
@@ -137,6 +144,7 @@ class FusionModule(L.LightningModule):
         checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k in trained}
         checkpoint["average"] = self.average.state_dict()
         checkpoint["train_seconds"] = self.train_seconds
+        checkpoint["frozen_digest"] = self.frozen_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.average.load_state_dict(checkpoint["average"])

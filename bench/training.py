@@ -20,10 +20,20 @@ LOG_EVERY = 10  # steps between rows of metrics.jsonl
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 Evaluate = Callable[[FusionModule, int], None]
+Mirror = Callable[[dict[str, Any]], None]
 
 
-def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFolder, evaluate: Evaluate) -> None:
+def train(
+    config: Config,
+    module: FusionModule,
+    mixture: Mixture,
+    folder: RunFolder,
+    evaluate: Evaluate,
+    mirror: Mirror = lambda row: None,
+) -> None:
     """Train ``module`` to ``train.steps``, from the newest checkpoint if there is one.
+
+    ``mirror`` gets every row that metrics.jsonl got.
 
     Raises:
         NonFiniteLoss: the message names the step and the last good checkpoint.
@@ -32,7 +42,9 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
     if resume == folder.checkpoint(config.train.steps):
         checkpoints.restore(module, resume)
         return
-    callbacks: list[L.Callback] = [_Clock(), _Metrics(folder), _Checkpoints(config, folder)]
+    if resume:
+        checkpoints.check(resume, module, mixture)
+    callbacks: list[L.Callback] = [_Clock(), _Metrics(folder, mirror), _Checkpoints(config, mixture, folder)]
     if config.eval.every:
         callbacks.append(_Evaluations(config, evaluate))
     show = config.runtime.progress and sys.stderr.isatty()
@@ -47,6 +59,7 @@ def train(config: Config, module: FusionModule, mixture: Mixture, folder: RunFol
         precision=PRECISIONS[config.train.precision],
         gradient_clip_val=config.train.grad_clip or None,
         callbacks=callbacks,
+        plugins=[checkpoints.CheckpointFiles(config.runtime.keep_checkpoints)],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -77,8 +90,8 @@ class _Clock(L.Callback):
 class _Metrics(L.Callback):
     """The append-only truth of training."""
 
-    def __init__(self, folder: RunFolder) -> None:
-        self.folder = folder
+    def __init__(self, folder: RunFolder, mirror: Mirror) -> None:
+        self.folder, self.mirror = folder, mirror
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         step = trainer.global_step
@@ -89,19 +102,24 @@ class _Metrics(L.Callback):
         row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         for layer, block in enumerate(module.model.blocks):
             row |= {f"{name}_{layer}": value for name, value in block.diagnostics().items()}
-        self.folder.append_metrics(row | {"seconds": round(module.train_seconds, 3)})
+        row["seconds"] = round(module.train_seconds, 3)
+        self.folder.append_metrics(row)
+        self.mirror(row)
 
 
 class _Checkpoints(L.Callback):
-    def __init__(self, config: Config, folder: RunFolder) -> None:
-        self.every, self.folder = config.runtime.checkpoint_every, folder
+    def __init__(self, config: Config, mixture: Mixture, folder: RunFolder) -> None:
+        self.every, self.mixture, self.folder = config.runtime.checkpoint_every, mixture, folder
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         self.folder.check_held()
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stopping.requested():
-            checkpoints.save(trainer, self.folder)
+            trainer.save_checkpoint(self.folder.checkpoint(trainer.global_step), weights_only=False)
         if stopping.requested():
             raise KeyboardInterrupt
+
+    def on_save_checkpoint(self, trainer: L.Trainer, module: Any, checkpoint: dict[str, Any]) -> None:
+        checkpoint["sampler"] = checkpoints.sampler_state(self.mixture, trainer.global_step)
 
 
 class _Evaluations(L.Callback):
