@@ -8,6 +8,8 @@ import platform
 import socket
 import subprocess
 import sys
+import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -15,30 +17,52 @@ from pathlib import Path
 from typing import Any
 
 import architectures
+from bench import revision
+from bench.revision import PROJECT
 
-PROJECT = Path(__file__).parents[1]
 PACKAGES = (
     "torch", "torchvision", "transformers", "diffusers", "lightning", "torchmetrics", "clean-fid", "pycocoevalcap",
     "omegaconf", "safetensors", "tokenizers", "numpy", "scipy", "pillow",
 )  # fmt: skip
 """Distributions whose versions can change a number."""
 
+JOBS = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "PBS_JOBID", "LSB_JOBID")
+"""What schedulers call the job that a process belongs to."""
+
+TUNING = ("OMP_", "MKL_", "KMP_", "GOMP_", "OPENBLAS_", "ONEDNN_", "ATEN_", "TORCH_", "PYTORCH_", "CUDA_", "CUBLAS_")
+"""Beginnings of variables that set threads, kernels or devices."""
+
 
 def start_facts(architecture: str, threads: int) -> dict[str, Any]:
     """What is worth knowing of this start of a run."""
-    return {
-        "time": now(),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-        "code": code_digest(architecture),
-        "git": _git("rev-parse", "HEAD"),
-        "dirty": _dirty(),
-        "packages": package_versions(PACKAGES),
-        "python": platform.python_version(),
-        "device": gpu() or cpu(),
-        "host": socket.gethostname(),
-        "threads": threads,
-        "cores": os.cpu_count(),
+    finders: dict[str, Callable[[], Any]] = {
+        "id": lambda: uuid.uuid4().hex[:12],
+        "pid": os.getpid,
+        "directory": os.getcwd,
+        "job": lambda: {name: os.environ[name] for name in JOBS if name in os.environ},
+        "patch": _patch,
     }
+    return machine_facts(architecture, threads) | {name: _found(find) for name, find in finders.items()}
+
+
+def machine_facts(architecture: str, threads: int) -> dict[str, Any]:
+    """With what code, packages and machine something is computed. A fact that cannot be found says so, and no more."""
+    finders: dict[str, Callable[[], Any]] = {
+        "time": now,
+        "command": lambda: [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "code": lambda: code_digest(architecture),
+        "git": revision.commit,
+        "dirty": lambda: (changes := revision.changes()) and changes.digest,
+        "packages": lambda: package_versions(PACKAGES),
+        "python": platform.python_version,
+        "device": lambda: gpu() or cpu(),
+        "host": socket.gethostname,
+        "threads": lambda: threads,
+        "cores": os.cpu_count,
+        "usable_cores": lambda: len(os.sched_getaffinity(0)),
+        "environment": lambda: {name: os.environ[name] for name in sorted(os.environ) if name.startswith(TUNING)},
+    }
+    return {name: _found(find) for name, find in finders.items()}
 
 
 @cache
@@ -50,7 +74,8 @@ def code_digest(architecture: str) -> str:
     files += [path for path in bench.rglob("*.py") if path.parent != bench / "commands" and path.name != "__main__.py"]
     digest = hashlib.sha256()
     for path in sorted(files):
-        digest.update(f"{path.relative_to(PROJECT).as_posix()} {_sha256(path.read_bytes())}\n".encode())
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(PROJECT).as_posix()} {content}\n".encode())
     return digest.hexdigest()[:12]
 
 
@@ -98,20 +123,19 @@ def _version(name: str) -> str | None:
         return None
 
 
-@cache
-def _git(*arguments: str) -> str | None:
-    try:
-        answer = subprocess.run(["git", "-C", PROJECT, *arguments], capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
+def _patch() -> dict[str, Any] | None:
+    """The file in the run folder that holds the uncommitted changes, None if there are none."""
+    changes = revision.changes()
+    if changes is None:
         return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+    said: dict[str, Any] = {"file": changes.file, "bytes": changes.size}
+    if len(changes.patch) < changes.size:
+        said["note"] = f"too large to keep whole: the file holds the first {len(changes.patch)} bytes"
+    return said
 
 
-def _dirty() -> str | None:
-    """12 hex digits of the uncommitted changes to tracked files, None if there are none."""
-    changes = _git("diff", "HEAD")
-    return _sha256(changes.encode())[:12] if changes else None
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _found(find: Callable[[], Any]) -> Any:
+    try:
+        return find()
+    except Exception as error:  # a machine may lack anything; no run fails for it
+        return f"unknown ({type(error).__name__}: {error})"

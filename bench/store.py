@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -18,6 +19,7 @@ from bench import claims
 from bench.errors import UserError
 from bench.failures import Failure
 from bench.files import append_line, flush, flush_tree, remove_drafts, write_atomically
+from bench.provenance import now
 
 SCHEMA = 1
 TAIL = 65536  # bytes of metrics.jsonl that hold its last row
@@ -68,6 +70,42 @@ class RunFolder:
             write_atomically(self.path / "run.json", json.dumps(known, indent=1))
             if not (self.path / "config.yaml").exists():
                 write_atomically(self.path / "config.yaml", config_yaml)
+
+    @contextmanager
+    def start(self, config_yaml: str, facts: dict[str, Any], start: dict[str, Any]) -> Iterator[None]:
+        """`create`, and note when and how this start, which has an `id`, ended. One without an end was killed."""
+        self.create(config_yaml, facts, start)
+        begin = time.monotonic()  # the clock on the wall may jump
+
+        def end(how: str, **more: str) -> None:
+            seconds = round(time.monotonic() - begin, 1)
+            self._end(start["id"], {"ended": now(), "seconds": seconds, "exit": how, **more})
+
+        try:
+            yield
+        except KeyboardInterrupt:
+            end("interrupted")
+            raise
+        except BaseException as error:
+            end("failed", error=type(error).__name__)
+            raise
+        end("done")
+
+    def _end(self, start_id: str, end: dict[str, Any]) -> None:
+        with suppress(OSError, claims.Lost):  # the run's own outcome is what counts
+            self.check_held()
+            known = self.run_json()
+            for start in known["starts"]:
+                if start.get("id") == start_id:
+                    start |= end
+            write_atomically(self.path / "run.json", json.dumps(known, indent=1))
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Put a file that starts refer to beside run.json, once. Raises UserError if it cannot be written."""
+        with writing_to(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            if not (self.path / name).exists():
+                write_atomically(self.path / name, content)
 
     def run_json(self) -> dict[str, Any]:
         """What run.json holds, {} before the run was created."""
@@ -166,6 +204,11 @@ class RunFolder:
         path = self.result_folder(eval_id, step) / "result.json"
         check_schema(path)
         return json.loads(path.read_text()) if path.exists() else None
+
+    def results(self, eval_id: str) -> list[dict[str, Any]]:
+        """Every landed result of one evaluation, by step."""
+        steps = [int(path.parent.name.partition("-")[2]) for path in self.path.glob(f"evals/{eval_id}/*/result.json")]
+        return [result for step in sorted(steps) if (result := self.result(eval_id, step)) is not None]
 
     def land_result(self, eval_id: str, step: int, attempt: Path, result: dict[str, Any]) -> bool:
         """Move what `attempt` holds (samples/, captions.jsonl, per-item files) and the result into place, all at once.

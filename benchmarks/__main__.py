@@ -16,7 +16,7 @@ import architectures
 from bench.command_line import Parser, exit_status
 from bench.errors import UserError, nearest
 from bench.files import publish
-from bench.provenance import start_facts
+from bench.provenance import machine_facts
 from benchmarks.shapes import BASE, SHAPES, USUAL
 
 
@@ -44,7 +44,7 @@ def main(arguments: list[str]) -> int:
     from benchmarks.measure import found_device
 
     asked.device = found_device(asked.device)
-    machine = start_facts(BASE, asked.threads)
+    machine = machine_facts(BASE, asked.threads)
     return _growth(asked, machine) if asked.growth else _tables(asked, machine)
 
 
