@@ -107,7 +107,9 @@ class RuntimeConfig:
     workers: int = ranged(0, 0)  # processes that prepare batches
     lease: float = ranged(60.0, 1)  # seconds without a heartbeat after which others may take a run over
     checkpoint_every: int = ranged(500, 1)  # steps between checkpoints, the most a kill can lose
+    keep_checkpoints: int = ranged(2, 1)  # the newest ones that stay; the last step's always does
     progress: bool = True  # a progress bar on terminals
+    loggers: list[str] = field(default_factory=list)  # mirrors of metrics.jsonl: csv, tensorboard, wandb, mlflow
 
 
 @dataclass
@@ -176,9 +178,11 @@ def validate(config: Config) -> None:
     """Check ranges, the architecture and fields against each other; fill in what is left to the architecture (options)
     or to the machine (precision)."""
     import architectures
+    from bench.loggers import check_loggers
     from bench.precision import resolve
 
     check_ranges(config)
+    check_loggers(config.runtime.loggers)
     catalogue = architectures.catalogue()
     name = config.model.architecture
     if name not in catalogue:

@@ -10,16 +10,18 @@ from typing import Any
 import torch
 
 from architectures.transformer import FusionTransformer
-from bench import checkpoints, evaluation
+from bench import checkpoints, evaluation, revision
 from bench.claims import Lost
 from bench.config import Config, to_yaml
 from bench.data.mixing import Mixture
+from bench.errors import UserError
 from bench.failures import Failure
 from bench.flops import count_flops
 from bench.identity import eval_id, eval_identity, run_folder, train_identity
 from bench.memory import peak_memory_mb, reset_peak_memory
 from bench.metrics.cider import check_java
 from bench.metrics.weights_digest import parameters_digest
+from bench.mirrors import Mirrors
 from bench.model import build_model
 from bench.module import FusionModule
 from bench.provenance import start_facts
@@ -85,9 +87,16 @@ def prepare(config: Config) -> Experiment:
 
 
 def finished_model(config: Config) -> tuple[FusionTransformer, World]:
-    """The trained model of ``config``, holding the averaged weights, and its world. The run must have been trained."""
+    """The trained model of ``config``, holding the averaged weights, and its world. The run must have been trained.
+
+    Raises:
+        UserError: its checkpoint is damaged.
+    """
     experiment = prepare(config)
-    checkpoints.restore(experiment.module, experiment.folder.checkpoint(config.train.steps))
+    last = experiment.folder.checkpoint(config.train.steps)
+    if why := checkpoints.damage(last):
+        raise UserError(f"{last} is damaged ({why}): move {experiment.folder.path} away and train again")
+    checkpoints.restore(experiment.module, last)
     experiment.module.average.hold()
     return experiment.module.model.eval(), experiment.world
 
@@ -95,12 +104,18 @@ def finished_model(config: Config) -> tuple[FusionTransformer, World]:
 def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
     reset_peak_memory()
     experiment = prepare(config)
-    module = experiment.module
-    frozen = [(name, p) for name, p in module.model.named_parameters() if not p.requires_grad]
-    frozen_before = parameters_digest(frozen)
     identity = {"train": train_identity(config), "eval": eval_identity(config)}
-    facts = {"architecture": config.model.architecture, "identity": identity, "frozen_digest": frozen_before}
-    folder.create(to_yaml(config), facts, start_facts(config.model.architecture, config.runtime.threads))
+    facts = {"architecture": config.model.architecture, "identity": identity}
+    facts["frozen_digest"] = experiment.module.frozen_digest
+    if changes := revision.changes():
+        folder.keep(changes.file, changes.patch)
+    start = start_facts(config.model.architecture, config.runtime.threads)
+    with folder.start(to_yaml(config), facts, start), Mirrors(config, folder, eval_id(config)) as mirrors:
+        return _trained_and_scored(experiment, mirrors)
+
+
+def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, Any]:
+    config, folder, module = experiment.config, experiment.folder, experiment.module
     cost: dict[str, Any] = {
         "trainable_params": sum(p.numel() for p in module.model.parameters() if p.requires_grad),
         "total_params": sum(p.numel() for p in module.model.parameters()),
@@ -114,9 +129,13 @@ def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
                 evaluated = evaluation.evaluate(module.model, experiment.world, config)
             seconds = {"score_seconds": round(time.perf_counter() - begin, 3)}
             _land(config, folder, step, evaluated, cost | seconds)
+        result = folder.result(eval_id(config), step)
+        assert result is not None
+        mirrors.result(result)
 
-    train(config, module, experiment.mixture, folder, score)
-    assert parameters_digest(frozen) == frozen_before, "a frozen weight changed in training"
+    train(config, module, experiment.mixture, folder, score, mirrors.row)
+    frozen = [(name, p) for name, p in module.model.named_parameters() if not p.requires_grad]
+    assert parameters_digest(frozen) == module.frozen_digest, "a frozen weight changed in training"
     cost |= {"train_seconds": round(module.train_seconds, 3), "peak_memory_mb": round(peak_memory_mb(), 1)}
     score(module, config.train.steps)
     result = folder.result(eval_id(config), config.train.steps)
