@@ -113,7 +113,8 @@ def check(path: Path, module: FusionModule, mixture: Mixture) -> None:
 def sampler_state(mixture: Mixture, step: int) -> dict[str, int | str]:
     """Where the samples stand after ``step`` steps: a function of seed and step, so this is proof, not need."""
     digest = hashlib.sha256()
-    for pairs in mixture[step]:
+    batch = mixture[step]
+    for pairs in (batch.t2i, batch.i2t):
         if pairs is not None:  # captions alone: whole numbers are the same on every processor
             digest.update(pairs.ids.numpy().tobytes() + pairs.lengths.numpy().tobytes())
     pairs_seen = step * mixture.train.batch_size
