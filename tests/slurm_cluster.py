@@ -154,7 +154,7 @@ class Cluster:
         assert program, f"no {command[0]} here"
         with (self.root / f"{name}.out").open("ab") as output:
             self.daemons[name] = subprocess.Popen(
-                [program, *command[1:]],
+                ["setpriv", "--pdeathsig", "KILL", program, *command[1:]],  # no daemon outlives the tests
                 env=os.environ | self.environment | variables,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

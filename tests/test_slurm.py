@@ -225,9 +225,9 @@ SUBMIT = """
 import sys, time
 sys.path.insert(0, {tests!r})
 from test_slurm import Sweep
-sweep = Sweep(3, "gate", "gate", "gate")
+sweep = Sweep(4, "gate", "gate", "gate")
 launcher = sweep.launcher()
-launcher.submit(sweep.jobs)
+launcher.submit(sweep.jobs[:3])
 print("submitted", flush=True)
 time.sleep(60)
 """
@@ -266,21 +266,21 @@ def test_the_controller_may_be_away_for_a_while(cluster, monkeypatch):
     launcher = sweep.launcher()
     launcher.submit(sweep.jobs)
     wait_for(lambda: starts(sweep.jobs[0]), 20, "its start")
-    monkeypatch.setenv("SLURM_CONF", "/nowhere")  # squeue fails at once, where it would wait for the real thing
-    launcher.poll()
-    assert not [news for _ in range(3) for news in launcher.poll()]
-    with pytest.raises(UserError, match="slurm"):
-        sweep.launcher()
-    monkeypatch.setattr("sweeps.launchers.slurm.PATIENCE", 0.0)
-    with pytest.raises(UserError, match="has not answered"):
-        until_ended(launcher, 1)
-    monkeypatch.undo()
-    os.environ |= cluster.environment
+    with monkeypatch.context() as patch:
+        Path("broken.conf").write_text("Nonsense=1\n")  # squeue fails at once; a controller that is away it waits for
+        patch.setenv("SLURM_CONF", "broken.conf")
+        assert not [news for _ in range(3) for news in launcher.poll()]
+        with pytest.raises(UserError, match="launcher.name=slurm: "):
+            sweep.launcher()
+        patch.setattr("sweeps.launchers.slurm.PATIENCE", 0.0)
+        with pytest.raises(UserError, match="has not answered"):
+            until_ended(launcher, 1)
     cluster.stop_controller()
     Path("gate").touch()
     wait_for(lambda: sweep.jobs[0].done, 20, "the result")
     cluster.start_controller()
     cluster.wait_for_nodes()
+    assert {item.kind for item in until_ended(launcher, 1).values()} == {"ended"}
 
 
 @pytest.mark.parametrize("settings", [{"partition": "nowhere"}, {"additional": "{nonsense: 1}"}, {"memory": "9T"}])
@@ -294,6 +294,7 @@ def test_what_slurm_refuses_is_said_in_a_line(settings):
 
 def test_without_slurm_the_launcher_says_so(monkeypatch):
     sweep = Sweep(1)
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(UserError, match="no sbatch, squeue, scontrol, scancel here"):
-        sweep.launcher()
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", "/nowhere")
+        with pytest.raises(UserError, match="no sbatch, squeue, scontrol, scancel here"):
+            sweep.launcher()
