@@ -27,7 +27,7 @@ SlurmctldPort={port}
 SlurmUser={user}
 SlurmdUser={user}
 AuthType=auth/munge
-AuthInfo=socket={root}/munge.sock,cred_expire=5
+AuthInfo=socket={root}/munge.sock,cred_expire=2
 CommunicationParameters=NoInAddrAny,NoCtldInAddrAny
 SlurmctldPidFile={root}/slurmctld.pid
 SlurmctldLogFile={root}/slurmctld.log
@@ -55,7 +55,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 {nodes}
 PartitionName=debug Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 DefMemPerCPU=1000
-PartitionName=graceful Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1 DefMemPerCPU=1000 GraceTime=30
+PartitionName=graceful Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=1 DefMemPerCPU=1000 GraceTime=5
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=9 DefMemPerCPU=1000
 """
 
