@@ -86,7 +86,7 @@ def test_twelve_runs_through_a_kill_a_cancel_a_preemption_and_the_loss_of_a_node
     settings = [*cached, THREE, "train.steps=60"]
     complete(sweep(tmp_path / "local", settings))
     there = tmp_path / "slurm"
-    on_slurm = ["launcher.name=slurm", "launcher.every=0.5", "launcher.memory=1G"]
+    on_slurm = ["launcher.name=slurm", "launcher.every=0.5", "launcher.memory=3G"]
     command = sweep(there, [*settings, *on_slurm], **cluster.environment)
     try:
         wait_for(lambda: training(there) >= 1, 120, "the first steps")
@@ -116,7 +116,13 @@ def test_the_time_limit_is_no_end(cluster, cached, tmp_path):
     settings = [*cached, "model.architecture=dual_tower", "train.i2t_noise=0", "train.steps=3000"]
     complete(sweep(tmp_path / "local", settings))
     there = tmp_path / "slurm"
-    on_slurm = ["launcher.name=slurm", "launcher.every=0.5", "launcher.minutes=1", "launcher.warning=30"]
+    on_slurm = [
+        "launcher.name=slurm",
+        "launcher.every=0.5",
+        "launcher.memory=3G",
+        "launcher.minutes=1",
+        "launcher.warning=30",
+    ]
     complete(sweep(there, [*settings, *on_slurm, "--detach"], **cluster.environment))
     complete(sweep(there, [*settings, *on_slurm], **cluster.environment))  # looks on
     assert_same(tmp_path / "local", there, 1)

@@ -171,7 +171,8 @@ class Slurm:
         where = f"job {seen.job_id} on {seen.node or 'no node'}"
         if seen.state == "OUT_OF_MEMORY" or (seen.state == "FAILED" and "xceeded job memory limit" in log):
             return Failure(OUT_OF_MEMORY, f"SLURM's {where} was killed: ask for more with launcher.memory", log)
-        why = answer or (log.splitlines() or ["it said nothing"])[-1]
+        said = [line for line in log.splitlines() if line.strip() and not line.startswith("submitit ")]
+        why = answer or (said or ["it left no message"])[-1]
         return Failure(LOST_WORKER, f"SLURM's {where}: {seen.state.lower().replace('_', ' ')}: {why}", log)
 
     @property
