@@ -113,7 +113,7 @@ def test_twelve_runs_through_a_kill_a_cancel_a_preemption_and_the_loss_of_a_node
 def test_the_time_limit_is_no_end(cluster, cached, tmp_path):
     """A run of more than a minute, in jobs of a minute, whose submitting shell goes away."""
     cluster.wait_for_nodes()
-    settings = [*cached, "model.architecture=dual_tower", "train.i2t_noise=0", "train.steps=3000"]
+    settings = [*cached, "model.architecture=dual_tower", "train.i2t_noise=0", "train.steps=1500"]
     complete(sweep(tmp_path / "local", settings))
     there = tmp_path / "slurm"
     on_slurm = [
