@@ -14,7 +14,7 @@ from bench.errors import UserError, nearest
 from sweeps.jobs import Job
 
 GROUP = "xfusion_bench.launchers"
-OWN = {"local": "sweeps.launchers.local:Local"}
+OWN = {"local": "sweeps.launchers.local:Local", "slurm": "sweeps.launchers.slurm:Slurm"}
 
 
 @dataclass(frozen=True)

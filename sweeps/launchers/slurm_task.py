@@ -1,0 +1,119 @@
+"""What SLURM runs on a node: a run of a sweep, with a checkpoint and another start when its time is up or it gives way.
+
+SLURM warns by signals: SIGTERM when a job is preempted or cancelled, SIGUSR2 (as submitit has it) ahead of the time
+limit. It starts a preempted job again by itself, but not one that leaves within its grace time, or at the time limit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+from bench import stopping
+from bench.claims import LEASE, Watch
+from bench.failures import REQUEST, Failure
+from bench.files import write_atomically
+from bench.provenance import job_id
+from bench.store import RunFolder
+from sweeps import worker
+from sweeps.launchers import slurm_queue
+
+TIME_LIMIT = signal.SIGUSR2
+ATTEMPTS = 5  # to reach the controller
+PAUSE = 5.0  # seconds between them
+
+
+def work(sweep: str, run_id: str) -> str | None:
+    """Do a run of the sweep of `sweep.json`. Returns None, or in one line why it is not done.
+
+    Leaves by SystemExit, without an answer, where the job starts again later or was cancelled.
+    """
+    folder = _folder(Path(sweep), run_id)
+    _stand_alone()
+    warning = _Warning()
+    reached = _landmarks(folder)
+    try:
+        return _work(Path(sweep), run_id, folder)
+    except KeyboardInterrupt:
+        for number in (signal.SIGTERM, TIME_LIMIT):
+            signal.signal(number, signal.SIG_IGN)  # nothing must come between the checkpoint and the requeue
+        if warning.time_limit and _fruitless(reached != _landmarks(folder)):
+            failure = Failure(REQUEST, "no progress in several attempts up to the time limit: raise launcher.minutes")
+            folder.fail(failure)
+            return f"{failure.kind}: {failure.message}"
+        _start_again()
+        raise SystemExit(0) from None
+
+
+class _Warning:
+    """Has SLURM's signals ask the training to stop, in place of submitit's own handlers."""
+
+    def __init__(self) -> None:
+        self.time_limit = self._asked = False
+        for number in (signal.SIGTERM, TIME_LIMIT):
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.time_limit |= number == TIME_LIMIT
+        if not self._asked:  # a second signal, at the end of the grace time, must not tear the checkpoint
+            self._asked = True
+            stopping.request()
+
+
+def _work(sweep: Path, run_id: str, folder: RunFolder) -> str | None:
+    """Work; where the run is held, wait and see whether the holder has died, as it has after the loss of a node."""
+    watch, deadline = Watch(), time.monotonic() + 1.5 * LEASE
+    while (answer := worker.work(sweep, run_id)) and answer.startswith("held"):
+        while watch.alive(folder.claim_files):
+            if time.monotonic() > deadline:
+                return answer
+            time.sleep(1.0)
+    return answer
+
+
+def _stand_alone() -> None:
+    """Hide a job of one task from Lightning, so that it trains as anywhere else: own ranks, own devices, no requeueing.
+
+    In a job of several tasks, ranks are SLURM's.
+    """
+    if os.environ.get("SLURM_NTASKS") == "1":
+        del os.environ["SLURM_NTASKS"]
+
+
+def _start_again() -> None:
+    """Requeue this job, unless SLURM is ending it already: then it was cancelled, or is requeued anyway."""
+    job = job_id()
+    assert job
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            if slurm_queue.state(job) == "RUNNING":
+                slurm_queue.requeue(job)
+            return
+        except slurm_queue.NoAnswer:
+            if attempt == ATTEMPTS:
+                raise
+            time.sleep(PAUSE)
+
+
+def _fruitless(progress: bool) -> bool:
+    """Count attempts in a row that ran into the time limit without progress; whether they are too many."""
+    array = Path(os.environ["SUBMITIT_FOLDER"])
+    file = array / f"fruitless-{os.environ.get('SLURM_ARRAY_TASK_ID', 0)}"
+    count = 0 if progress else 1 + (int(file.read_text()) if file.exists() else 0)
+    write_atomically(file, str(count))
+    return count >= json.loads((array / "array.json").read_text())["fruitless"]
+
+
+def _landmarks(folder: RunFolder) -> set[str]:
+    """What a run has reached: its checkpoints and results."""
+    results = folder.path.glob("evals/*/*/result.json")
+    return {f"{path}" for path in (*folder.checkpoints.glob("*.ckpt"), *results)}
+
+
+def _folder(sweep: Path, run_id: str) -> RunFolder:
+    root = json.loads(sweep.read_text())["runs_root"]
+    return RunFolder(sweep.parent / root / run_id)
