@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn
 
 import torch
@@ -119,7 +119,7 @@ def _train_along(config: Config, folder: RunFolder) -> NoReturn:
 
 def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
     reset_peak_memory()
-    experiment = prepare(config)
+    experiment = replace(prepare(config), folder=folder)  # the one that is claimed, and knows if it is taken over
     identity = {"train": train_identity(config), "eval": eval_identity(config)}
     facts = {"architecture": config.model.architecture, "identity": identity}
     facts["frozen_digest"] = experiment.module.frozen_digest

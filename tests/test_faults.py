@@ -19,7 +19,7 @@ import lightning
 import pytest
 from experiments import small_config
 
-from bench import checkpoints, evaluation, experiment, scoring, store, training
+from bench import checkpoints, claims, evaluation, experiment, scoring, store, training
 from bench.claims import Held
 from bench.config import Config
 from bench.errors import UserError
@@ -119,6 +119,28 @@ def test_two_that_start_at_once_train_once(tmp_path, undisturbed):
     assert sorted(end(pid) for pid in pids) == [0, HELD]
     assert len(run_folder(config).run_json()["starts"]) == 1
     assert landed(run_folder(config).path) == undisturbed
+
+
+def test_a_run_that_is_taken_over_in_training_writes_nothing_more(tmp_path, monkeypatch):
+    config = small_config(tmp_path)
+    folder = run_folder(config)
+    step, steps, written = experiment.FusionModule.training_step, [], {}
+
+    def slept(*args):
+        steps.append(1)
+        if len(steps) == 4:  # meanwhile another process has come
+            claims._take(folder.claim_files, 2, claims.sighting(folder.claim_files).holder)
+            written.update(files())
+        return step(*args)
+
+    def files():
+        return {path: path.stat().st_mtime_ns for path in folder.path.rglob("*") if path.suffix in (".ckpt", ".jsonl")}
+
+    monkeypatch.setattr(experiment.FusionModule, "training_step", slept)
+    with pytest.raises(claims.Lost):
+        experiment.run(config)
+    assert len(steps) == 4 and files() == written
+    assert folder.failure() is None and folder.result(eval_id(config), config.train.steps) is None
 
 
 def full_after(monkeypatch, owner: object, name: str, call: int) -> None:

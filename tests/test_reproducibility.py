@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from experiments import SMALLER, shared_cache
 
 from bench.config import load
 from bench.identity import eval_id, run_folder
+from bench.landed import landed, strays
 
 GRID = ["model.architecture=[dual_tower,gated_layer]", "train.i2t_noise=[0,1]"]
 
@@ -25,15 +27,17 @@ def settings(runs: Path) -> list[str]:
 def sweep(folder: Path, jobs: int) -> dict[str, dict]:
     """Run the small grid in ``folder``; every run's files by name, without times."""
     folder.mkdir()
-    command = [sys.executable, "-m", "sweeps", "run", "noise", "smoke", "--jobs", str(jobs), *GRID]
+    command = [sys.executable, "-m", "sweeps", "run", "noise", "smoke", f"launcher.jobs={jobs}", *GRID]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     ran = subprocess.run([*command, *settings(folder / "runs")], cwd=folder, env=environment, capture_output=True)
     assert ran.returncode == 0, ran.stderr.decode()[-3000:]
-    found = {}
-    for path in (folder / "runs").rglob("evals/**/*"):
-        if path.is_file() and path.name != "result.json":
-            found[str(path.relative_to(folder))] = path.read_bytes()
-    assert len([name for name in found if name.endswith("captions.jsonl")]) == 4
+    return files(folder)
+
+
+def files(folder: Path) -> dict[str, dict]:
+    """Every run's files by run, without times."""
+    found = {run.name: landed(run) for run in sorted((folder / "runs").iterdir())}
+    assert len(found) == 4
     return found
 
 
@@ -69,3 +73,47 @@ def test_kill_and_resume(tmp_path):
         for config in configs
     ]
     assert rows[0] == rows[1]
+
+
+def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
+    """The small grid, as one of several commands on one folder."""
+    folder.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "sweeps", "run", "noise", "smoke", "launcher.jobs=1", *GRID]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen([*command, *settings(folder / "runs"), *more], cwd=folder, env=environment, **pipes)
+
+
+@pytest.mark.slow
+def test_four_commands_at_once_do_each_run_once(tmp_path):
+    whole = sweep(tmp_path / "whole", 1)
+    crowd = [start(tmp_path / "crowd") for _ in range(4)]
+    said = [command.communicate(timeout=300)[0].decode() for command in crowd]
+    assert [command.returncode for command in crowd] == [0] * 4, "\n".join(said)
+    runs = sorted((tmp_path / "crowd" / "runs").iterdir())
+    assert [len(json.loads((run / "run.json").read_text())["starts"]) for run in runs] == [1] * 4
+    assert files(tmp_path / "crowd") == whole
+    assert [strays(run) for run in runs] == [[]] * 4
+
+
+@pytest.mark.slow
+def test_a_worker_that_sleeps_past_its_lease_overwrites_nothing(tmp_path):
+    """SIGSTOP in training; a second command takes the run over and finishes; the first wakes up and finds it done."""
+    one = ["model.architecture=dual_tower", "train.i2t_noise=0", "train.steps=400", "runtime.lease=3"]
+    first = start(tmp_path, *one)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("runs/*/checkpoints/step-*.ckpt")):
+        assert first.poll() is None and time.monotonic() < deadline, "no checkpoint came"
+        time.sleep(0.02)
+    (claim,) = tmp_path.glob("runs/*/claims/*.json")
+    sleeper = json.loads(claim.read_text())["pid"]
+    os.kill(sleeper, signal.SIGSTOP)
+    second = start(tmp_path, *one)
+    said = second.communicate(timeout=300)[0].decode()
+    assert second.returncode == 0 and "taking it over" in said, said
+    run = next((tmp_path / "runs").iterdir())
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()}
+    os.kill(sleeper, signal.SIGCONT)
+    assert first.wait(timeout=120) == 0
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
+    assert strays(run) == []
