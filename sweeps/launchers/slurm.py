@@ -39,11 +39,9 @@ class SlurmOptions:
     minutes: int = 60  # time limit of a job; one that needs longer starts again from its checkpoint
     warning: int = 120  # seconds before the time limit at which a job saves a checkpoint; SLURM may be 60 s early
     fruitless: int = 3  # times in a row that a run may reach the time limit without a new checkpoint or result
-    cpus: int | None = None  # CPU cores of a task (default: runtime.threads)
-    memory: str | None = None  # of a node, such as 8G
-    gpus: int | None = None  # of a node
-    nodes: int = 1  # of a job
-    tasks_per_node: int = 1  # more than one: ranks of one run, for Lightning
+    cpus: int | None = None  # CPU cores of a job (default: runtime.threads; with runtime.devices=2 twice as many)
+    memory: str | None = None  # of a job, such as 8G
+    gpus: int | None = None  # of a job
     parallel: int = 256  # jobs of an array that run at a time
     setup: list[str] = field(default_factory=list)  # shell lines before a job, such as `module load cuda`
     additional: dict[str, Any] = field(default_factory=dict)  # other parameters of sbatch: {reservation: mine}
@@ -139,7 +137,7 @@ class Slurm:
             with writing_to(self.sweep.parent):
                 array = Array.of(self.sweep, [job.run_id for job in part], self.options.fruitless)
             try:
-                array.submit(self.sweep, self._parameters(), self._alone)
+                array.submit(self.sweep, self._parameters())
             except (NoAnswer, ValueError) as error:
                 shutil.rmtree(array.folder)
                 if not self._open:
@@ -175,21 +173,14 @@ class Slurm:
         why = answer or (said or ["it left no message"])[-1]
         return Failure(LOST_WORKER, f"SLURM's {where}: {seen.state.lower().replace('_', ' ')}: {why}", log)
 
-    @property
-    def _alone(self) -> bool:
-        """Whether a job is a single task."""
-        return self.options.nodes * self.options.tasks_per_node == 1
-
     def _parameters(self) -> dict[str, Any]:
         """What submitit's executor is told."""
         options = self.options
-        several = {} if self._alone else {"nodes": options.nodes, "ntasks_per_node": options.tasks_per_node}
         variables = worker_environment(self.threads).items() - os.environ.items()
         exports = [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables)]
         # SLURM would go on in /tmp where the folder is missing. Signals that come before Python is up are ignored.
         place = [f"cd {shlex.quote(os.getcwd())} || exit 1", "trap '' TERM USR2"]
-        # "B": to the batch process alone, which is the worker.
-        signal = {"signal": f"{'B:' if self._alone else ''}USR2@{options.warning}"}
+        signal = f"B:USR2@{options.warning}"  # to the batch process alone, which is the worker
         return {
             "partition": options.partition,
             "account": options.account,
@@ -201,6 +192,5 @@ class Slurm:
             "gpus_per_node": options.gpus,
             "array_parallelism": options.parallel,
             "setup": [*exports, *options.setup, *place],
-            "additional_parameters": {"requeue": True, **signal, **options.additional},
-            **several,
+            "additional_parameters": {"requeue": True, "signal": signal, **options.additional},
         }

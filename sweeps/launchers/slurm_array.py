@@ -53,12 +53,11 @@ class Array:
         files = sorted((sweep.parent / "jobs").glob("*/array.json"))
         return [cls(file.parent, json.loads(file.read_text())["runs"]) for file in files]
 
-    def submit(self, sweep: Path, parameters: dict[str, Any], alone: bool) -> None:
-        """Hand the array to SLURM; `alone` where each job is one task. Raises NoAnswer where it is refused."""
-        # A job's batch process is the worker itself: a shell, or srun, would answer the signals in its place.
-        python = f"exec {shlex.quote(sys.executable)}" if alone else None
-        executor = submitit.SlurmExecutor(self.folder, python=python)
-        executor.update_parameters(job_name=self.name, use_srun=not alone, stderr_to_stdout=True, **parameters)
+    def submit(self, sweep: Path, parameters: dict[str, Any]) -> None:
+        """Hand the array to SLURM. Raises NoAnswer where it is refused."""
+        # A job's batch process is the worker itself. srun would kill it at a SIGTERM, and a shell would die before it.
+        executor = submitit.SlurmExecutor(self.folder, python=f"exec {shlex.quote(sys.executable)}")
+        executor.update_parameters(job_name=self.name, use_srun=False, stderr_to_stdout=True, **parameters)
         try:
             executor.map_array(slurm_task.work, [f"{sweep}"] * len(self.runs), self.runs)
         except UncompletedJobError as error:

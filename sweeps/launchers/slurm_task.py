@@ -33,7 +33,6 @@ def work(sweep: str, run_id: str) -> str | None:
     Leaves by SystemExit, without an answer, where the job starts again later or was cancelled.
     """
     folder = _folder(Path(sweep), run_id)
-    _stand_alone()
     warning = _Warning()
     reached = _landmarks(folder)
     try:
@@ -73,15 +72,6 @@ def _work(sweep: Path, run_id: str, folder: RunFolder) -> str | None:
                 return answer
             time.sleep(1.0)
     return answer
-
-
-def _stand_alone() -> None:
-    """Hide a job of one task from Lightning, so that it trains as anywhere else: own ranks, own devices, no requeueing.
-
-    In a job of several tasks, ranks are SLURM's.
-    """
-    if os.environ.get("SLURM_NTASKS") == "1":
-        del os.environ["SLURM_NTASKS"]
 
 
 def _start_again() -> None:
