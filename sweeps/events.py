@@ -14,6 +14,7 @@ from sweeps.jobs import Job
 from sweeps.launchers import Launcher, News
 
 TRIES = 3  # of a run whose worker is lost again and again: then it is the run's fault
+SILENT = Failure(LOST_WORKER, "its process ended without a word")
 PATIENCE = 1.0  # seconds between looks at runs that other processes hold
 
 
@@ -36,7 +37,7 @@ class Events:
         self.open = {job.run_id: job for job in jobs}
         self._elsewhere: dict[str, Job] = {}  # held by processes that this launcher knows nothing of
         self._watch = claims.Watch()
-        self._tries: Counter[str] = Counter()
+        self._lost: Counter[str] = Counter()  # how often a run's worker was
 
     def submit(self) -> None:
         """Give the launcher every job that no other process is at."""
@@ -61,6 +62,7 @@ class Events:
 
     def _judge(self, news: News) -> Iterator[Event]:
         job = news.job
+        self._lost[job.run_id] += news.kind == "lost"
         if news.kind == "started":
             yield Event("started", job)
         elif job.done:
@@ -71,19 +73,17 @@ class Events:
         elif news.kind == "ended" and (failure := job.folder.failure() or _said(news)):
             yield self._failed(job, failure, news.seconds)
         else:
-            yield from self._lost(news)
+            self._lost[job.run_id] += news.kind == "ended"  # without a result or a word
+            yield self._again(job, "retried", _said(news) or SILENT, news.seconds)
 
-    def _lost(self, news: News) -> Iterator[Event]:
-        job = news.job
-        failure = _said(news) or Failure(LOST_WORKER, "its process ended without a word")
-        self._tries[job.run_id] += 1
-        if self._tries[job.run_id] < TRIES:
+    def _again(self, job: Job, kind: str, failure: Failure, seconds: float = 0.0) -> Event:
+        """Submit a job whose worker is gone once more, unless that has happened too often."""
+        if self._lost[job.run_id] < TRIES:
             self.launcher.submit([job])
-            yield Event("retried", job, news.seconds, error=failure.message)
-        else:
-            with suppress(OSError, claims.Lost):
-                job.folder.fail(failure)
-            yield self._failed(job, failure, news.seconds)
+            return Event(kind, job, seconds, error=failure.message)
+        with suppress(OSError, claims.Lost):
+            job.folder.fail(failure)
+        return self._failed(job, failure, seconds)
 
     def _look_elsewhere(self) -> Iterator[Event]:
         for job in list(self._elsewhere.values()):
@@ -91,8 +91,7 @@ class Events:
                 yield self._done(job, 0.0)
             elif not self._watch.alive(job.folder.claim_files):
                 del self._elsewhere[job.run_id]
-                self.launcher.submit([job])
-                yield Event("free", job)
+                yield self._again(job, "free", SILENT)
 
     def _held(self, job: Job) -> Event:
         seen = claims.sighting(job.folder.claim_files)
