@@ -6,7 +6,6 @@ import sys
 import time
 from contextlib import suppress
 
-from bench.errors import UserError
 from bench.files import remove_drafts
 from bench.store import writing_to
 from sweeps import plan as plans
@@ -48,10 +47,8 @@ def nothing_to_do(plan: Plan, changed: bool) -> int:
 def run(plan: Plan, todo: list[Job], launcher: Launcher, fail_fast: bool = False, detach: bool = False) -> int:
     """Have `todo` done; a failing run stops no other, unless `fail_fast`. With `detach` return once all is submitted.
 
-    Returns the exit status, 0 or 1. Raises UserError where the launcher's jobs cannot outlive this command.
+    Returns the exit status, 0 or 1.
     """
-    if detach and not launcher.outlives:
-        raise UserError("--detach: this launcher's jobs end with the command; use launcher.name=slurm, or nohup")
     print(f"{plan.sweep.name}: {len(jobs(plan))} runs, {len(todo)} to do", flush=True)
     events = Events(launcher, todo)
     events.submit()

@@ -171,6 +171,17 @@ def test_clean_asks_and_removes_only_what_nobody_needs(capsys, monkeypatch):
     assert not done.folder.checkpoint(12).exists() and partial.checkpoint(6).exists() and done.status == "done"
 
 
+def test_clean_takes_a_clusters_logs_once_all_is_done(capsys):
+    plan = planned()
+    logs = plan.results / "jobs" / "array" / "log"
+    logs.parent.mkdir(parents=True)
+    logs.write_text("it ran")
+    for index in range(4):
+        assert main(["clean", *REQUEST, "--yes"]) == 0 and logs.exists()
+        finish(plan, index)
+    assert main(["clean", *REQUEST, "--yes"]) == 0 and not logs.parents[1].exists()
+
+
 def test_clean_leaves_alone_what_a_process_is_at():
     plan = planned()
     done = finish(plan, 0)
@@ -204,3 +215,30 @@ def test_a_sweep_of_evaluations_trains_once():
     )
     plan = plans.make("./guidance.yaml", "smoke", [])
     assert len(plan.points) == 3 and [len(job.points) for job in jobs(plan)] == [3]
+
+
+def test_a_launcher_of_another_package_is_found_by_its_entry_point(tmp_path, monkeypatch, capsys):
+    """An installed distribution, as pip leaves it; `launcher.name=ray` then runs through it."""
+    (tmp_path / "raying.py").write_text(
+        "from dataclasses import dataclass\n"
+        "@dataclass\nclass RayOptions:\n    address: str = 'auto'\n"
+        "class Ray:\n    Options = RayOptions\n    outlives = True\n"
+        "    def __init__(self, sweep, threads, options):\n        self.options = options\n"
+        "    def submit(self, jobs):\n        print('submitted', len(jobs), 'to', self.options.address)\n"
+    )
+    about = tmp_path / "raying-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: raying\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[xfusion_bench.launchers]\nray = raying:Ray\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("bench.metrics.ptb.check_java", lambda: None)
+    assert main(["run", *REQUEST, "launcher.name=ray", "launcher.address=here", "--detach"]) == 0
+    assert "submitted 4 to here" in capsys.readouterr().out
+    assert exit_status(lambda: main(["run", *REQUEST, "launcher.name=ray", "launcher.adress=here"])) == 2
+    assert "did you mean 'address'?" in capsys.readouterr().err
+
+
+def test_detaching_from_jobs_that_end_with_the_command_is_refused(monkeypatch, capsys):
+    monkeypatch.setattr("bench.metrics.ptb.check_java", lambda: None)
+    assert exit_status(lambda: main(["run", *REQUEST, "--detach"])) == 2
+    assert "--detach" in capsys.readouterr().err

@@ -43,6 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     """Returns 0. Raises UserError where nobody can be asked."""
     found = [leftover for job in jobs(plan) for leftover in leftovers(job, args.checkpoints)]
+    logs = plan.results / "jobs"
+    if logs.exists() and all(job.done for job in jobs(plan)):
+        found.append(Leftover(logs, "a cluster's logs of runs that are done"))
     if not found:
         print("nothing to remove")
         return 0

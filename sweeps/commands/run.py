@@ -37,6 +37,8 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
         args.launcher.setdefault("jobs", str(args.jobs))
     kind = launchers.get(args.launcher.pop("name", "local"))
     options = launchers.options(kind, args.launcher)
+    if args.detach and not kind.outlives:
+        raise UserError("--detach: this launcher's jobs end with the command; use launcher.name=slurm, or nohup")
     check_java()
     todo = runner.to_do(plan)
     if command == "retry":

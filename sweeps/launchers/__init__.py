@@ -63,7 +63,8 @@ def get(name: str) -> type[Launcher]:
     try:
         return found[name].load()
     except (ImportError, AttributeError) as error:
-        raise UserError(f"launcher.name: {name} cannot be loaded: {error}") from error
+        remedy = f" (pip install -e '.[{name}]' -c constraints.txt)" if name in OWN else ""
+        raise UserError(f"launcher.name: {name} cannot be loaded: {error}{remedy}") from error
 
 
 def options(launcher: type[Launcher], given: dict[str, str]) -> Any:
