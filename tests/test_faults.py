@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -176,6 +177,29 @@ def test_a_full_disk_is_named_and_the_run_goes_on_once_there_is_room(
     experiment.run(config)
     assert landed(folder.path) == undisturbed
     assert strays(folder.path) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 3 MB, as long as the test; skipped where none may be mounted."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", place], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.strip()}")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_a_disk_that_is_really_full(small_disk, undisturbed):
+    config = small_config(small_disk)
+    with pytest.raises(UserError, match="no space left on device") as raised:
+        experiment.run(config)
+    assert classify(raised.value) == DISK_FULL
+    subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
+    experiment.run(config)
+    assert landed(run_folder(config).path) == undisturbed
+    assert strays(run_folder(config).path) == []
 
 
 def trained(config: Config, steps: int = 4) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -193,6 +194,29 @@ def test_another_process_writes_the_same_bytes_and_loads_no_torch(whole: Path) -
     built = python("-c", f"import sys, pathlib, reports.build; reports.build.build(pathlib.Path({str(whole)!r})); "
                          "print('torch' in sys.modules)")
     assert built.stdout.strip() == "False", built.stderr
+    assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
+
+
+@pytest.mark.parametrize("call", [1, 4, 8])
+def test_a_report_killed_at_any_file_is_whole_after_the_next(whole: Path, call: int) -> None:
+    before = {path.name: path.read_bytes() for path in whole.iterdir()}
+    pid = os.fork()
+    if pid == 0:
+        real, calls = os.replace, []
+
+        def deadly(*args: Path) -> None:
+            calls.append(1)
+            if len(calls) == call:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(*args)
+
+        os.replace = deadly
+        build(whole)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    assert len(list(whole.glob(".*"))) == 1  # the draft it was about to name
+    assert {path.name: path.read_bytes() for path in whole.iterdir() if path.name[0] != "."} == before
+    build(whole)
     assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
 
 
