@@ -49,7 +49,7 @@ def finish(plan: plans.Plan, index: int, seconds: float = 24.0, score: float = 6
 
 def test_plan_takes_time_and_disk_from_finished_runs_of_the_same_shape(capsys):
     finish(planned(), 0)
-    assert main(["plan", *REQUEST]) == 0
+    assert main(["plan", *REQUEST, "--jobs", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     same, other = (
         next(line for line in lines if line.startswith("pending") and name in line) for name in ("tower", "gated")

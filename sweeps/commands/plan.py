@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 
 from bench.config import load
+from bench.errors import UserError
 from sweeps.estimate import Cost, Experience
 from sweeps.jobs import Job, jobs
+from sweeps.launchers.local import default_jobs
 from sweeps.plan import Plan
 
 SHOWN = 200  # runs listed without --all
@@ -17,11 +19,14 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     parser.add_argument("--all", action="store_true", help=f"list every run, not the first {SHOWN} only")
     words = "count the FLOPs of runs whose like has never been done here (imports torch: seconds)"
     parser.add_argument("--count", action="store_true", help=words)
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time, for the total (default 1)")
+    words = "runs at a time, for the total (default: as many as `run` would start here)"
+    parser.add_argument("--jobs", type=int, metavar="N", help=words)
 
 
 def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
-    """Returns 0."""
+    """Returns 0. Raises UserError for a wrong request."""
+    if args.jobs is not None and args.jobs < 1:
+        raise UserError(f"--jobs: must be at least 1, not {args.jobs}")
     sweep = plan.sweep
     print(f"question: {sweep.question.strip()}\nsource:   {sweep.source}")
     print(f"cost:     {sweep.cost}\nresults:  {plan.results}\n")
@@ -34,7 +39,7 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
         print(f"{point.status:8} {point.folder.run_id:28} {point.label}{told}")
     if len(listed) < len(plan.points):
         print(f"... and {len(plan.points) - len(listed)} more (--all)")
-    print(_total(len(jobs(plan)), open_, costs, max(1, args.jobs)))
+    print(_total(len(jobs(plan)), open_, costs, args.jobs or default_jobs()))
     return 0
 
 

@@ -27,6 +27,11 @@ WORKER = [sys.executable, "-m", "sweeps.worker"]
 GRACE = 30.0  # seconds a worker has to end its step, write a checkpoint and leave
 
 
+def default_jobs() -> int:
+    """One worker for the GPU if there is one, otherwise one a core."""
+    return 1 if provenance.gpu() else len(os.sched_getaffinity(0))
+
+
 @dataclass
 class LocalOptions:
     """Settings of the local launcher."""
@@ -42,7 +47,7 @@ class Local:
 
     def __init__(self, sweep: Path, threads: int, options: LocalOptions) -> None:
         self.sweep, self.threads = sweep, threads
-        self.jobs = options.jobs or (1 if provenance.gpu() else len(os.sched_getaffinity(0)))
+        self.jobs = options.jobs or default_jobs()
         self.news: queue.SimpleQueue[News] = queue.SimpleQueue()
         self.stop = threading.Event()
         self._todo = Queue()
