@@ -25,6 +25,7 @@ from bench.provenance import job_id, now
 
 LEASE = 60.0  # seconds without a heartbeat after which a holder has lost its run
 BEATS = 6  # heartbeats in a lease
+GLANCE = 0.2  # seconds between looks at a holder that may be dead
 
 
 class Held(Exception):
@@ -131,7 +132,7 @@ def sighting(folder: Path) -> Sighting | None:
         return None
     try:
         beat = _path(folder, number).stat().st_mtime_ns
-        holder = Holder(**json.loads(_path(folder, number).read_text()))
+        holder = _read(_path(folder, number))
     except FileNotFoundError:  # superseded this very moment
         return sighting(folder)
     return None if holder.ended else Sighting(number, beat, holder)
@@ -143,6 +144,19 @@ def seems_alive(folder: Path) -> bool:
     if seen is None or seen.holder.dead:
         return False
     return time.time() - seen.beat / 1e9 < seen.holder.lease
+
+
+def outlived(folder: Path) -> bool:
+    """Whether the run is free: a holder on another machine is watched until its heart beats, or for a lease."""
+    first = sighting(folder)
+    if first and first.holder.space == processes.space() and not first.holder.dead:
+        return False
+    watch = Watch()
+    while watch.alive(folder):
+        if sighting(folder) != first:
+            return False
+        time.sleep(GLANCE)
+    return True
 
 
 class Watch:
@@ -174,20 +188,32 @@ def _take(folder: Path, number: int, holder: Holder) -> None:
     if not publish(path, json.dumps(asdict(holder))):
         raise Held("another process, which was quicker")
     if _newest(folder) != number:  # decided on an old view of the folder
-        path.unlink()
+        path.unlink(missing_ok=True)
         raise Held("another process, which was quicker")
-    for old in folder.glob("*.json"):
-        if int(old.stem) < number:
-            old.unlink(missing_ok=True)
+    for old in _numbers(folder):
+        if old < number:
+            _path(folder, old).unlink(missing_ok=True)
 
 
 def _newest(folder: Path) -> int:
     """The highest number of a claim, 0 where there is none."""
+    return max(_numbers(folder), default=0)
+
+
+def _numbers(folder: Path) -> list[int]:
     try:
         names = os.listdir(folder)
     except FileNotFoundError:
-        return 0
-    return max((int(name[:-5]) for name in names if name.endswith(".json") and name[0] != "."), default=0)
+        return []
+    return [int(stem) for stem, dot, end in (name.partition(".") for name in names) if end == "json" and stem.isdigit()]
+
+
+def _read(path: Path) -> Holder:
+    """What a claim says. One that a power cut emptied says nothing, and is watched as any other."""
+    try:
+        return Holder(**json.loads(path.read_text(errors="replace")))
+    except (ValueError, TypeError):
+        return Holder("an unknown host", 0, "", 0, None, LEASE, "an unknown time")
 
 
 def _path(folder: Path, number: int) -> Path:

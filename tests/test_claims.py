@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +145,46 @@ def test_a_silent_holder_of_another_machine_loses_the_run_only_by_being_watched(
     assert not watch.alive(folder)
     with claimed(folder):
         pass
+
+
+def test_whether_a_holder_has_been_outlived_is_watched_on_other_machines_only(folder, other):
+    assert claims.outlived(folder)  # nobody was ever there
+    process, begin = other(lease=60), time.monotonic()
+    assert not claims.outlived(folder)
+    assert time.monotonic() - begin < 1.0  # it can be seen to live
+    process.kill()
+    process.wait()
+    assert claims.outlived(folder)
+
+
+@pytest.mark.parametrize("beats", [True, False])
+def test_a_holder_elsewhere_is_outlived_once_it_has_been_silent_for_its_lease(folder, beats):
+    with claimed(folder):
+        here = sighting(folder).holder
+    claims._take(folder, 2, replace(here, space="elsewhere", lease=0.8))
+    over = threading.Event()
+
+    def beat():
+        while not over.wait(0.3):
+            os.utime(folder / "00002.json")
+
+    if beats:
+        threading.Thread(target=beat, daemon=True).start()
+    assert claims.outlived(folder) is not beats
+    over.set()
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"host": 1}', "\x00\xff"])
+def test_a_claim_that_cannot_be_read_is_watched_as_any_other(folder, content, monkeypatch):
+    monkeypatch.setattr(claims, "LEASE", 0.3)
+    folder.mkdir()
+    (folder / "00004.json").write_text(content)
+    (folder / "notes.json").write_text("somebody's own")
+    with pytest.raises(Held, match="unknown"), claimed(folder):
+        pass
+    assert claims.outlived(folder)
+    with claimed(folder):
+        assert numbers(folder) == ["00006.json", "notes.json"]
 
 
 RACE = """

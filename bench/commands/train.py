@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import Any
 
 from bench import config as configs
 from bench import identity, lifeline
-from bench.claims import Held, Lost
+from bench.claims import Held, Lost, outlived
 from bench.command_line import add_request, split_request
 from bench.config import Config
 from bench.errors import UserError
@@ -33,10 +34,8 @@ def run(command: str, args: argparse.Namespace) -> int:
         fix_threads(config.runtime.threads)
         if config.runtime.devices > 1:  # else torch warns of `ranks.strategy` where no rank lacks a task
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-        from bench import experiment
-
         try:
-            result = experiment.run(config)
+            result = trained_and_scored(config)
         except (Held, Lost) as other:
             raise UserError(f"another process works on this run: {other}") from other
         except UserError:
@@ -51,6 +50,18 @@ def run(command: str, args: argparse.Namespace) -> int:
             print(f"{name:20} {score['value']:10.4g} {score['unit']} (n {score['n']}{chance}{better})")
     print(f"see {folder.result_folder(eval_id, step)}")
     return 0
+
+
+def trained_and_scored(config: Config) -> dict[str, Any]:
+    """Run the experiment; a holder on another machine, which may have died, is watched first. Raises as it does."""
+    from bench import experiment
+
+    try:
+        return experiment.run(config)
+    except Held:
+        if not outlived(identity.run_folder(config).claim_files):
+            raise
+    return experiment.run(config)
 
 
 def refuse_untrained(config: Config) -> None:
