@@ -34,6 +34,7 @@ def run(config: Config) -> dict[str, Any]:
     result = folder.result(identity, step)
     if status == 0 and result is not None:
         return result
+    assert status, "its process ended well, and its result is not where this one looks"
     if status == 130:
         raise KeyboardInterrupt
     if status == 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -76,9 +77,16 @@ def load_features(name: str) -> FeatureNet:
     return _load(name, "features", lambda source: FeatureNet.from_pretrained(source).eval())
 
 
-@cache
 def weights_digest(name: str, kind: str) -> str:
-    """Twelve hex digits that name what was loaded: of all files of a folder but its README, or of a hub id's commit."""
+    """Twelve hex digits that name what was loaded: of all files of a folder but its README, or of a hub id's commit.
+
+    Looked at once a process, as a sweep asks thousands of times.
+    """
+    return _digest(name, kind, WEIGHTS, os.getcwd())
+
+
+@cache
+def _digest(name: str, kind: str, embedded: Path, working_directory: str) -> str:
     where = resolve(name, kind)
     if isinstance(where, Path):
         return _folder_digest(where)
