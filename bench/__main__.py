@@ -14,12 +14,9 @@ Settings are written as in the presets' YAML, with dots: model.architecture=gate
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import sys
 
-from bench.command_line import Parser, exit_status
-from bench.errors import UserError, nearest
+from bench.command_line import asks_for_help, chosen, exit_status
 
 COMMANDS = {  # command -> its module in bench/commands
     "list": "describe",
@@ -31,23 +28,16 @@ COMMANDS = {  # command -> its module in bench/commands
     "doctor": "doctor",
     "zoo": "zoo",
 }
+EPILOG = "Settings: `python -m bench show` prints them all, bench/config.py explains them."
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; returns the exit status. Raises UserError for a wrong request."""
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    if asks_for_help(arguments):
         print((__doc__ or "").strip())
         return 0
     name, *rest = arguments
-    if name not in COMMANDS:
-        raise UserError(f"unknown command '{name}'{nearest(name, COMMANDS)}")
-    module = importlib.import_module(f"bench.commands.{COMMANDS[name]}")
-    parser = Parser(
-        prog=f"python -m bench {name}",
-        description=module.__doc__,
-        epilog="Settings: `python -m bench show` prints them all, bench/config.py explains them.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    module, parser = chosen("bench", COMMANDS, name, EPILOG)
     module.add_arguments(parser, name)
     return module.run(name, parser.parse_intermixed_args(rest))
 

@@ -56,7 +56,7 @@ class Holder:
     @property
     def dead(self) -> bool:
         """Whether it is known to have died, which only its own machine can tell."""
-        return self.space == processes.space() and processes.born(self.pid) != self.born
+        return processes.dead(self.space, self.pid, self.born)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import signal
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench import stopping
-from bench.errors import UserError
+from bench.errors import UserError, nearest
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,6 +23,28 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise UserError instead of printing the usage."""
         raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def chosen(room: str, commands: dict[str, str], name: str, epilog: str | None = None) -> tuple[Any, Parser]:
+    """The module of `python -m ROOM NAME`, by `commands` (name -> file of ROOM/commands), and a parser for it.
+
+    Raises UserError for an unknown command.
+    """
+    if name not in commands:
+        raise UserError(f"unknown command '{name}'{nearest(name, commands)}")
+    module = importlib.import_module(f"{room}.commands.{commands[name]}")
+    parser = Parser(
+        prog=f"python -m {room} {name}",
+        description=module.__doc__,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    return module, parser
+
+
+def asks_for_help(arguments: list[str]) -> bool:
+    """Whether a room is asked what it can do."""
+    return not arguments or arguments[0] in ("-h", "--help", "help")
 
 
 def add_request(parser: argparse.ArgumentParser) -> None:

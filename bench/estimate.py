@@ -10,10 +10,7 @@ import torch
 from bench.config import Config
 from bench.data.encoded import EncodedSplit, padded, token_ids
 from bench.data.mixing import Mixture
-from bench.experiment import step_flops
-from bench.model import build_model
-from bench.module import FusionModule
-from bench.world import world_of
+from bench.experiment import prepare, step_flops
 
 BYTES_PER_TRAINED = 16  # float32: the weight, its two moments of AdamW, its average
 
@@ -23,9 +20,8 @@ def counted(config: Config) -> tuple[int, int]:
 
     The step that is counted has the first training pictures' captions; what its latents hold does not matter.
     """
-    world = world_of(config)
-    channels, size, _ = world.latent_shape
-    module = FusionModule(build_model(config, world.llm, channels, size), config.train)
+    experiment = prepare(config)
+    world, module = experiment.world, experiment.module
     pictures = world.pictures("train")
     rows = range(min(config.train.batch_size, len(pictures)))
     tokens, lengths = padded(token_ids(world.tokenizer, [pictures.captions(row)[0] for row in rows]))

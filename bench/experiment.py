@@ -22,7 +22,6 @@ from bench.flops import count_flops
 from bench.identity import eval_id, eval_identity, run_folder, train_identity
 from bench.memory import peak_memory_mb, reset_peak_memory
 from bench.metrics.cider import check_java
-from bench.metrics.weights_digest import parameters_digest
 from bench.mirrors import Mirrors
 from bench.model import build_model
 from bench.module import FusionModule, NonFiniteLoss
@@ -150,8 +149,7 @@ def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, A
         mirrors.result(result)
 
     train(config, module, experiment.mixture, folder, score, mirrors.row)
-    frozen = [(name, p) for name, p in module.model.named_parameters() if not p.requires_grad]
-    assert parameters_digest(frozen) == module.frozen_digest, "a frozen weight changed in training"
+    assert module.digest_frozen() == module.frozen_digest, "a frozen weight changed in training"
     cost |= {"train_seconds": round(module.train_seconds, 3), "peak_memory_mb": round(peak_memory_mb(), 1)}
     score(module, config.train.steps)
     result = folder.result(eval_id(config), config.train.steps)

@@ -33,11 +33,8 @@ class Failure:
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         """Class the exception, with its traceback."""
-        message = (
-            f"{type(error).__name__}: {' '.join(str(error).split())}"
-            if not isinstance(error, UserError)
-            else f"{error}"
-        )
+        named = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        message = str(error) if isinstance(error, UserError) else named
         return cls(classify(error), message, "".join(traceback.format_exception(error)))
 
     @classmethod

@@ -58,7 +58,7 @@ def _of_the_dead(draft: Path) -> bool:
     """Whether a draft's owner was of this machine and lives no more."""
     space, _, owner = draft.name[: -len(".draft")].rpartition(".")[2].rpartition("-")[0].partition("_")
     pid, _, birth = owner.partition("-")
-    return space == processes.space() and pid.isdigit() and str(processes.born(int(pid))) != birth
+    return pid.isdigit() and birth.isdigit() and processes.dead(space, int(pid), int(birth))
 
 
 def append_line(path: Path, line: str) -> None:
@@ -70,6 +70,11 @@ def append_line(path: Path, line: str) -> None:
         else:
             torn = False
         file.write(b"\n" * torn + line.encode() + b"\n")
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files under a folder."""
+    return sum(item.stat().st_size for item in (path, *path.rglob("*")) if item.is_file())
 
 
 def flush_tree(folder: Path) -> None:

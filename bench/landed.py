@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bench.store import RunFolder
+
 MEASURED = ("train_seconds", "score_seconds", "peak_memory_mb")  # of the machine, not of the model
 
 
@@ -19,13 +21,7 @@ def landed(run: Path) -> dict[str, Any]:
         result = json.loads(found[name])
         result["cost"] = {key: value for key, value in result["cost"].items() if key not in MEASURED}
         found[name] = result
-    rows = {}
-    for line in (run / "metrics.jsonl").read_text().splitlines():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue  # torn by a kill
-        rows[row["step"]] = {key: value for key, value in row.items() if key != "seconds"}
+    rows = {row["step"]: {k: v for k, v in row.items() if k != "seconds"} for row in RunFolder(run).read_metrics()}
     return found | {"metrics.jsonl": rows}
 
 

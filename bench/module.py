@@ -50,6 +50,10 @@ class FusionModule(L.LightningModule):
     @cached_property
     def frozen_digest(self) -> str:
         """Of every weight that is not trained, as it was when first asked for."""
+        return self.digest_frozen()
+
+    def digest_frozen(self) -> str:
+        """Of every weight that is not trained, as it is now."""
         return parameters_digest((name, p) for name, p in self.model.named_parameters() if not p.requires_grad)
 
     def losses(self, step: Step) -> Losses:

@@ -7,6 +7,11 @@ from functools import cache
 from pathlib import Path
 
 
+def dead(space_: str, pid: int, birth: int) -> bool:
+    """Whether the process of this id and start, in the given space of ids, is known to live no more."""
+    return space_ == space() and born(pid) != birth
+
+
 @cache
 def space() -> str:
     """What tells apart the process-id spaces of machines, boots and containers; '' where the system does not say."""

@@ -31,7 +31,7 @@ class RunFolder:
     def __init__(self, path: str | Path) -> None:
         """Name a run folder, which need not exist yet. Raises UserError if it holds another schema."""
         self.path = Path(path)
-        check_schema(self.path / "run.json")
+        read_own(self.path / "run.json")
         self._claim: claims.Claim | None = None
 
     @property
@@ -201,14 +201,16 @@ class RunFolder:
 
     def result(self, eval_id: str, step: int) -> dict[str, Any] | None:
         """The landed result, None if there is none. Raises UserError for another schema."""
-        path = self.result_folder(eval_id, step) / "result.json"
-        check_schema(path)
-        return json.loads(path.read_text()) if path.exists() else None
+        return read_own(self.result_folder(eval_id, step) / "result.json")
+
+    def evaluations(self, eval_id: str = "*") -> list[tuple[str, int]]:
+        """Which results there are, of one evaluation or of all: evaluation and step, in this order."""
+        places = [path.parent for path in self.path.glob(f"evals/{eval_id}/step-*/result.json")]
+        return sorted((place.parent.name, int(place.name.removeprefix("step-"))) for place in places)
 
     def results(self, eval_id: str) -> list[dict[str, Any]]:
         """Every landed result of one evaluation, by step."""
-        steps = [int(path.parent.name.partition("-")[2]) for path in self.path.glob(f"evals/{eval_id}/*/result.json")]
-        return [result for step in sorted(steps) if (result := self.result(eval_id, step)) is not None]
+        return [result for place in self.evaluations(eval_id) if (result := self.result(*place)) is not None]
 
     def land_result(self, eval_id: str, step: int, attempt: Path, result: dict[str, Any]) -> bool:
         """Move what `attempt` holds (samples/, captions.jsonl, per-item files) and the result into place, all at once.
@@ -265,15 +267,17 @@ def writing_to(folder: Path) -> Iterator[None]:
         raise UserError(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from error
 
 
-def check_schema(path: Path) -> None:
-    """Refuse a JSON file of this project that another schema wrote. A file that does not exist passes."""
+def read_own(path: Path) -> dict[str, Any] | None:
+    """What a JSON file of this project holds, None if there is none. Raises UserError if another schema wrote it."""
     try:
-        found = json.loads(path.read_text())["schema"]
+        content = json.loads(path.read_text())
+        found = content["schema"]
     except (FileNotFoundError, NotADirectoryError):
-        return
+        return None
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a file of xfusion-bench: move it away, or name another folder") from error
     if found != SCHEMA:
         raise UserError(f"{path} has schema {found}, this version has {SCHEMA}: move it away, or name another folder")
+    return content

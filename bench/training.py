@@ -119,9 +119,9 @@ class _Checkpoints(L.Callback):
         self.every, self.mixture, self.folder = config.runtime.checkpoint_every, mixture, folder
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        self.folder.check_held()
         stop = trainer.strategy.reduce_boolean_decision(stopping.requested(), all=False)  # every rank hears of it
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stop:
+            self.folder.check_held()
             trainer.save_checkpoint(self.folder.checkpoint(trainer.global_step), weights_only=False)
         if stop:
             raise KeyboardInterrupt

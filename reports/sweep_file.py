@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
-from bench.store import check_schema
+from bench.store import read_own
 
 NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
 TEXTS = ("name", "preset", "question", "source", "runs_root")
@@ -20,8 +19,7 @@ def read(folder: Path) -> dict[str, Any]:
     path = folder / "sweep.json"
     if not os.path.isfile(path):
         raise UserError(f"{folder}: no results folder (no sweep.json in it); `python -m sweeps run NAME` makes one")
-    check_schema(path)
-    content = json.loads(path.read_text())
+    content = read_own(path) or {}
     fault = _fault(content)
     if fault:
         raise UserError(f"{path}: {fault}; `python -m sweeps run NAME` writes it anew")

@@ -15,13 +15,11 @@ A run that is done is never trained again; a run that was interrupted goes on wh
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import sys
 import time
 
-from bench.command_line import Parser, add_request, exit_status, split_request
-from bench.errors import UserError, nearest
+from bench.command_line import add_request, asks_for_help, chosen, exit_status, split_request
+from bench.errors import UserError
 from sweeps import grid, plan
 
 COMMANDS = {  # command -> its module in sweeps/commands
@@ -37,18 +35,11 @@ LAUNCHER = "launcher."  # settings of how runs are launched; no part of any run
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status. Raises UserError for a wrong request."""
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    if asks_for_help(arguments):
         print((__doc__ or "").strip())
         return 0
     command, *rest = arguments
-    if command not in COMMANDS:
-        raise UserError(f"unknown command '{command}'{nearest(command, COMMANDS)}")
-    module = importlib.import_module(f"sweeps.commands.{COMMANDS[command]}")
-    parser = Parser(
-        prog=f"python -m sweeps {command}",
-        description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    module, parser = chosen("sweeps", COMMANDS, command)
     parser.add_argument("name", metavar="NAME", help=f"the sweep: {', '.join(grid.names())}, or a YAML file of yours")
     add_request(parser)
     anew = parser.add_mutually_exclusive_group()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
+from bench.files import size_of
 from bench.identity import CANONICAL
 from bench.store import RunFolder
 
@@ -55,9 +55,8 @@ class Experience:
         self._bytes: dict[str, float] = {}
         newest = sorted(runs.glob("*/evals"), key=lambda path: -path.stat().st_mtime)[:LOOKED_AT]
         for evals in newest:
-            for found, seen in _read(RunFolder(evals.parent)):
-                if len(self._seen[found]) < ENOUGH:
-                    self._seen[found].append(seen)
+            if (read := _read(evals.parent)) and len(self._seen[read[0]]) < ENOUGH:
+                self._seen[read[0]].append(read[1])
 
     def cost(self, of_shape: str, steps: int) -> Cost | None:
         """What a run of so many steps should take, None where no run of its shape is done."""
@@ -66,7 +65,7 @@ class Experience:
             return None
         seconds = statistics.median(one.step_seconds * steps + one.score_seconds for one in seen)
         if of_shape not in self._bytes:
-            sizes = [_size(one.folder) for one in seen[:SAMPLED]]
+            sizes = [size_of(one.folder) for one in seen[:SAMPLED]]
             self._bytes[of_shape] = statistics.mean(sizes)
         return Cost(seconds, self._bytes[of_shape], f"{len(seen)} finished run{'s' * (len(seen) > 1)} of this shape")
 
@@ -77,21 +76,14 @@ class Experience:
         return statistics.median(rates) if rates else None
 
 
-def _read(folder: RunFolder) -> Iterator[tuple[str, _Seen]]:
-    """Shape and cost of a run, once for its first result; nothing where it has none that can be read."""
+def _read(path: Path) -> tuple[str, _Seen] | None:
+    """Shape and cost of a run, by a last step's result; None where it has none that can be read."""
     try:
+        folder = RunFolder(path)
         known = folder.run_json()["identity"]["train"]
-        path = next(folder.path.glob("evals/*/step-*/result.json"))
-        result = folder.result(path.parents[1].name, int(path.parent.name.removeprefix("step-"))) or {}
-        cost = result["cost"]
+        cost = (folder.result(*folder.evaluations()[-1]) or {})["cost"]
         seconds, steps = cost["train_seconds"], known["train"]["steps"]
-        yield (
-            shape(known),
-            _Seen(seconds / steps, cost.get("score_seconds", 0.0), folder.path, cost["train_flops"] / seconds),
-        )
-    except (UserError, StopIteration, KeyError, ValueError, ZeroDivisionError):
-        return
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        seen = _Seen(seconds / steps, cost.get("score_seconds", 0.0), path, cost["train_flops"] / seconds)
+        return shape(known), seen
+    except (UserError, IndexError, KeyError, ValueError, ZeroDivisionError):
+        return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.config_checks import leaves
 from bench.errors import UserError
 from bench.store import RunFolder
 
@@ -24,24 +25,22 @@ class Finished:
 def finished(runs: Path) -> list[Finished]:
     """Every evaluation that has landed under `runs`. Folders of another schema are passed over."""
     found = []
-    for path in sorted(runs.glob("*/evals/*/step-*/result.json")):
+    for path in sorted(runs.glob("*/evals")):
         try:
-            folder = RunFolder(path.parents[3])
+            folder = RunFolder(path.parent)
             known = folder.run_json().get("identity", {})
-            result = folder.result(path.parents[1].name, int(path.parent.name.removeprefix("step-"))) or {}
+            for eval_id, step in folder.evaluations():
+                result = folder.result(eval_id, step) or {}
+                scored = result.get("eval_identity") or known.get("eval", {})
+                found.append(Finished(folder.run_id, eval_id, flat({"train": known.get("train", {}), "eval": scored})))
         except (UserError, ValueError):
             continue
-        identity = {"train": known.get("train", {}), "eval": result.get("eval_identity") or known.get("eval", {})}
-        found.append(Finished(folder.run_id, path.parents[1].name, flat(identity)))
     return found
 
 
-def flat(nested: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys and values; weights and data are named by the digests of what they hold."""
-    keys: dict[str, Any] = {}
-    for name, value in nested.items():
-        keys |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
-    return keys
+def flat(nested: dict[str, Any]) -> dict[str, Any]:
+    """Dotted keys and values, groups without any left out; weights and data are named by digests of what they hold."""
+    return {key: value for key, value in leaves(nested) if value != {}}
 
 
 def differences(here: dict[str, Any], there: dict[str, Any]) -> dict[str, tuple[Any, Any]]:

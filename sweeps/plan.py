@@ -15,7 +15,7 @@ from bench import identity
 from bench.errors import UserError
 from bench.files import write_atomically
 from bench.overrides import say
-from bench.store import SCHEMA, RunFolder, check_schema, writing_to
+from bench.store import SCHEMA, RunFolder, read_own, writing_to
 from bench.variants import Variants
 from sweeps import grid
 from sweeps.dimensions import Dimension, Sweep, check_size, folder_name, narrow
@@ -126,9 +126,8 @@ def _short_names(axes: list[str]) -> dict[str, str]:
 
 def _check_results(results: Path, name: str) -> None:
     """Refuse a results folder that holds another sweep: `a` of preset smoke and a user's `a-smoke` would share one."""
-    path = results / "sweep.json"
-    check_schema(path)
-    if path.exists() and (found := json.loads(path.read_text()).get("name")) != name:
+    content = read_own(results / "sweep.json")
+    if content and (found := content.get("name")) != name:
         raise UserError(f"{results} holds the results of the sweep '{found}': move it away, or rename the sweep's file")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
 
 from bench.files import remove_drafts
 from bench.store import writing_to
@@ -17,10 +16,9 @@ from sweeps.plan import Plan
 from sweeps.report import Report
 
 
-def to_do(plan: Plan, failed_only: bool = False) -> list[Job]:
-    """The jobs that are not done; with `failed_only` those that failed."""
-    left = [job for job in jobs(plan) if not job.done]
-    return [job for job in left if any(point.status == "failed" for point in job.points)] if failed_only else left
+def to_do(plan: Plan) -> list[Job]:
+    """The jobs that are not done."""
+    return [job for job in jobs(plan) if not job.done]
 
 
 def prepare(plan: Plan) -> bool:
@@ -49,7 +47,8 @@ def run(plan: Plan, todo: list[Job], launcher: Launcher, fail_fast: bool = False
 
     Returns the exit status, 0 or 1.
     """
-    print(f"{plan.sweep.name}: {len(jobs(plan))} runs, {len(todo)} to do", flush=True)
+    total = len(jobs(plan))
+    print(f"{plan.sweep.name}: {total} runs, {len(todo)} to do", flush=True)
     events = Events(launcher, todo)
     events.submit()
     if detach:
@@ -58,7 +57,7 @@ def run(plan: Plan, todo: list[Job], launcher: Launcher, fail_fast: bool = False
     begin, failed, report = time.monotonic(), list[Event](), Report(plan.results)
     report.start()
     try:
-        with Console(len(jobs(plan)), len(jobs(plan)) - len(todo)) as console:
+        with Console(total, total - len(todo)) as console:
             for event in events:
                 console.show(event)
                 if event.kind == "done":
@@ -66,7 +65,6 @@ def run(plan: Plan, todo: list[Job], launcher: Launcher, fail_fast: bool = False
                 if event.kind == "failed":
                     failed.append(event)
                     if fail_fast:
-                        launcher.cancel()
                         break
     except KeyboardInterrupt:
         if launcher.outlives:
@@ -75,7 +73,7 @@ def run(plan: Plan, todo: list[Job], launcher: Launcher, fail_fast: bool = False
             )
         raise
     finally:
-        if not launcher.outlives:
+        if not launcher.outlives or (fail_fast and failed):
             launcher.cancel()
         report.finish()
     return _summary(plan, todo, failed, len(events.open), (time.monotonic() - begin) / 60)
@@ -89,6 +87,5 @@ def _summary(plan: Plan, todo: list[Job], failed: list[Event], left: int, minute
         where = f" ({event.job.folder.error_file})" if event.job.folder.error_file.exists() else ""
         print(f"failed: {describe(event.job)}: {event.error}{where}", file=sys.stderr)
     if failed:
-        with suppress(BrokenPipeError):
-            print("`retry` in place of `run` does only these again, once their cause is gone", file=sys.stderr)
+        print("`retry` in place of `run` does only these again, once their cause is gone", file=sys.stderr)
     return 1 if failed else 0

@@ -9,6 +9,7 @@ import architectures
 from bench import config as configs
 from bench import identity
 from bench.command_line import add_request, split_request
+from bench.files import size_of
 from bench.pretrained import WEIGHTS
 
 
@@ -39,7 +40,7 @@ def _list() -> int:
         print(f"  {name:18} {configs.DATA_SETS[name]}")
     print("\nembedded weights (the default of model.llm, model.vae, eval.clip, eval.features):")
     for folder in sorted(path for path in WEIGHTS.glob("*") if path.is_dir()):
-        megabytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
+        megabytes = size_of(folder) / 1e6
         print(f"  {folder.name:18} {megabytes:.1f} MB")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 
+from bench.files import size_of
 from bench.pretrained import WEIGHTS
 
 MOST_MEGABYTES = 10.0
@@ -13,7 +14,7 @@ MOST_MEGABYTES = 10.0
 def check(names: Sequence[str]) -> bool:
     """Print what the named parts measure on fresh data, and the zoo's size; True when all bounds are kept."""
     kept = [_check_part(name) for name in names]
-    megabytes = sum(path.stat().st_size for path in WEIGHTS.rglob("*") if path.is_file()) / 1e6
+    megabytes = size_of(WEIGHTS) / 1e6
     print(f"{'size':10} {'megabytes':24} {megabytes:9.4f}  {_verdict(megabytes <= MOST_MEGABYTES)} (at most 10)")
     return all(kept) and megabytes <= MOST_MEGABYTES
 

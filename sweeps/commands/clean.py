@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bench import claims
 from bench.errors import UserError
+from bench.files import size_of
 from bench.store import writing_to
 from sweeps.jobs import Job, jobs
 from sweeps.plan import Plan
@@ -25,13 +26,6 @@ class Leftover:
     path: Path
     reason: str
 
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        if self.path.is_dir():
-            return sum(path.stat().st_size for path in self.path.rglob("*") if path.is_file())
-        return self.path.stat().st_size
-
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     """What to remove, and whether to ask."""
@@ -42,16 +36,18 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 
 def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     """Returns 0. Raises UserError where nobody can be asked."""
-    found = [leftover for job in jobs(plan) for leftover in leftovers(job, args.checkpoints)]
+    runs = jobs(plan)
+    found = [leftover for job in runs for leftover in leftovers(job, args.checkpoints)]
     logs = plan.results / "jobs"
-    if logs.exists() and all(job.done for job in jobs(plan)):
+    if logs.exists() and all(job.done for job in runs):
         found.append(Leftover(logs, "a cluster's logs of runs that are done"))
     if not found:
         print("nothing to remove")
         return 0
-    for leftover in found:
-        print(f"{leftover.size / 1e6:9.1f} MB  {leftover.path}  ({leftover.reason})")
-    print(f"{sum(leftover.size for leftover in found) / 1e6:9.1f} MB in {len(found)} places")
+    sizes = [size_of(leftover.path) for leftover in found]
+    for leftover, size in zip(found, sizes, strict=True):
+        print(f"{size / 1e6:9.1f} MB  {leftover.path}  ({leftover.reason})")
+    print(f"{sum(sizes) / 1e6:9.1f} MB in {len(found)} places")
     if not args.yes:
         if not sys.stdin.isatty():
             raise UserError("nobody to ask here: nothing removed; --yes removes what is listed")

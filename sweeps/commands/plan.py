@@ -10,6 +10,7 @@ from sweeps.estimate import Cost, Experience
 from sweeps.jobs import Job, jobs
 from sweeps.launchers.local import default_jobs
 from sweeps.plan import Plan
+from sweeps.runner import to_do
 
 SHOWN = 200  # runs listed without --all
 
@@ -30,13 +31,13 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     sweep = plan.sweep
     print(f"question: {sweep.question.strip()}\nsource:   {sweep.source}")
     print(f"cost:     {sweep.cost}\nresults:  {plan.results}\n")
-    open_ = [job for job in jobs(plan) if not job.done]
+    open_ = to_do(plan)
     costs = estimated(plan, open_, args.count)
     listed = plan.points if args.all else plan.points[:SHOWN]
     for point in listed:
-        cost = costs.get(point.folder.run_id)
-        told = f"  {_time(cost.seconds)}, {cost.disk / 1e6:.0f} MB" if cost and point.status != "done" else ""
-        print(f"{point.status:8} {point.folder.run_id:28} {point.label}{told}")
+        status, cost = point.status, costs.get(point.folder.run_id)
+        told = f"  {_time(cost.seconds)}, {cost.disk / 1e6:.0f} MB" if cost and status != "done" else ""
+        print(f"{status:8} {point.folder.run_id:28} {point.label}{told}")
     if len(listed) < len(plan.points):
         print(f"... and {len(plan.points) - len(listed)} more (--all)")
     print(_total(len(jobs(plan)), open_, costs, args.jobs or default_jobs()))
@@ -65,9 +66,7 @@ def estimated(plan: Plan, open_: list[Job], count: bool) -> dict[str, Cost]:
 
 def _counted(plan: Plan, job: Job, rate: float | None) -> Cost:
     from bench.estimate import counted, multiplying_rate
-    from bench.quiet import quiet_libraries
 
-    quiet_libraries()
     config = load(plan.preset, job.points[0].overrides)
     flops, checkpoint = counted(config)
     basis = "counted FLOPs, at the rate of finished runs of other shapes"

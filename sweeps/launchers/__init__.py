@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from bench.errors import UserError, nearest
+from bench.overrides import parse
 from sweeps.jobs import Job
 
 GROUP = "xfusion_bench.launchers"
@@ -77,7 +78,7 @@ def options(launcher: type[Launcher], given: dict[str, str]) -> Any:
         if name not in known:
             raise UserError(f"unknown setting 'launcher.{name}'{nearest(name, known)}")
     try:
-        asked = OmegaConf.from_dotlist([f"{name}={value}" for name, value in given.items()])
+        asked = parse([f"{name}={value}" for name, value in given.items()])
         return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(launcher.Options), asked))
     except (OmegaConfBaseException, ValueError) as error:
         raise UserError(f"launcher: {str(error).splitlines()[0]}") from error
