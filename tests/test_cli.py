@@ -50,6 +50,7 @@ WRONG = {
     "sweeps run noise smoke launcher.name=slum": "unknown launcher 'slum'",
     "sweeps run noise smoke launcher.job=2": "unknown setting 'launcher.job' (did you mean 'jobs'?)",
     "sweeps run noise smoke launcher.jobs=two": "launcher",
+    "sweeps run noise smoke launcher.jobs=-1": "launcher.jobs: must be at least 0, not -1",
     "sweeps retry noise smoke --only bugs": "unknown class 'bugs' (did you mean 'bug'?)",
     "sweeps why noise smoke --run triple": "no run 'triple'",
     "sweeps clean noise smoke --launch": "unrecognized",

@@ -60,6 +60,14 @@ def test_plan_takes_time_and_disk_from_finished_runs_of_the_same_shape(capsys):
     assert lines[-1].strip().startswith("2 of them unlike any run that is done here")
 
 
+def test_a_run_of_another_schema_is_no_experience_and_no_obstacle(capsys):
+    other = finish(planned(), 0).folder.path.with_name("foreign-0123456789")
+    (other / "evals").mkdir(parents=True)
+    (other / "run.json").write_text('{"schema": 99}')
+    assert main(["plan", *REQUEST]) == 0
+    assert "by 1 finished run of this shape" in capsys.readouterr().out
+
+
 def test_a_longer_run_takes_longer_but_is_scored_as_fast():
     finish(planned(), 0)
     point = planned("train.steps=120").points[0]

@@ -46,13 +46,13 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
         if not todo:
             print("nothing to retry: no run of this sweep has failed")
             return 0
-    changed = runner.prepare(plan)
     if not todo:
-        return runner.nothing_to_do(plan, changed)
+        return runner.nothing_to_do(plan, runner.prepare(plan))
+    launcher = kind(plan.results / "sweep.json", plan.threads, options)  # may refuse, so before anything is written
+    runner.prepare(plan)
     if args.fresh:
         again = plan.runs.name
         print(f"training anew into {plan.runs}; if interrupted, go on with --into {again} in place of --fresh")
-    launcher = kind(plan.results / "sweep.json", plan.threads, options)
     return runner.run(plan, todo, launcher, args.fail_fast, args.detach)
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
+from bench.config_checks import check_ranges
 from bench.errors import UserError, nearest
 from bench.overrides import parse
 from sweeps.jobs import Job
@@ -79,6 +80,11 @@ def options(launcher: type[Launcher], given: dict[str, str]) -> Any:
             raise UserError(f"unknown setting 'launcher.{name}'{nearest(name, known)}")
     try:
         asked = parse([f"{name}={value}" for name, value in given.items()])
-        return OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(launcher.Options), asked))
+        found = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(launcher.Options), asked))
     except (OmegaConfBaseException, ValueError) as error:
         raise UserError(f"launcher: {str(error).splitlines()[0]}") from error
+    try:
+        check_ranges(found)
+    except UserError as error:
+        raise UserError(f"launcher.{error}") from error
+    return found

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench import provenance
+from bench.config_checks import ranged
 from bench.failures import LOST_WORKER
 from sweeps.jobs import Job
 from sweeps.launchers import News
@@ -36,7 +37,7 @@ def default_jobs() -> int:
 class LocalOptions:
     """Settings of the local launcher."""
 
-    jobs: int = 0  # worker processes; 0: one a core, with a GPU one
+    jobs: int = ranged(0, 0)  # worker processes; 0: one a core, with a GPU one
 
 
 class Local:
