@@ -6,13 +6,15 @@ from pathlib import Path
 
 from bench.files import remove_drafts, write_atomically
 from bench.store import writing_to
-from reports import figure, render, samples, table
+from reports import figure, render, samples, table, verdict_text
 from reports.runs import read_sweep, runs_frame, scores_frame
 from reports.summary import summarise
 
 
-def build(folder: Path) -> list[Path]:
+def build(folder: Path, claims: Path | None = None) -> list[Path]:
     """Write all files of a results folder and return their paths; the same runs give the same bytes.
+
+    `claims`: a file or folder of claims to be judged, beside the paper's.
 
     Raises ``UserError`` where the folder is no results folder of this schema, or cannot be written.
     """
@@ -28,6 +30,7 @@ def build(folder: Path) -> list[Path]:
         "table.tex": render.latex(arranged).encode(),
         **figure.draw(sweep, scores, summary),
         **samples.draw(sweep),
+        **verdict_text.files(sweep, claims),
     }
     with writing_to(folder):
         remove_drafts(folder)

@@ -123,7 +123,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of four architectures, five noises and three seeds."""
     results = finished(tmp_path_factory.mktemp("whole"), grid(FOUR, NOISES, 3))
     assert {path.name for path in build(results)} == {
-        "runs.csv", "table.csv", "table.md", "table.tex", "figure.png", "figure.pdf", "samples.png", "samples.md"}
+        "runs.csv", "table.csv", "table.md", "table.tex", "figure.png", "figure.pdf", "samples.png", "samples.md",
+        "verdicts.md", "verdicts.json"}
     return results
 
 

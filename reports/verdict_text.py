@@ -1,0 +1,184 @@
+"""Verdicts as Markdown and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from pathlib import Path
+from typing import Any
+
+from reports import labels, published
+from reports.claims import NOT_BETTER, UNCHANGED, Claim, Settings, read
+from reports.pairing import described
+from reports.runs import Sweep
+from reports.statistics.intervals import RESAMPLES, Interval
+from reports.verdicts import NOT_JUDGED, Finding, Verdict, judged
+
+RELATIONS = {NOT_BETTER: "no better", UNCHANGED: "unchanged by training"}
+METHOD = f"""\
+Effects are differences of paired runs (same seed, prompts, pictures and noise), positive where the first side is better.
+*Seeds*: 95 % interval for other seeds on the same items (Student's t). *Items*: for other items at the same seeds
+(bootstrap, {RESAMPLES:,} resamples of items). *Both*: for other seeds and other items at once (two-way variance
+components, Satterthwaite's degrees of freedom); the verdict rests on it. FID and KID are of whole sets: they have the
+spread over seeds alone, and hold for these prompts. *p*: two-sided, corrected by Holm over the family; a verdict needs
+p <= 0.05 for every comparison of a claim, or for one that goes the other way. The intervals are not corrected.
+*Smallest detectable*: delta x standard error, as measured, where a noncentral t of noncentrality delta passes Holm's
+strictest step with 80 % power. With one seed nothing is said of other seeds, and no verdict goes beyond *inconclusive*.
+"""
+
+
+def files(sweep: Sweep, own: Path | None) -> dict[str, bytes]:
+    """`verdicts.md` and `verdicts.json`, of the paper's claims and a user's own."""
+    found = judged(sweep, read(own))
+    return {"verdicts.md": markdown(sweep, found).encode(), "verdicts.json": as_json(sweep, found).encode()}
+
+
+def markdown(sweep: Sweep, verdicts: list[Verdict]) -> str:
+    """Verdicts first, then each with its comparisons."""
+    lines = [f"# Verdicts: {sweep.name}, preset {sweep.preset}", ""]
+    lines += ["| claim | verdict | scale |", "| --- | --- | --- |"]
+    lines += [f"| {_cell(v.claim.text)} | **{v.outcome}** | {_scale(v)} |" for v in verdicts]
+    for verdict in verdicts:
+        lines += ["", f"## {verdict.claim.text}", "", *_section(sweep, verdict)]
+    slips = published.slips()
+    return "\n".join([*lines, "", "## How to read this", "", METHOD, *slips]).rstrip() + "\n"
+
+
+def as_json(sweep: Sweep, verdicts: list[Verdict]) -> str:
+    """All that was measured, at full precision."""
+    rows = [
+        {
+            "name": verdict.claim.name,
+            "text": verdict.claim.text,
+            "source": verdict.claim.source,
+            "verdict": verdict.outcome,
+            "scale_not_comparable": list(verdict.below_paper),
+            "needs": verdict.claim.needs or None,
+            "command": command(sweep, verdict.claim),
+            "comparisons": [_facts(verdict.claim, finding) for finding in verdict.findings],
+        }
+        for verdict in verdicts
+    ]
+    return json.dumps({"schema": 1, "sweep": sweep.name, "preset": sweep.preset, "verdicts": rows}, indent=1) + "\n"
+
+
+def command(sweep: Sweep, claim: Claim) -> str | None:
+    """What makes the runs of a claim."""
+    if not claim.sweep:
+        return None
+    name, *rest = shlex.split(claim.sweep)
+    preset = [] if sweep.preset == "default" else [sweep.preset]
+    return "python -m sweeps run " + shlex.join([name, *preset, *rest])
+
+
+def question(claim: Claim, finding: Finding) -> str:
+    """Who is compared with whom, in words."""
+    comparison = finding.comparison
+    relation = RELATIONS.get(comparison.relation, comparison.relation)
+    ours = side(comparison.runs)
+    return f"{ours} {relation}" if comparison.relation == UNCHANGED else f"{ours} {relation} than {side(comparison.than)}"
+
+
+def side(settings: Settings) -> str:
+    """One side of a comparison, as readers call it."""
+    texts = []
+    for key, value in settings.items():
+        name = key.rpartition(".")[2]
+        shown = labels.axis_value(name, value)
+        texts.append(shown if name == "architecture" else f"{labels.axis(name).removesuffix(' (%)')} {shown}")
+    return ", ".join(texts) or described(settings)
+
+
+def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
+    claim = verdict.claim
+    lines = [f"**{verdict.outcome.capitalize()}.** {_reason(verdict)} Source: {claim.source or 'none given'}."]
+    if verdict.below_paper:
+        lines.append(f"Scale not comparable with the paper's: {'; '.join(verdict.below_paper)}.")
+    if claim.needs:
+        return [*lines, f"It needs a setting that this version does not have: {claim.needs}."]
+    table = [finding for finding in verdict.findings if finding.pairs]
+    if table:
+        heads = ["comparison", "metric", "seeds", "means", "effect", "seeds", "items", "both", "smallest detectable"]
+        heads = [*heads, "p (Holm)", "outcome", "the paper's"]
+        lines += ["", _row(heads), _row(["---"] * len(heads)), *[_row(_cells(claim, one)) for one in table], ""]
+    notes = [note for finding in table if finding.pairs for note in finding.pairs.notes]
+    lines += [f"- {note}." for note in dict.fromkeys(notes)]
+    missing = [finding for finding in verdict.findings if finding.outcome == NOT_JUDGED]
+    lines += [f"- {question(claim, one)}, {labels.metric(one.comparison.metric)}: {one.why}." for one in missing]
+    few = any(finding.tested and not finding.tested.error for finding in verdict.findings)
+    if missing or few:
+        lines.append(f"- {'More seeds' if few and not missing else 'The runs'}: `{command(sweep, claim)}`")
+    return lines
+
+
+def _reason(verdict: Verdict) -> str:
+    findings = verdict.findings
+    if not findings:
+        return ""
+    counts = {name: sum(one.outcome == name for one in findings) for name in dict.fromkeys(f.outcome for f in findings)}
+    said = ", ".join(f"{count} {name}" for name, count in counts.items())
+    some = f"Of {len(findings)} comparisons: {said}." if len(findings) > 1 else ""
+    single = any(finding.tested and not finding.tested.error for finding in findings)
+    return " ".join(filter(None, [some, "One seed: the spread between seeds is not known." if single else ""]))
+
+
+def _cells(claim: Claim, finding: Finding) -> list[str]:
+    pairs, tested = finding.pairs, finding.tested
+    assert pairs is not None
+    arrow = labels.metric(pairs.metric)
+    means = f"{_number(pairs.means[0])}, {_number(pairs.means[1])}"
+    start = [question(claim, finding), arrow, str(len(pairs.differences.seeds)), means, _number(pairs.differences.effect)]
+    if tested is None:
+        return [*start, "", "", "", "", "", f"{finding.outcome}: {finding.why}", _paper(claim, finding)]
+    margin = "" if tested.threshold == 0 else f" (margin {_number(tested.threshold)})"
+    start[-1] += margin
+    smallest = "unknown" if tested.smallest is None else _number(tested.smallest)
+    p = "–" if tested.p_holm is None else f"{tested.p_holm:.2g} (of {tested.family_size})"
+    intervals = map(_interval, (tested.by_seeds, tested.by_items, tested.by_both))
+    return [*start, *intervals, smallest, p, finding.outcome, _paper(claim, finding)]
+
+
+def _paper(claim: Claim, finding: Finding) -> str:
+    comparison = finding.comparison
+    ours, theirs = (
+        published.value(claim.published, side, comparison.metric) for side in (comparison.runs, comparison.than)
+    )
+    return "" if ours is None else f"{ours:g}, {theirs:g}" if theirs is not None else f"{ours:g}"
+
+
+def _facts(claim: Claim, finding: Finding) -> dict[str, Any]:
+    facts: dict[str, Any] = {"question": question(claim, finding), "metric": finding.comparison.metric}
+    facts |= {"outcome": finding.outcome, "why": finding.why or None}
+    if finding.pairs:
+        pairs = finding.pairs
+        facts |= {"measured_by": pairs.metric, "seeds": list(pairs.differences.seeds), "means": list(pairs.means)}
+        facts |= {"effect": pairs.differences.effect, "items": pairs.differences.count, "notes": list(pairs.notes)}
+    if tested := finding.tested:
+        facts |= {"interval_seeds": tested.by_seeds, "interval_items": tested.by_items, "interval": tested.by_both}
+        facts |= {"threshold": tested.threshold, "p": tested.p, "p_holm": tested.p_holm, "family": tested.family_size}
+        facts |= {"smallest_detectable": tested.smallest}
+    return facts
+
+
+def _scale(verdict: Verdict) -> str:
+    return "not comparable" if verdict.below_paper else "–" if verdict.outcome == NOT_JUDGED else "the paper's"
+
+
+def _interval(interval: Interval | None) -> str:
+    return "–" if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"
+
+
+def _number(value: float) -> str:
+    """Three significant digits, plainly."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def _row(cells: list[str]) -> str:
+    return "| " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
