@@ -70,7 +70,8 @@ def paired(claim: Claim, comparison: Comparison, runs: list[Run]) -> Pairs:
     if not np.isfinite(values).all():
         raise Unpaired(f"{labels.metric(metric)} is no finite number in some runs")
     items = _items(couples, metric, other, values)
-    differences = Differences(tuple(seeds), sign * (values[:, 0] - values[:, 1]), None if items is None else sign * items)
+    by_item = None if items is None else sign * items
+    differences = Differences(tuple(seeds), sign * (values[:, 0] - values[:, 1]), by_item)
     used = tuple({id(run): run for couple in couples for run in couple}.values())
     lone = sorted(set(ours) ^ set(theirs))
     if lone:

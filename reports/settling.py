@@ -12,8 +12,9 @@ from reports.verdicts import NOT_JUDGED, Finding, Verdict
 
 PREMISE = f"""\
 If the effects stay what they are: the seeds, or items at the same seeds, with which the interval at Holm's strictest
-step would exclude the threshold (up to {MOST_SEEDS} seeds or {MOST_ITEMS:,} items). An effect that is measured anew varies: at
-these numbers the chance is about one half. What longer training would do, no variance can tell: that takes longer runs."""
+step would exclude the threshold (up to {MOST_SEEDS} seeds or {MOST_ITEMS:,} items). An effect that is measured anew
+varies: at these numbers the chance is about one half. What longer training would do no variance can tell: that takes
+longer runs."""
 
 
 def settle(sweep: Sweep, verdicts: list[Verdict]) -> str:
@@ -29,20 +30,22 @@ def _told(sweep: Sweep, verdict: Verdict) -> list[str]:
     if verdict.claim.needs:
         return [f"  needs a setting that this version does not have: {verdict.claim.needs}"]
     open_ones = [finding for finding in verdict.findings if finding.outcome in (INCONCLUSIVE, NOT_JUDGED)]
-    told = [f"  {question(verdict.claim, one)}, {_metric(one)}: {_advice(one)}" for one in open_ones]
+    tested = [one for one in open_ones if one.tested]
+    told = [f"  {question(verdict.claim, one)}, {_metric(one)}: {_advice(one)}" for one in tested]
+    told += [f"  {why}" for why in dict.fromkeys(one.why for one in open_ones if not one.tested)]
     if any(one.tested is None or one.tested.error is None for one in open_ones):
         told.append(f"  {command(sweep, verdict.claim)}")
     return told
 
 
 def _metric(finding: Finding) -> str:
-    return labels.metric(finding.pairs.metric if finding.pairs else finding.comparison.metric)
+    assert finding.pairs is not None
+    return labels.metric(finding.pairs.metric)
 
 
 def _advice(finding: Finding) -> str:
     tested = finding.tested
-    if tested is None:
-        return finding.why
+    assert tested is not None
     if tested.error is None:
         return "one seed: three or more are needed to know how much seeds differ"
     found = plan(tested.differences, tested.threshold, LEVEL / tested.family_size)

@@ -13,13 +13,15 @@ from reports.claims import NOT_BETTER, UNCHANGED, Claim, Settings, read
 from reports.pairing import described
 from reports.runs import Sweep
 from reports.statistics.intervals import RESAMPLES, Interval
+from reports.statistics.judging import INCONCLUSIVE
 from reports.verdicts import NOT_JUDGED, Finding, Verdict, judged
 
 RELATIONS = {NOT_BETTER: "no better", UNCHANGED: "unchanged by training"}
 METHOD = f"""\
-Effects are differences of paired runs (same seed, prompts, pictures and noise), positive where the first side is better.
-*Seeds*: 95 % interval for other seeds on the same items (Student's t). *Items*: for other items at the same seeds
-(bootstrap, {RESAMPLES:,} resamples of items). *Both*: for other seeds and other items at once (two-way variance
+Effects are differences of paired runs (same seed, prompts, pictures and noise), positive where the first side is
+better.
+*Over seeds*: 95 % interval for other seeds on the same items (Student's t). *Over items*: for other items at the same seeds
+(bootstrap, {RESAMPLES:,} resamples of items). *Over both*: for other seeds and other items at once (two-way variance
 components, Satterthwaite's degrees of freedom); the verdict rests on it. FID and KID are of whole sets: they have the
 spread over seeds alone, and hold for these prompts. *p*: two-sided, corrected by Holm over the family; a verdict needs
 p <= 0.05 for every comparison of a claim, or for one that goes the other way. The intervals are not corrected.
@@ -76,8 +78,8 @@ def question(claim: Claim, finding: Finding) -> str:
     """Who is compared with whom, in words."""
     comparison = finding.comparison
     relation = RELATIONS.get(comparison.relation, comparison.relation)
-    ours = side(comparison.runs)
-    return f"{ours} {relation}" if comparison.relation == UNCHANGED else f"{ours} {relation} than {side(comparison.than)}"
+    other = "" if comparison.relation == UNCHANGED else f" than {side(comparison.than)}"
+    return f"{side(comparison.runs)} {relation}{other}"
 
 
 def side(settings: Settings) -> str:
@@ -92,20 +94,22 @@ def side(settings: Settings) -> str:
 
 def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
     claim = verdict.claim
-    lines = [f"**{verdict.outcome.capitalize()}.** {_reason(verdict)} Source: {claim.source or 'none given'}."]
+    source = f"Source: {claim.source or 'none given'}."
+    lines = [" ".join(filter(None, [f"**{verdict.outcome.capitalize()}.**", _reason(verdict), source]))]
     if verdict.below_paper:
         lines.append(f"Scale not comparable with the paper's: {'; '.join(verdict.below_paper)}.")
     if claim.needs:
-        return [*lines, f"It needs a setting that this version does not have: {claim.needs}."]
+        return [*lines, "", f"- It needs a setting that this version does not have: {claim.needs}."]
+    lines.append("")
     table = [finding for finding in verdict.findings if finding.pairs]
     if table:
-        heads = ["comparison", "metric", "seeds", "means", "effect", "seeds", "items", "both", "smallest detectable"]
-        heads = [*heads, "p (Holm)", "outcome", "the paper's"]
-        lines += ["", _row(heads), _row(["---"] * len(heads)), *[_row(_cells(claim, one)) for one in table], ""]
+        heads = ["comparison", "metric", "paired seeds", "means", "effect", "over seeds", "over items", "over both"]
+        heads += ["smallest detectable", "p (Holm)", "outcome", "the paper's"]
+        lines += [_row(heads), _row(["---"] * len(heads)), *[_row(_cells(claim, one)) for one in table], ""]
     notes = [note for finding in table if finding.pairs for note in finding.pairs.notes]
     lines += [f"- {note}." for note in dict.fromkeys(notes)]
     missing = [finding for finding in verdict.findings if finding.outcome == NOT_JUDGED]
-    lines += [f"- {question(claim, one)}, {labels.metric(one.comparison.metric)}: {one.why}." for one in missing]
+    lines += [f"- {why[0].upper()}{why[1:]}." for why in dict.fromkeys(finding.why for finding in missing)]
     few = any(finding.tested and not finding.tested.error for finding in verdict.findings)
     if missing or few:
         lines.append(f"- {'More seeds' if few and not missing else 'The runs'}: `{command(sweep, claim)}`")
@@ -118,7 +122,10 @@ def _reason(verdict: Verdict) -> str:
         return ""
     counts = {name: sum(one.outcome == name for one in findings) for name in dict.fromkeys(f.outcome for f in findings)}
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
-    some = f"Of {len(findings)} comparisons: {said}." if len(findings) > 1 else ""
+    some = f"Of {len(findings)} comparisons: {said}." if len(findings) > 1 and set(counts) != {NOT_JUDGED} else ""
+    tested = [finding.tested for finding in findings if finding.tested]
+    if len(tested) > 1 and verdict.outcome == INCONCLUSIVE:
+        some += f" {sum(one.inside for one in tested)} of {len(tested)} effects point the way that is claimed."
     single = any(finding.tested and not finding.tested.error for finding in findings)
     return " ".join(filter(None, [some, "One seed: the spread between seeds is not known." if single else ""]))
 
@@ -126,9 +133,9 @@ def _reason(verdict: Verdict) -> str:
 def _cells(claim: Claim, finding: Finding) -> list[str]:
     pairs, tested = finding.pairs, finding.tested
     assert pairs is not None
-    arrow = labels.metric(pairs.metric)
     means = f"{_number(pairs.means[0])}, {_number(pairs.means[1])}"
-    start = [question(claim, finding), arrow, str(len(pairs.differences.seeds)), means, _number(pairs.differences.effect)]
+    seeds, effect = str(len(pairs.differences.seeds)), _number(pairs.differences.effect)
+    start = [question(claim, finding), labels.metric(pairs.metric), seeds, means, effect]
     if tested is None:
         return [*start, "", "", "", "", "", f"{finding.outcome}: {finding.why}", _paper(claim, finding)]
     margin = "" if tested.threshold == 0 else f" (margin {_number(tested.threshold)})"
@@ -141,14 +148,13 @@ def _cells(claim: Claim, finding: Finding) -> list[str]:
 
 def _paper(claim: Claim, finding: Finding) -> str:
     comparison = finding.comparison
-    ours, theirs = (
-        published.value(claim.published, side, comparison.metric) for side in (comparison.runs, comparison.than)
-    )
-    return "" if ours is None else f"{ours:g}, {theirs:g}" if theirs is not None else f"{ours:g}"
+    sides = [side for side in (comparison.runs, comparison.than) if side]
+    return published.beside(claim.published, sides, comparison.metric)
 
 
 def _facts(claim: Claim, finding: Finding) -> dict[str, Any]:
     facts: dict[str, Any] = {"question": question(claim, finding), "metric": finding.comparison.metric}
+    facts["published"] = _paper(claim, finding) or None
     facts |= {"outcome": finding.outcome, "why": finding.why or None}
     if finding.pairs:
         pairs = finding.pairs

@@ -82,8 +82,9 @@ def _unchanged(comparison: Comparison, pairs: Pairs) -> Finding:
     if pairs.differences.items is not None:
         differ = int((pairs.differences.items != 0).any(1).sum())
     k, n = len(pairs.differences.seeds), pairs.differences.count
+    runs = f"{k} runs" if k > 1 else "1 run"
     among = f" and each of {n} items" if n else ""
-    why = f"differs in {differ} of {k} runs" if differ else f"equal in {'each of ' * (k > 1)}{k} run{'s' * (k > 1)}{among}"
+    why = f"differs in {differ} of {runs}" if differ else f"equal in {'each of ' * (k > 1)}{runs}{among}"
     return Finding(comparison, CONTRADICTED if differ else SUPPORTED, why, pairs)
 
 

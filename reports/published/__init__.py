@@ -29,6 +29,15 @@ def value(table: str, settings: dict[str, Any], metric: str) -> float | None:
     return next((row[metric] for row in found if metric in row), None)
 
 
+def beside(table: str, sides: list[dict[str, Any]], metric: str) -> str:
+    """What the paper printed of the same comparison: "FID 14.2, 19.1"; nothing where it printed none."""
+    measure = content()["stands_beside"].get(metric)
+    if not measure:
+        return ""
+    numbers = [number for side in sides if (number := value(table, side, measure["key"])) is not None]
+    return f"{measure['name']} {', '.join(f'{number:g}' for number in numbers)}" if len(numbers) == len(sides) else ""
+
+
 def slips() -> list[str]:
     """Where the text and its own table part, in per cent of change."""
     said = []
