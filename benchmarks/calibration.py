@@ -133,7 +133,7 @@ def _judged(random: np.random.Generator, k: int, times: float) -> list[Tested]:
 
 def smallest(parts: Parts | None, k: int) -> float:
     """Smallest detectable effect, from the truth in place of a measured spread."""
-    error = Error(1 / math.sqrt(k), k - 1) if parts is None else Error(*expected_error(parts, k, ITEMS))
+    error = Error(((1 / math.sqrt(k), k - 1),)) if parts is None else expected_error(parts, k, ITEMS)
     return smallest_detectable(error, len(FAMILY))
 
 

@@ -19,14 +19,14 @@ from reports.verdicts import NOT_JUDGED, Finding, Verdict, judged
 RELATIONS = {NOT_BETTER: "no better", UNCHANGED: "unchanged by training"}
 METHOD = f"""\
 Effects are differences of paired runs (same seed, prompts, pictures and noise), positive where the first side is
-better.
-*Over seeds*: 95 % interval for other seeds on the same items (Student's t). *Over items*: for other items at the same seeds
-(bootstrap, {RESAMPLES:,} resamples of items). *Over both*: for other seeds and other items at once (two-way variance
-components, Satterthwaite's degrees of freedom); the verdict rests on it. FID and KID are of whole sets: they have the
-spread over seeds alone, and hold for these prompts. *p*: two-sided, corrected by Holm over the family; a verdict needs
-p <= 0.05 for every comparison of a claim, or for one that goes the other way. The intervals are not corrected.
-*Smallest detectable*: delta x standard error, as measured, where a noncentral t of noncentrality delta passes Holm's
-strictest step with 80 % power. With one seed nothing is said of other seeds, and no verdict goes beyond *inconclusive*.
+better. *Over seeds*: 95 % interval for other seeds on the same items (Student's t). *Over items*: for other items at
+the same seeds (bootstrap, {RESAMPLES:,} resamples of items). *Over both*: for other seeds and other items at once
+(two-way variance components, each source with the t quantile of its own degrees of freedom); the verdict rests on it.
+FID and KID are of whole sets: they have the spread over seeds alone, and hold for these prompts. *p*: two-sided,
+corrected by Holm over the family; a verdict needs p <= 0.05 for every comparison of a claim, or for one that goes the
+other way. The intervals are not corrected. *Smallest detectable*: delta x standard error, as measured, where a
+noncentral t of noncentrality delta passes Holm's strictest step with 80 % power. With one seed nothing is said of
+other seeds, and no verdict on what varies over seeds goes beyond *inconclusive*.
 """
 
 
@@ -107,7 +107,7 @@ def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
         heads += ["smallest detectable", "p (Holm)", "outcome", "the paper's"]
         lines += [_row(heads), _row(["---"] * len(heads)), *[_row(_cells(claim, one)) for one in table], ""]
     notes = [note for finding in table if finding.pairs for note in finding.pairs.notes]
-    lines += [f"- {note}." for note in dict.fromkeys(notes)]
+    lines += [f"- {note[0].upper()}{note[1:]}." for note in dict.fromkeys(notes)]
     missing = [finding for finding in verdict.findings if finding.outcome == NOT_JUDGED]
     lines += [f"- {why[0].upper()}{why[1:]}." for why in dict.fromkeys(finding.why for finding in missing)]
     few = any(finding.tested and not finding.tested.error for finding in verdict.findings)

@@ -23,10 +23,13 @@ def holm(ps: Sequence[float]) -> list[float]:
 def smallest_detectable(error: Error, size: int, power: float = POWER) -> float:
     """The distance from the threshold that a family of `size` comparisons finds with chance `power`.
 
-    d = delta * se, where delta solves P(|T| > t[1 - 0.05 / (2 size), df]) = power for T of the noncentral t
-    distribution with df degrees of freedom and noncentrality delta: se and df as measured, at Holm's strictest step.
+    d = delta * se, where delta solves P(T > reach / se) = power for T of the noncentral t distribution with df degrees
+    of freedom and noncentrality delta: se and df as measured, reach of the interval at Holm's strictest step,
+    0.05 / size. For seeds alone that is the paired t-test's own.
     """
-    critical = stats.t.ppf(1 - LEVEL / (2 * size), error.freedom)
+    if error.size == 0:
+        return 0.0
+    critical = error.reach(LEVEL / size) / error.size
 
     def missing(delta: float) -> float:
         return power - stats.nct.sf(critical, error.freedom, delta)

@@ -6,34 +6,56 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import optimize, stats
 
 from reports.statistics.differences import Differences, mean_squares
 
 LEVEL = 0.05  # of a whole family of comparisons; the intervals that are shown hold 1 - LEVEL each
 RESAMPLES = 2000
+SMALLEST_P = 1e-15  # smaller ones are given as this
 
 Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Error:
-    """The standard error of a mean difference, and how many degrees of freedom it was measured with."""
+    """The standard errors that a mean difference has from independent sources, each with its degrees of freedom.
 
-    size: float
-    freedom: float
+    An interval reaches as far as sqrt(sum of (t[df] * se)^2): Student's t for one source, and for several each is
+    given the quantile of its own degrees of freedom. Satterthwaite's approximation, which gives all the same one, is
+    too narrow where few seeds happen to agree.
+    """
+
+    sources: tuple[tuple[float, float], ...]  # (standard error, degrees of freedom)
+
+    @property
+    def size(self) -> float:
+        """The whole standard error."""
+        return math.hypot(*(size for size, _ in self.sources))
+
+    @property
+    def freedom(self) -> float:
+        """Satterthwaite's degrees of freedom of the whole."""
+        fourth = sum(size**4 / free for size, free in self.sources)
+        return self.size**4 / fourth if fourth else self.sources[0][1]
+
+    def reach(self, level: float) -> float:
+        """Half the width of the interval that holds the true effect in 1 - `level` of all studies."""
+        return math.hypot(*(size * float(stats.t.isf(level / 2, free)) for size, free in self.sources))
 
     def interval(self, effect: float, level: float = LEVEL) -> Interval:
         """That holds the true effect in 1 - `level` of all studies."""
-        reach = float(stats.t.ppf(1 - level / 2, self.freedom)) * self.size
-        return effect - reach, effect + reach
+        return effect - self.reach(level), effect + self.reach(level)
 
     def p(self, effect: float, threshold: float) -> float:
-        """Two-sided, of a true effect at `threshold`."""
+        """Two-sided, of a true effect at `threshold`: the level whose interval just excludes it."""
         distance = abs(effect - threshold)
-        if self.size == 0:
+        if distance == 0 or self.size == 0:
             return 0.0 if distance else 1.0
-        return float(2 * stats.t.sf(distance / self.size, self.freedom))
+        if self.reach(SMALLEST_P) < distance:
+            return SMALLEST_P
+        exponent = optimize.brentq(lambda exponent: self.reach(10**exponent) - distance, math.log10(SMALLEST_P), 0)
+        return float(10**exponent)
 
 
 def over_seeds(differences: Differences) -> Interval | None:
@@ -60,25 +82,18 @@ def over_items(differences: Differences) -> Interval | None:
 
 
 def over_both(differences: Differences) -> Error | None:
-    """The standard error for other seeds and other items at once: what a verdict rests on. None with one seed.
+    """The error for other seeds and other items at once: what a verdict rests on. None with one seed.
 
-    In the two-way table of seeds and items, Var(mean) = (MS_seed + MS_item - MS_rest) / (k N), with Satterthwaite's
-    degrees of freedom. The intervals over seeds and over items each leave one of the parts out. Without items it is
+    In the two-way table of seeds and items, Var(mean) = MS_seed / (k N) + (MS_item - MS_rest) / (k N): the first is
+    what differs between the seeds' means, the second what the items add that all seeds share. Without items it is
     Student's t over seeds.
     """
     k = len(differences.values)
     if k < 2:
         return None
-    by_seed = Error(float(differences.values.std(ddof=1)) / math.sqrt(k), k - 1)
+    by_seed = (float(differences.values.std(ddof=1)) / math.sqrt(k), k - 1.0)
     if differences.items is None:
-        return by_seed
+        return Error((by_seed,))
     n = differences.count
-    rows, columns, rest = mean_squares(differences.items)
-    if columns <= rest:  # items do not differ in what the change does to them
-        return by_seed
-    parts = [(rows, k - 1), (columns, n - 1), (-rest, (k - 1) * (n - 1))]
-    variance = sum(part for part, _ in parts)
-    if variance <= 0:
-        return by_seed
-    freedom = variance**2 / sum(part**2 / free for part, free in parts)
-    return Error(math.sqrt(variance / (k * n)), max(k - 1.0, freedom))
+    _, columns, rest = mean_squares(differences.items)
+    return Error((by_seed, (math.sqrt(max(0.0, columns - rest) / (k * n)), n - 1.0)))

@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy import stats
-
 from reports.statistics.differences import Differences, Parts, variance_parts
+from reports.statistics.intervals import Error
 
 MOST_SEEDS = 100
 MOST_ITEMS = 1_000_000
@@ -29,25 +28,19 @@ def plan(differences: Differences, threshold: float, level: float) -> Plan:
     k, n = len(differences.values), differences.count
 
     def excludes(k: int, n: int) -> bool:
-        error, freedom = expected_error(parts, k, n)
-        return distance > stats.t.ppf(1 - level / 2, freedom) * error
+        return distance > expected_error(parts, k, n).reach(level)
 
     seeds = _first(lambda more: excludes(more, n), k, MOST_SEEDS) if distance else None
     items = _first(lambda more: excludes(k, more), n, MOST_ITEMS) if distance and n else None
     return Plan(parts, seeds, items)
 
 
-def expected_error(parts: Parts, k: int, n: int) -> tuple[float, float]:
-    """Standard error and degrees of freedom that `k` seeds and `n` items would have."""
+def expected_error(parts: Parts, k: int, n: int) -> Error:
+    """The error that `k` seeds and `n` items would have."""
     if not n:
-        return math.sqrt(parts.seed / k), k - 1
-    rows, columns = (n * parts.seed + parts.rest), (k * parts.item + parts.rest)
-    terms = [(rows, k - 1), (columns, n - 1), (-parts.rest, (k - 1) * (n - 1))]
-    variance = sum(term for term, _ in terms)
-    if variance == 0:
-        return 0.0, k - 1
-    freedom = variance**2 / sum(term**2 / free for term, free in terms)
-    return math.sqrt(variance / (k * n)), max(k - 1.0, freedom)
+        return Error(((math.sqrt(parts.seed / k), k - 1.0),))
+    by_seed = math.sqrt((parts.seed + parts.rest / n) / k)
+    return Error(((by_seed, k - 1.0), (math.sqrt(parts.item / n), n - 1.0)))
 
 
 def _first(good: Callable[[int], bool], least: int, most: int) -> int | None:
