@@ -21,7 +21,7 @@ METHOD = f"""\
 Effects are differences of paired runs (same seed, prompts, pictures and noise), positive where the first side is
 better. *Over seeds*: 95 % interval for other seeds on the same items (Student's t). *Over items*: for other items at
 the same seeds (bootstrap, {RESAMPLES:,} resamples of items). *Over both*: for other seeds and other items at once
-(two-way variance components, each source with the t quantile of its own degrees of freedom); the verdict rests on it.
+(two-way variance components, the sources' t quantiles weighted by variance); the verdict rests on it.
 FID and KID are of whole sets: they have the spread over seeds alone, and hold for these prompts. *p*: two-sided,
 corrected by Holm over the family; a verdict needs p <= 0.05 for every comparison of a claim, or for one that goes the
 other way. The intervals are not corrected. *Smallest detectable*: delta x standard error, as measured, where a

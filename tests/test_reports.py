@@ -291,7 +291,7 @@ def test_architectures_side_by_side(tmp_path: Path) -> None:
 
 def test_a_sweep_without_a_finished_run_has_no_figure(tmp_path: Path) -> None:
     results = ask(tmp_path / "results" / "noise", grid(FOUR, NOISES, 1))
-    assert {path.suffix for path in build(results)} == {".csv", ".md", ".tex"}
+    assert {path.suffix for path in build(results)} == {".csv", ".md", ".tex", ".json"}
     assert "20 of 20 runs are missing" in (results / "table.md").read_text()
 
 

@@ -21,9 +21,10 @@ Interval = tuple[float, float]
 class Error:
     """The standard errors that a mean difference has from independent sources, each with its degrees of freedom.
 
-    An interval reaches as far as sqrt(sum of (t[df] * se)^2): Student's t for one source, and for several each is
-    given the quantile of its own degrees of freedom. Satterthwaite's approximation, which gives all the same one, is
-    too narrow where few seeds happen to agree.
+    For one source the interval is Student's. For several its quantile is the mean of theirs, weighted by variance
+    (Cochran and Cox), and it is never narrower than that of one source alone. This errs on the safe side: with three
+    seeds it holds the truth in 95 to 97.5 % of studies. Satterthwaite's approximation does not: behind Holm's
+    correction it gave up to four times the false alarms (`python -m benchmarks.calibration` tells).
     """
 
     sources: tuple[tuple[float, float], ...]  # (standard error, degrees of freedom)
@@ -41,7 +42,11 @@ class Error:
 
     def reach(self, level: float) -> float:
         """Half the width of the interval that holds the true effect in 1 - `level` of all studies."""
-        return math.hypot(*(size * float(stats.t.isf(level / 2, free)) for size, free in self.sources))
+        if self.size == 0:
+            return 0.0
+        quantiles = [float(stats.t.isf(level / 2, free)) for _, free in self.sources]
+        pairs = list(zip(quantiles, (size for size, _ in self.sources), strict=True))
+        return max(sum(t * size**2 for t, size in pairs) / self.size, *(t * size for t, size in pairs))
 
     def interval(self, effect: float, level: float = LEVEL) -> Interval:
         """That holds the true effect in 1 - `level` of all studies."""
@@ -62,10 +67,13 @@ def over_seeds(differences: Differences) -> Interval | None:
     """Student's t over the paired seeds: other seeds, the same items. None with one seed."""
     if len(differences.values) < 2:
         return None
-    if np.ptp(differences.values) == 0:
-        return differences.effect, differences.effect
-    found = stats.ttest_1samp(differences.values, 0).confidence_interval(1 - LEVEL)
-    return float(found.low), float(found.high)
+    return seed_error(differences).interval(differences.effect)
+
+
+def seed_error(differences: Differences) -> Error:
+    """Of the mean over seeds, as a paired t-test has it."""
+    k = len(differences.values)
+    return Error(((float(differences.values.std(ddof=1)) / math.sqrt(k), k - 1.0),))
 
 
 def over_items(differences: Differences) -> Interval | None:
@@ -91,9 +99,9 @@ def over_both(differences: Differences) -> Error | None:
     k = len(differences.values)
     if k < 2:
         return None
-    by_seed = (float(differences.values.std(ddof=1)) / math.sqrt(k), k - 1.0)
+    by_seed = seed_error(differences)
     if differences.items is None:
-        return Error((by_seed,))
+        return by_seed
     n = differences.count
     _, columns, rest = mean_squares(differences.items)
-    return Error((by_seed, (math.sqrt(max(0.0, columns - rest) / (k * n)), n - 1.0)))
+    return Error((*by_seed.sources, (math.sqrt(max(0.0, columns - rest) / (k * n)), n - 1.0)))
