@@ -18,7 +18,7 @@ from bench.command_line import Parser, exit_status
 from reports.statistics.differences import Differences, Parts
 from reports.statistics.families import smallest_detectable
 from reports.statistics.intervals import Error, Interval, over_both, over_items, over_seeds
-from reports.statistics.judging import INCONCLUSIVE, SUPPORTED, Tested, judge
+from reports.statistics.judging import INCONCLUSIVE, SUPPORTED, Judgement, judge
 from reports.statistics.planning import expected_error
 
 STUDIES = 2000
@@ -109,7 +109,7 @@ def coverage(random: np.random.Generator, studies: int) -> Iterator[Row]:
                 differences = study(random, parts, EFFECT, k)
                 error = over_both(differences)
                 held.append(error is not None and _holds(error.interval(differences.effect), EFFECT))
-            yield Row(f"interval over both, {k} seeds, N = {ITEMS}, {name}", sum(held), studies, 0.93, 0.98)
+            yield Row(f"interval over both, {k} seeds, N = {ITEMS}, {name}", sum(held), studies, 0.93, 0.97)
 
 
 def verdicts(random: np.random.Generator, studies: int, k: int = 3) -> Iterator[Row]:
@@ -124,13 +124,13 @@ def verdicts(random: np.random.Generator, studies: int, k: int = 3) -> Iterator[
         yield Row(f"planted 2 x smallest detectable, {k} seeds: {metric}", count, studies, 0.9, 1.0)
 
 
-def _judged(random: np.random.Generator, k: int, times: float) -> list[Tested]:
+def _judged(random: np.random.Generator, k: int, times: float) -> list[Judgement]:
     """A family whose effects are `times` the smallest detectable of the true spread."""
     tested = []
     for metric, parts in FAMILY.items():
         effect = times * smallest(parts, k)
         differences = of_sets(random, 1.0, effect, k) if parts is None else study(random, parts, effect, k)
-        tested.append(Tested(metric, differences, 0.0, math.inf))
+        tested.append(Judgement(metric, differences, 0.0, math.inf))
     return judge(tested)
 
 

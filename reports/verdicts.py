@@ -10,7 +10,7 @@ from reports import published
 from reports.claims import BETTER, NOT_BETTER, SAME, UNCHANGED, WORSE, Claim, Comparison
 from reports.pairing import Pairs, Run, Unpaired, finished, paired
 from reports.runs import Sweep
-from reports.statistics.judging import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Tested, conjunction, judge
+from reports.statistics.judging import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Judgement, conjunction, judge
 
 NOT_JUDGED = "not judged"
 
@@ -23,7 +23,7 @@ class Finding:
     outcome: str
     why: str = ""  # it was not judged, or not tested
     pairs: Pairs | None = None
-    tested: Tested | None = None
+    tested: Judgement | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _finding(claim: Claim, comparison: Comparison, runs: list[Run]) -> Finding:
     }[comparison.relation]
     sides = frozenset(str(sorted((claim.where | side).items())) for side in (comparison.runs, comparison.than))
     key = (sides, pairs.metric, comparison.margin, comparison.relation == SAME)
-    return Finding(comparison, INCONCLUSIVE, pairs=pairs, tested=Tested(key, pairs.differences, low, high))
+    return Finding(comparison, INCONCLUSIVE, pairs=pairs, tested=Judgement(key, pairs.differences, low, high))
 
 
 def _unchanged(comparison: Comparison, pairs: Pairs) -> Finding:

@@ -12,7 +12,7 @@ from benchmarks.calibration import Row, coverage, verdicts
 from reports.statistics.differences import Differences, Parts, variance_parts
 from reports.statistics.families import holm, smallest_detectable
 from reports.statistics.intervals import Error, over_both, over_items, over_seeds
-from reports.statistics.judging import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Tested, conjunction, judge
+from reports.statistics.judging import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Judgement, conjunction, judge
 from reports.statistics.planning import plan
 
 
@@ -117,7 +117,7 @@ def test_more_items_do_not_settle_what_seeds_leave_open_nor_seeds_what_items_do(
 
 
 def judged(values: list[float], low: float, high: float) -> str:
-    return judge([Tested("one", Differences(tuple(range(len(values))), np.array(values)), low, high)])[0].outcome
+    return judge([Judgement("one", Differences(tuple(range(len(values))), np.array(values)), low, high)])[0].outcome
 
 
 def test_a_verdict_is_where_the_effect_lies_and_how_surely() -> None:
@@ -131,7 +131,7 @@ def test_a_verdict_is_where_the_effect_lies_and_how_surely() -> None:
 
 def test_a_question_that_two_claims_ask_counts_once() -> None:
     differences = Differences((0, 1, 2), np.array([1.0, 1.2, 0.9]))
-    family = judge([Tested("a", differences, 0, math.inf), Tested("a", differences, 0, math.inf)])
+    family = judge([Judgement("a", differences, 0, math.inf), Judgement("a", differences, 0, math.inf)])
     assert {one.family_size for one in family} == {1} and family[0].p == family[0].p_holm
 
 

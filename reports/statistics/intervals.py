@@ -24,7 +24,7 @@ class Error:
     For one source the interval is Student's. For several its quantile is the mean of theirs, weighted by variance
     (Cochran and Cox), and it is never narrower than that of one source alone. This errs on the safe side: with three
     seeds it holds the truth in 95 to 97.5 % of studies. Satterthwaite's approximation does not: behind Holm's
-    correction it gave up to four times the false alarms (`python -m benchmarks.calibration` tells).
+    correction it gives up to four times the false alarms.
     """
 
     sources: tuple[tuple[float, float], ...]  # (standard error, degrees of freedom)

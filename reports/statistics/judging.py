@@ -14,7 +14,7 @@ SUPPORTED, CONTRADICTED, INCONCLUSIVE = "supported", "contradicted", "inconclusi
 
 
 @dataclass(frozen=True)
-class Tested:
+class Judgement:
     """One comparison: what was measured, where its effect should lie, and what came out.
 
     `key` names the question: two claims may ask the same one, which then counts once.
@@ -53,7 +53,7 @@ class Tested:
         return min((b for b in (self.low, self.high) if math.isfinite(b)), key=lambda bound: abs(self.effect - bound))
 
 
-def judge(family: Sequence[Tested]) -> list[Tested]:
+def judge(family: Sequence[Judgement]) -> list[Judgement]:
     """Estimate and test all, and decide at a family-wise level of 5 % by Holm."""
     measured = [_measured(one) for one in family]
     ps = {one.key: one.p for one in measured if one.p is not None}
@@ -61,7 +61,7 @@ def judge(family: Sequence[Tested]) -> list[Tested]:
     return [_decided(one, adjusted) for one in measured]
 
 
-def _measured(one: Tested) -> Tested:
+def _measured(one: Judgement) -> Judgement:
     differences = one.differences
     error = over_both(differences)
     return replace(
@@ -73,7 +73,7 @@ def _measured(one: Tested) -> Tested:
     )
 
 
-def _decided(one: Tested, adjusted: dict[object, float]) -> Tested:
+def _decided(one: Judgement, adjusted: dict[object, float]) -> Judgement:
     if one.error is None:
         return one
     p, size = adjusted[one.key], len(adjusted)
