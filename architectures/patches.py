@@ -32,6 +32,11 @@ class Patches(nn.Module):
         self.norm = copy.deepcopy(norm).requires_grad_(True)
         self.output = nn.Linear(width, values)
 
+    @property
+    def tokens(self) -> int:
+        """How many tokens an image has, delimiters and all."""
+        return self.side**2 + (0 if self.delimiters is None else 2)
+
     def forward(self, latents: Tensor, sigma: Tensor) -> Tensor:
         """(B, C, h, w), (B,) -> (B, n, d)."""
         patches = F.pixel_unshuffle(latents, self.patch_size).flatten(2).transpose(1, 2)  # B n C*p*p

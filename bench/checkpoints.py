@@ -20,7 +20,7 @@ from bench.store import RunFolder, writing_to
 
 NEEDED = {
     "global_step", "loops", "state_dict", "optimizer_states", "lr_schedulers",
-    "average", "train_seconds", "frozen_digest", "sampler",
+    "average", "train_seconds", "seen", "frozen_digest", "sampler",
 }  # fmt: skip
 
 
@@ -69,9 +69,11 @@ def damage(path: Path) -> str | None:
     return f"it has no {', '.join(sorted(missing))}" if missing else None
 
 
-def newest(folder: RunFolder) -> Path | None:
-    """The newest checkpoint that is whole; a damaged one is named on the terminal and passed over."""
+def newest(folder: RunFolder, until: int | None = None) -> Path | None:
+    """The newest checkpoint, of at most ``until`` steps, that is whole; a damaged one is named and passed over."""
     found = _newest_first(folder.checkpoints)
+    if until is not None:
+        found = [path for path in found if path <= folder.checkpoint(until)]
     for path, before in zip(found, [*found, None][1:], strict=True):
         why = damage(path)
         if why is None:
@@ -82,7 +84,7 @@ def newest(folder: RunFolder) -> Path | None:
 
 
 def restore(module: FusionModule, path: Path) -> None:
-    """Give ``module`` the trained weights, averages and training time of a checkpoint.
+    """Give ``module`` the trained weights, averages, training time and counts of a checkpoint.
 
     Raises:
         UserError: it was trained on other frozen weights.

@@ -22,6 +22,8 @@ from bench.sampling import describe, sample_latents
 from bench.scoring import caption_scores, image_scores, language_scores
 from bench.world import World
 
+REAL = 16  # pictures of the data to lay beside the first that were drawn
+
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -29,6 +31,7 @@ class Evaluated:
 
     scores: dict[str, Score]
     images: np.ndarray  # (n, H, W, 3) uint8
+    real: np.ndarray  # the data's own of the first `REAL` prompts, likewise
     prompts: list[str]
     image_ids: list[str]
     captions: list[str]
@@ -46,13 +49,14 @@ def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluate
         images = draw(model, world, config, prompts)
         seen = range(min(config.eval.num_captions, len(pictures)))
         captions = write(model, world, config, torch.from_numpy(np.array(encoded.latents[: len(seen)])))
+    real = pictures.images(drawn[:REAL])
     references = [pictures.captions(index) for index in seen]
     scores = image_scores(images, prompts, world, config)
     scores |= caption_scores(captions, world, config)
     scores |= language_scores(model, world)
     ids = pictures.ids
     return Evaluated(
-        scores, images, prompts, [ids[i] for i in drawn], captions, references, [ids[i] for i in seen]
+        scores, images, real, prompts, [ids[i] for i in drawn], captions, references, [ids[i] for i in seen]
     )
 
 
@@ -104,11 +108,11 @@ def _prompt(pictures: CaptionedImages, index: int) -> str:
 
 
 def save(evaluated: Evaluated, folder: Path) -> None:
-    """Write samples/<index>.png, prompts.jsonl, captions.jsonl and per_item.json into ``folder``."""
-    samples = folder / "samples"
-    samples.mkdir()
-    for index, image in enumerate(evaluated.images):
-        Picture.fromarray(image).save(samples / f"{index:05d}.png")
+    """Write samples/ and real/<index>.png, prompts.jsonl, captions.jsonl and per_item.json into ``folder``."""
+    for name, pictures in (("samples", evaluated.images), ("real", evaluated.real)):
+        (folder / name).mkdir()
+        for index, picture in enumerate(pictures):
+            Picture.fromarray(picture).save(folder / name / f"{index:05d}.png")
     _write_lines(
         folder / "prompts.jsonl",
         [

@@ -19,7 +19,7 @@ from bench.data.mixing import Mixture
 from bench.errors import UserError
 from bench.failures import Failure
 from bench.flops import count_flops
-from bench.identity import eval_id, eval_identity, run_folder, train_identity
+from bench.identity import eval_id, eval_identity, landed, run_folder, train_identity
 from bench.memory import peak_memory_mb, reset_peak_memory
 from bench.metrics.cider import check_java
 from bench.mirrors import Mirrors
@@ -57,7 +57,7 @@ def run(config: Config) -> dict[str, Any]:
         claims.Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
     """
     folder = run_folder(config)
-    done = folder.result(eval_id(config), config.train.steps)
+    done = landed(config, folder)
     if done is not None:
         folder.tidy()
         return done
@@ -65,7 +65,7 @@ def run(config: Config) -> dict[str, Any]:
         _train_along(config, folder)
     check_java()
     with folder.claim(config.runtime.lease):
-        done = folder.result(eval_id(config), config.train.steps)  # it may have landed since
+        done = landed(config, folder)  # it may have landed since
         if done is not None:
             return done
         try:
@@ -131,26 +131,28 @@ def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
 
 def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, Any]:
     config, folder, module = experiment.config, experiment.folder, experiment.module
-    cost: dict[str, Any] = {
-        "trainable_params": sum(p.numel() for p in module.model.parameters() if p.requires_grad),
-        "total_params": sum(p.numel() for p in module.model.parameters()),
-        "train_flops": step_flops(module, experiment.mixture) * config.train.steps,
-    }
+    flops = step_flops(module, experiment.mixture)
 
     def score(module: FusionModule, step: int) -> None:
         if folder.result(eval_id(config), step) is None:
+            cost = {
+                "trainable_params": sum(p.numel() for p in module.model.parameters() if p.requires_grad),
+                "total_params": sum(p.numel() for p in module.model.parameters()),
+                "train_flops": flops * step,
+                "train_seconds": round(module.train_seconds, 3),
+                "peak_memory_mb": round(peak_memory_mb(), 1),
+            }
             begin = time.perf_counter()
             with module.average.applied():
                 evaluated = evaluation.evaluate(module.model, experiment.world, config)
-            seconds = {"score_seconds": round(time.perf_counter() - begin, 3)}
-            _land(config, folder, step, evaluated, cost | seconds)
+            cost["score_seconds"] = round(time.perf_counter() - begin, 3)
+            _land(config, folder, step, evaluated, {"seen": module.seen._asdict(), "cost": cost})
         result = folder.result(eval_id(config), step)
         assert result is not None
         mirrors.result(result)
 
     train(config, module, experiment.mixture, folder, score, mirrors.row)
     assert module.digest_frozen() == module.frozen_digest, "a frozen weight changed in training"
-    cost |= {"train_seconds": round(module.train_seconds, 3), "peak_memory_mb": round(peak_memory_mb(), 1)}
     score(module, config.train.steps)
     result = folder.result(eval_id(config), config.train.steps)
     assert result is not None
@@ -165,10 +167,11 @@ def step_flops(module: FusionModule, mixture: Mixture) -> int:
     return flops
 
 
-def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluation.Evaluated, cost: dict[str, Any]) -> None:
+def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluation.Evaluated, facts: dict[str, Any]) -> None:
     result = {
         "run_id": folder.run_id,
         "eval_id": eval_id(config),
+        "train_identity": train_identity(config),
         "eval_identity": eval_identity(config),
         "step": step,
         "architecture": config.model.architecture,
@@ -180,7 +183,7 @@ def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluation.Ev
         "n_captions": len(evaluated.captions),
         "metrics": {name: score.to_json() for name, score in evaluated.scores.items()},
         "settings": {"data": asdict(config.data), "eval": asdict(config.eval)},
-        "cost": dict(cost),
+        **facts,
     }
     with folder.attempt() as attempt:
         evaluation.save(evaluated, attempt)

@@ -34,6 +34,18 @@ def run_id(config: Config) -> str:
     return f"{config.model.architecture}-{train_id(config)}"
 
 
+def evaluated_steps(config: Config) -> list[int]:
+    """After which steps the model is scored: each ``eval.every`` of them, and the last."""
+    every, last = config.eval.every, config.train.steps
+    return [*(range(every, last, every) if every else ()), last]
+
+
+def landed(config: Config, folder: RunFolder) -> dict[str, Any] | None:
+    """The result after the last step, None where this or one along the way is still to be made."""
+    results = [folder.result(eval_id(config), step) for step in evaluated_steps(config)]
+    return results[-1] if all(result is not None for result in results) else None
+
+
 def run_folder(config: Config) -> RunFolder:
     """The folder of this run, which need not exist yet."""
     return RunFolder(Path(config.runtime.runs) / run_id(config))

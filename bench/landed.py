@@ -19,6 +19,7 @@ def landed(run: Path) -> dict[str, Any]:
             found[str(path.relative_to(run))] = path.read_bytes()
     for name in [name for name in found if name.endswith("result.json")]:
         result = json.loads(found[name])
+        del result["seal"]  # of the times too
         result["cost"] = {key: value for key, value in result["cost"].items() if key not in MEASURED}
         found[name] = result
     rows = {row["step"]: {k: v for k, v in row.items() if k != "seconds"} for row in RunFolder(run).read_metrics()}

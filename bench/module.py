@@ -21,6 +21,7 @@ from bench.data.mixing import Pairs, Step
 from bench.diffusion import noised, velocity_target
 from bench.ema import MovingAverage
 from bench.metrics.weights_digest import parameters_digest
+from bench.seen import Seen
 
 
 class NonFiniteLoss(RuntimeError):
@@ -45,7 +46,8 @@ class FusionModule(L.LightningModule):
         self.model, self.train_config = model, train
         self.average = MovingAverage(model, train.ema_decay)
         self.last: Losses | None = None
-        self.train_seconds = 0.0  # interruptions left out
+        self.train_seconds = 0.0  # interruptions and evaluations left out
+        self.seen = Seen()
 
     @cached_property
     def frozen_digest(self) -> str:
@@ -97,7 +99,8 @@ class FusionModule(L.LightningModule):
         return (self.model.velocity(states).float() - velocity_target(pairs.latents, pairs.noise)).square()
 
     def on_before_batch_transfer(self, step: Step, dataloader_idx: int) -> Step:
-        """Every rank has the whole step at hand, and takes its share."""
+        """Every rank has the whole step at hand, counts it, and takes its share."""
+        self.seen = self.seen.after(step, self.model.patches.tokens)
         return step.share(self.global_rank, self.trainer.world_size)
 
     def training_step(self, step: Step, batch_idx: int) -> Tensor:
@@ -164,11 +167,13 @@ class FusionModule(L.LightningModule):
         checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k in trained}
         checkpoint["average"] = self.average.state_dict()
         checkpoint["train_seconds"] = self.train_seconds
+        checkpoint["seen"] = self.seen._asdict()
         checkpoint["frozen_digest"] = self.frozen_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.average.load_state_dict(checkpoint["average"])
         self.train_seconds = checkpoint["train_seconds"]
+        self.seen = Seen(**checkpoint["seen"])
 
 
 def _noisy(pairs: Pairs) -> Image:

@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bench import claims
+from bench import claims, results
 from bench.errors import UserError
 from bench.failures import Failure
 from bench.files import append_line, flush, flush_tree, remove_drafts, write_atomically
@@ -201,7 +201,7 @@ class RunFolder:
 
     def result(self, eval_id: str, step: int) -> dict[str, Any] | None:
         """The landed result, None if there is none. Raises UserError for another schema."""
-        return read_own(self.result_folder(eval_id, step) / "result.json")
+        return read_own(self.result_folder(eval_id, step) / results.NAME)
 
     def evaluations(self, eval_id: str = "*") -> list[tuple[str, int]]:
         """Which results there are, of one evaluation or of all: evaluation and step, in this order."""
@@ -213,21 +213,21 @@ class RunFolder:
         return [result for place in self.evaluations(eval_id) if (result := self.result(*place)) is not None]
 
     def land_result(self, eval_id: str, step: int, attempt: Path, result: dict[str, Any]) -> bool:
-        """Move what `attempt` holds (samples/, captions.jsonl, per-item files) and the result into place, all at once.
+        """Move what `attempt` holds (samples/, captions.jsonl, per-item files) into place with the result, sealed.
 
         Returns False, and changes nothing, where a result has landed already.
         """
         self.check_held()
-        (attempt / "result.json").write_text(json.dumps({"schema": SCHEMA, **result}, indent=1))
+        results.write(attempt, {"schema": SCHEMA, **result})
         flush_tree(attempt)
         folder = self.result_folder(eval_id, step)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        if folder.exists() and not (folder / "result.json").exists():
+        if folder.exists() and not (folder / results.NAME).exists():
             shutil.rmtree(folder)  # half a result, of a version that landed file by file
         try:
             os.rename(attempt, folder)  # never replaces a folder that holds anything
         except OSError:
-            if (folder / "result.json").exists():
+            if (folder / results.NAME).exists():
                 return False
             raise
         flush(folder.parent)
@@ -246,9 +246,9 @@ class RunFolder:
         except FileNotFoundError:
             return None
 
-    def status(self, eval_id: str, step: int) -> str:
-        """pending, running, partial, failed or done, with respect to one evaluation."""
-        if (self.result_folder(eval_id, step) / "result.json").exists():
+    def status(self, eval_id: str, *steps: int) -> str:
+        """pending, running, partial, failed or done, with respect to one evaluation after each of these steps."""
+        if all((self.result_folder(eval_id, step) / results.NAME).exists() for step in steps):
             return "done"
         if claims.seems_alive(self.claim_files):
             return "running"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import lightning as L
@@ -14,6 +15,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from bench import checkpoints, lifeline, ranks, stopping
 from bench.config import Config
 from bench.data.mixing import Mixture, step_loader
+from bench.identity import eval_id, evaluated_steps
 from bench.module import FusionModule, NonFiniteLoss
 from bench.store import RunFolder
 
@@ -32,23 +34,25 @@ def train(
     evaluate: Evaluate,
     mirror: Mirror = lambda row: None,
 ) -> None:
-    """Train ``module`` to ``train.steps``, from the newest checkpoint if there is one.
+    """Train ``module`` to ``train.steps``, from the newest checkpoint that no missing evaluation lies before.
 
     ``mirror`` gets every row that metrics.jsonl got.
 
     Raises:
         NonFiniteLoss: the message names the step and the last good checkpoint.
     """
-    resume = checkpoints.newest(folder)
+    missing = [step for step in evaluated_steps(config) if folder.result(eval_id(config), step) is None]
+    resume = checkpoints.newest(folder, until=min(missing, default=config.train.steps))
     if resume == folder.checkpoint(config.train.steps):
         checkpoints.restore(module, resume)
         return
     if resume:
         checkpoints.check(resume, module, mixture)
     devices = config.runtime.devices
-    callbacks: list[L.Callback] = [_Clock(), _Metrics(folder, mirror), _Checkpoints(config, mixture, folder)]
+    clock = _Clock()
+    callbacks: list[L.Callback] = [clock, _Metrics(folder, mirror), _Checkpoints(config, mixture, folder)]
     if config.eval.every:
-        callbacks.append(_Evaluations(config, evaluate))
+        callbacks.append(_Evaluations(config, evaluate, clock))
     if devices > 1:
         callbacks.insert(0, ranks.OwnSignals())
         os.environ.update(lifeline.tied())  # of the processes that Lightning starts
@@ -90,6 +94,13 @@ class _Clock(L.Callback):
     def on_train_start(self, trainer: L.Trainer, module: Any) -> None:
         self.started = time.perf_counter() - module.train_seconds
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Without what is done inside."""
+        begin = time.perf_counter()
+        yield
+        self.started += time.perf_counter() - begin
+
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         module.train_seconds = time.perf_counter() - self.started
 
@@ -109,6 +120,7 @@ class _Metrics(L.Callback):
         row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         for layer, block in enumerate(module.model.blocks):
             row |= {f"{name}_{layer}": value for name, value in block.diagnostics().items()}
+        row |= module.seen._asdict()
         row["seconds"] = round(module.train_seconds, 3)
         self.folder.append_metrics(row)
         self.mirror(row)
@@ -133,8 +145,8 @@ class _Checkpoints(L.Callback):
 class _Evaluations(L.Callback):
     """Scores along training, with the average's weights; the last step's are scored after training."""
 
-    def __init__(self, config: Config, evaluate: Evaluate) -> None:
-        self.every, self.evaluate = config.eval.every, evaluate
+    def __init__(self, config: Config, evaluate: Evaluate, clock: _Clock) -> None:
+        self.every, self.evaluate, self.clock = config.eval.every, evaluate, clock
 
     def on_train_start(self, trainer: L.Trainer, module: Any) -> None:
         self._evaluate_if_due(trainer, module)  # a run may have ended between a checkpoint and its evaluation
@@ -145,5 +157,6 @@ class _Evaluations(L.Callback):
     def _evaluate_if_due(self, trainer: L.Trainer, module: Any) -> None:
         due = trainer.global_step % self.every == 0 and 0 < trainer.global_step < trainer.max_steps
         if due and trainer.is_global_zero:
-            self.evaluate(module, trainer.global_step)
+            with self.clock.stopped():
+                self.evaluate(module, trainer.global_step)
             module.train()

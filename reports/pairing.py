@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from bench.config_checks import leaves
-from bench.store import RunFolder
 from reports import labels
 from reports.claims import EQUAL, UNCHANGED, Claim, Comparison, Settings
 from reports.runs import Point, Sweep
@@ -72,6 +71,8 @@ def paired(claim: Claim, comparison: Comparison, runs: list[Run]) -> Pairs:
     items = _items(couples, metric, other, values)
     by_item = None if items is None else sign * items
     differences = Differences(tuple(seeds), sign * (values[:, 0] - values[:, 1]), by_item)
+    if others := _also_differ(claim, comparison, couples):
+        notes.append(f"the two sides also differ in {', '.join(others)}")
     used = tuple({id(run): run for couple in couples for run in couple}.values())
     lone = sorted(set(ours) ^ set(theirs))
     if lone:
@@ -82,8 +83,17 @@ def paired(claim: Claim, comparison: Comparison, runs: list[Run]) -> Pairs:
     return Pairs(metric, differences, (float(ours_mean), float(theirs_mean)), used, tuple(notes))
 
 
+def _also_differ(claim: Claim, comparison: Comparison, couples: list[tuple[Run, Run]]) -> list[str]:
+    """Settings that the comparison does not speak of, and in which its sides are not alike."""
+    named = claim.where.keys() | comparison.runs.keys() | comparison.than.keys()
+    keys = {key for couple in couples for run in couple for key in run.settings} - named
+    return sorted(
+        key for key in keys if any(not _equal(one.settings.get(key), two.settings.get(key)) for one, two in couples)
+    )
+
+
 def _settings(point: Point) -> Settings:
-    identity = RunFolder(point.folder.parents[2]).run_json().get("identity", {}).get("train", {})
+    identity = point.result.get("train_identity", {})
     known = dict(leaves({name: value for name, value in identity.items() if isinstance(value, dict)}))
     known |= {f"eval.{name}": value for name, value in point.result.get("settings", {}).get("eval", {}).items()}
     known |= {"seed": point.settings["seed"], "model.architecture": point.settings["architecture"]}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import results
 from bench.errors import UserError
 from bench.store import RunFolder
 from reports import sweep_file
@@ -20,6 +21,7 @@ SCORES = ["fid", "kid", "clip_score", "cider", "image_attributes", "caption_attr
 SCORES += ["exam_before", "exam_after", "perplexity_before", "perplexity_after"]
 COSTS = ["trainable_params", "total_params", "train_flops", "train_seconds", "peak_memory_mb"]
 FACTS = ["value", "n", "direction", "unit", "weights", "chance", "ceiling", "note"]
+NOT_BELIEVED = ("changed", "unreadable")  # of a run: edited after it landed, or written by another schema
 LARGEST = 1e300  # of an x that can be drawn
 
 
@@ -32,10 +34,10 @@ class Point:
     step: int
     folder: Path  # where the result, the samples and the captions are
     settings: dict[str, Any]  # architecture, seed, the axes: by the last part of the key
-    status: str  # pending, running, partial, failed or done
-    result: dict[str, Any]  # result.json, {} where there is none
+    status: str  # pending, running, partial, failed, done; changed or unreadable where a result may not be believed
+    result: dict[str, Any]  # result.json, {} where there is none that counts
     codes: list[str]  # digests of the project's code it was started with; several where that changed in between
-    error: str  # why it failed, in one line
+    error: str  # why it failed or does not count, in one line
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def read_sweep(folder: Path) -> Sweep:
     """Read `folder/sweep.json`. Raises ``UserError`` where there is none, or another schema wrote it."""
     content = sweep_file.read(folder)
     runs = folder / content["runs_root"]
-    points = [_point(RunFolder(runs / asked["run_id"]), asked) for asked in content["points"]]
+    points = [_point(runs / asked["run_id"], asked) for asked in content["points"]]
     plot = content["plot"]
     for point in points:
         _check_settings(point, plot["x"], folder)
@@ -103,18 +105,27 @@ def scores_frame(sweep: Sweep) -> pd.DataFrame:
     return frame.astype({"value": float, "chance": float, "ceiling": float})
 
 
-def _point(run: RunFolder, asked: dict[str, Any]) -> Point:
-    status = run.status(asked["eval_id"], asked["step"])
-    result = run.result(asked["eval_id"], asked["step"]) or {}
-    settings = {"architecture": run.run_id.rpartition("-")[0], "seed": 0, **_settings(asked["overrides"])}
+def _point(folder: Path, asked: dict[str, Any]) -> Point:
+    eval_id, step = asked["eval_id"], asked["step"]
+    try:
+        status, result, codes, error = _stored(RunFolder(folder), eval_id, step)
+    except UserError as reason:
+        status, result, codes, error = "unreadable", {}, [], str(reason).replace(f"{folder}/", "")
+    settings = {"architecture": folder.name.rpartition("-")[0], "seed": 0, **_settings(asked["overrides"])}
     settings |= {name: result[name] for name in ("architecture", "seed", "i2t_noise", "t2i_fraction") if name in result}
+    landed = folder / "evals" / eval_id / f"step-{step}"
+    return Point(folder.name, eval_id, step, landed, settings, status, result, codes, error)
+
+
+def _stored(run: RunFolder, eval_id: str, step: int) -> tuple[str, dict[str, Any], list[str], str]:
+    """Status, result, digests of code and what is wrong. Raises UserError where another schema wrote it."""
+    status, result = run.status(eval_id, step), run.result(eval_id, step) or {}
     codes = [str(start["code"]) for start in run.run_json().get("starts", []) if start.get("code")]
     failure = run.failure() if status == "failed" else None  # None too where a retry has just begun
     error = f"{failure.kind}: {failure.message}" if failure else ""
-    folder = run.result_folder(asked["eval_id"], asked["step"])
-    return Point(
-        run.run_id, asked["eval_id"], asked["step"], folder, settings, status, result, list(dict.fromkeys(codes)), error
-    )
+    if result and (changed := results.change(run.result_folder(eval_id, step), result)):
+        status, result, error = "changed", {}, changed
+    return status, result, list(dict.fromkeys(codes)), error
 
 
 def _check_settings(point: Point, x: str, folder: Path) -> None:

@@ -8,12 +8,15 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+from bench import results
 from reports import labels
 from reports.runs import Point, Sweep
 
 PROMPTS = 8
 CELL, GAP, MARGIN, HEAD, PROMPT, FONT = 160, 12, 20, 110, 430, 20  # pixels
 CHARACTERS = 34  # of a prompt in a line
+
+Pictures = dict[tuple[str, str], Path]  # of a sample's name and its prompt
 
 
 def draw(sweep: Sweep) -> dict[str, bytes]:
@@ -51,26 +54,26 @@ def _where(sweep: Sweep, point: Point) -> str:
     return ", ".join([*parts, f"seed {point.settings['seed']}"])
 
 
-def _pictures(point: Point) -> list[tuple[str, Path]]:
-    """(prompt, picture file) of the first samples."""
-    files = sorted((point.folder / "samples").glob("*.png"))[:PROMPTS]
-    prompts = {line["sample"]: line["prompt"] for line in _lines(point.folder / "prompts.jsonl")}
-    return [(prompts.get(file.name, file.stem), file) for file in files]
+def _pictures(point: Point) -> Pictures:
+    """Those of the first prompts; one that was changed since it was drawn is left out."""
+    lines = sorted(_lines(point.folder / "prompts.jsonl"), key=lambda line: line["sample"])[:PROMPTS]
+    files = {(line["sample"], line["prompt"]): point.folder / "samples" / line["sample"] for line in lines}
+    return {which: file for which, file in files.items() if results.picture_is_whole(file, point.result)}
 
 
-def _grid(pictures: dict[str, list[tuple[str, Path]]], where: str) -> bytes:
+def _grid(pictures: dict[str, Pictures], where: str) -> bytes:
     """A row a prompt, a column an architecture."""
     from matplotlib import get_data_path
     from PIL import Image, ImageDraw, ImageFont
 
     font = ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", FONT)
-    rows = max(pictures.values(), key=len)
+    rows = sorted({which for drawn in pictures.values() for which in drawn})
     step = CELL + GAP
     size = (MARGIN + PROMPT + step * len(pictures), 2 * MARGIN + HEAD + step * len(rows))
     page = Image.new("RGB", size, "white")
     write = ImageDraw.Draw(page)
     write.text((MARGIN, MARGIN), where, "black", font)
-    for row, (prompt, _) in enumerate(rows):
+    for row, (_, prompt) in enumerate(rows):
         text = textwrap.fill(textwrap.shorten(prompt, 5 * CHARACTERS, placeholder=" …"), CHARACTERS)
         middle = MARGIN + HEAD + step * row + CELL // 2
         write.multiline_text((MARGIN, middle), text, "black", font, anchor="lm", spacing=6)
@@ -79,10 +82,10 @@ def _grid(pictures: dict[str, list[tuple[str, Path]]], where: str) -> bytes:
         title = textwrap.fill(labels.architecture(name), 12)
         place = (left + CELL // 2, MARGIN + HEAD - GAP)
         write.multiline_text(place, title, "black", font, anchor="md", align="center", spacing=6)
-        for row, (_, file) in enumerate(drawn):
+        for which, file in drawn.items():
             with Image.open(file) as picture:
                 whole = picture.convert("RGB").resize((CELL, CELL), Image.Resampling.NEAREST)
-            page.paste(whole, (left, MARGIN + HEAD + step * row))
+            page.paste(whole, (left, MARGIN + HEAD + step * rows.index(which)))
     buffer = io.BytesIO()
     page.save(buffer, "PNG")
     return buffer.getvalue()

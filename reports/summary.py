@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reports import labels
-from reports.runs import Sweep
+from reports.runs import NOT_BELIEVED, Point, Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,17 +63,13 @@ def _best(group: pd.DataFrame) -> list:
 
 def remarks(sweep: Sweep, scores: pd.DataFrame) -> list[str]:
     """What a reader must know beside the numbers: runs that are missing, numbers that do not rank, mixed code."""
-    missing = [point for point in sweep.points if point.status != "done"]
+    doubtful = [point for point in sweep.points if point.status in NOT_BELIEVED]
+    missing = [point for point in sweep.points if point.status not in ("done", *NOT_BELIEVED)]
     said = []
     if missing:
-        named = []
-        for point in missing[:NAMED_AT_MOST]:
-            settings = point.settings
-            axis = "" if sweep.x == "architecture" else f" {sweep.x}={settings.get(sweep.x)}"
-            why = f": {point.error[:REASON_AT_MOST]}" if point.error else ""
-            named.append(f"{settings['architecture']}{axis} seed={settings['seed']} {point.status}{why}")
-        more = f"; and {len(missing) - NAMED_AT_MOST} more" if len(missing) > NAMED_AT_MOST else ""
-        said.append(f"{len(missing)} of {len(sweep.points)} runs are missing: {'; '.join(named)}{more}.")
+        said.append(f"{len(missing)} of {len(sweep.points)} runs are missing: {_named(sweep, missing)}.")
+    if doubtful:
+        said.append(f"{len(doubtful)} of {len(sweep.points)} runs are left out: {_named(sweep, doubtful)}.")
     for (name, note), group in scores[scores["note"].notna()].groupby(["metric", "note"], sort=False):
         where = "" if len(group) == (scores["metric"] == name).sum() else f" (in {len(group)} runs)"
         said.append(f"{labels.metric(str(name))}: {note}{where}.")
@@ -84,6 +80,18 @@ def remarks(sweep: Sweep, scores: pd.DataFrame) -> list[str]:
     if mixed:
         said.append(f"The code changed between runs of {', '.join(mixed)}: runs.csv says which; FRESH=1 trains anew.")
     return said
+
+
+def _named(sweep: Sweep, points: list[Point]) -> str:
+    """The first of these runs, each with what became of it."""
+    named = []
+    for point in points[:NAMED_AT_MOST]:
+        settings = point.settings
+        axis = "" if sweep.x == "architecture" else f" {sweep.x}={settings.get(sweep.x)}"
+        why = f": {point.error[:REASON_AT_MOST]}" if point.error else ""
+        named.append(f"{settings['architecture']}{axis} seed={settings['seed']} {point.status}{why}")
+    more = f"; and {len(points) - NAMED_AT_MOST} more" if len(points) > NAMED_AT_MOST else ""
+    return "; ".join(named) + more
 
 
 def _range(values: pd.Series) -> str:

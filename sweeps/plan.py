@@ -34,6 +34,7 @@ class Point:
     folder: RunFolder
     eval_id: str
     step: int
+    along: tuple[int, ...]  # steps to be scored after, the last one among them
     label: str  # the values of the axes
     shape: str  # equal for runs that should take equal time, for equally many steps
 
@@ -42,7 +43,7 @@ class Point:
         """pending, running, partial, failed or done."""
         if not os.path.isdir(self.folder.path):  # one look at the disk, as most of a large sweep is pending
             return "pending"
-        return self.folder.status(self.eval_id, self.step)
+        return self.folder.status(self.eval_id, *self.along)
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
             folder=identity.run_folder(config),
             eval_id=identity.eval_id(config),
             step=config.train.steps,
+            along=tuple(identity.evaluated_steps(config)),
             label=" ".join(row.label for row in rows if row.label),
             shape=shape(identity.train_identity(config)),
         )

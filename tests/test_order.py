@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bench.store import RunFolder
 from sweeps.jobs import Job
 from sweeps.launchers.order import Queue
@@ -13,7 +11,7 @@ from sweeps.plan import Point
 def jobs(seeds: list[int], steps: int = 10) -> list[Job]:
     """Two runs of each of three architectures a seed; nothing of their folders is looked at."""
     return [
-        Job((Point(name, seed, [], RunFolder(Path(f"{name}-{seed}{turn}")), "", steps, f"{name} {seed} {turn}", ""),))
+        Job((Point(name, seed, [], RunFolder(f"{name}-{seed}{turn}"), "", steps, (steps,), f"{name} {seed} {turn}", ""),))
         for seed in seeds
         for name in ("quick", "slow", "middling")
         for turn in (0, 1)

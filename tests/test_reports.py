@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
@@ -250,6 +251,58 @@ def test_an_unfinished_sweep_names_what_is_missing(tmp_path: Path, no_figure: No
     assert row(text, "0 %", "dual tower")[2:4] == ["1 of 2", f"**{fid_of('dual_tower', 0, 0):.1f}**"]
     assert row(text, "100 %", "gated layer")[3:] == ["–"] * 5
     assert "**" not in row(text, "100 %", "dual tower")[3]  # nothing to compare it with
+
+
+def test_what_may_not_be_believed_is_named_and_left_out(tmp_path: Path, no_figure: None) -> None:
+    """Two schemas, edits by hand of each file that is read, a result without a seal, one half-finished."""
+    points = grid(["dual_tower", "gated_layer"], [0], 6)
+    results = finished(tmp_path, points)
+    folders = {point: tmp_path / "runs" / f"{point[0]}-{point[2]}000000000" for point in points}
+    landed = {point: folder / "evals" / "e0" / "step-100" for point, folder in folders.items()}
+
+    def edit(path: Path, old: str, new: str) -> None:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    edit(landed["dual_tower", 0, 0] / "result.json", str(fid_of("dual_tower", 0, 0)), "0.1")
+    edit(landed["dual_tower", 0, 1] / "captions.jsonl", "saw", "drew")
+    edit(folders["dual_tower", 0, 2] / "run.json", '"schema": 1', '"schema": 99')
+    edit(landed["dual_tower", 0, 3] / "result.json", '"schema": 1', '"schema": 99')
+    unsealed = json.loads((landed["gated_layer", 0, 0] / "result.json").read_text())
+    del unsealed["seal"]
+    (landed["gated_layer", 0, 0] / "result.json").write_text(json.dumps(unsealed))
+    (landed["gated_layer", 0, 1] / "prompts.jsonl").unlink()
+    (landed["gated_layer", 0, 2] / "result.json").write_text('{"schema": 1, "metr')
+    shutil.rmtree(landed["gated_layer", 0, 3])
+    (folders["gated_layer", 0, 3] / "metrics.jsonl").write_text('{"step": 50}\n')
+    build(results)
+
+    runs = pd.read_csv(results / "runs.csv").set_index(["architecture", "seed"])
+    believed = {("dual_tower", 4), ("dual_tower", 5), ("gated_layer", 4), ("gated_layer", 5)}
+    assert set(runs.index[runs["fid"].notna()]) == believed == set(runs.index[runs["status"] == "done"])
+    counts = runs["status"].value_counts()
+    assert (counts["changed"], counts["unreadable"], counts["partial"]) == (4, 3, 1)
+    text = (results / "table.md").read_text()
+    assert row(text, "0 %", "dual tower")[2:4] == ["2 of 6", f"**{fid_of('dual_tower', 0, 4.5):.1f} ± 1.1**"]
+    assert "1 of 12 runs are missing: gated_layer i2t_noise=0 seed=3 partial" in text
+    for said in ("7 of 12 runs are left out", "seed=0 changed: result.json was changed after it landed",
+                 "seed=1 changed: captions.jsonl was changed", "has schema 99, this version has 1",
+                 "result.json has no seal", "prompts.jsonl was changed", "is not a file of xfusion-bench"):
+        assert said in text
+
+
+def test_a_picture_that_was_changed_is_not_shown(tmp_path: Path, no_figure: None) -> None:
+    points = grid(["dual_tower", "gated_layer"], [0], 1)
+    results = finished(tmp_path, points)
+    build(results)
+    before = (results / "samples.png").read_bytes()
+    samples = next((tmp_path / "runs").glob("dual_tower-*")) / "evals" / "e0" / "step-100" / "samples"
+    Image.new("RGB", (32, 32), "red").save(samples / "00003.png")
+    build(results)
+    assert (results / "samples.png").read_bytes() != before
+    with Image.open(results / "samples.png") as shown:
+        assert (255, 0, 0) not in {colour for _, colour in shown.getcolors(1 << 24)}
 
 
 def test_numbers_by_different_weights_never_share_a_column(tmp_path: Path, no_figure: None) -> None:

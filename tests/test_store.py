@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from bench import results
 from bench.claims import Held
 from bench.errors import UserError
 from bench.failures import Failure
@@ -54,7 +55,8 @@ def test_a_result_lands_once_and_is_never_replaced(run):
     assert land(run, 1) is True
     assert land(run, 2) is False
     folder = run.result_folder("e" * 10, 3)
-    assert run.result("e" * 10, 3) == {"schema": SCHEMA, "value": 1}
+    landed = run.result("e" * 10, 3)
+    assert (landed["schema"], landed["value"]) == (SCHEMA, 1)
     assert (folder / "samples" / "00000.png").read_text() == (folder / "captions.jsonl").read_text() == "1"
     assert sorted(path.name for path in folder.iterdir()) == ["captions.jsonl", "result.json", "samples"]
     assert not (run.path / "attempts").exists()
@@ -121,6 +123,33 @@ def test_a_folder_of_another_schema_is_refused(tmp_path, content):
     with pytest.raises(UserError, match="run.json"):
         RunFolder(tmp_path)
     assert (tmp_path / "run.json").read_text() == content
+
+
+def test_any_byte_changed_by_hand_is_seen(run):
+    """Every byte of result.json in turn: it can no longer be read, or is seen to be changed."""
+    land(run, 1.25)
+    folder = run.result_folder("e" * 10, 3)
+    path = folder / "result.json"
+    whole = path.read_bytes()
+    assert results.change(folder, run.result("e" * 10, 3)) == ""
+    path.write_text(json.dumps(json.loads(whole), indent=4))  # laid out anew, nothing is changed
+    assert results.change(folder, run.result("e" * 10, 3)) == ""
+    for place in range(len(whole)):
+        if whole[place : place + 1].isspace():
+            continue
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            changed = results.change(folder, run.result("e" * 10, 3))
+        except UserError:
+            continue
+        assert changed, whole[place - 20 : place + 20]
+    path.write_bytes(whole)
+    (folder / "captions.jsonl").write_text("2")
+    assert results.change(folder, run.result("e" * 10, 3)) == "captions.jsonl was changed after it landed"
+    picture = folder / "samples" / "00000.png"
+    assert results.picture_is_whole(picture, run.result("e" * 10, 3))
+    picture.write_text("2")
+    assert not results.picture_is_whole(picture, run.result("e" * 10, 3))
 
 
 def test_a_result_of_another_schema_is_refused(run):

@@ -22,6 +22,10 @@ every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
 precisions = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 
 
+class Killed(BaseException):
+    """Nobody expects it."""
+
+
 def prepared(tmp_path, name: str, *overrides: str) -> experiment.Experiment:
     return experiment.prepare(small_config(tmp_path, f"model.architecture={name}", *overrides))
 
@@ -112,9 +116,6 @@ def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name, precision):
     whole, broken = (small_config(tmp_path / where, *settings) for where in ("whole", "broken"))
     expected = experiment.run(whole)
 
-    class Killed(BaseException):
-        pass
-
     taken = []
 
     def dying(module, step, batch_idx, normal=experiment.FusionModule.training_step):
@@ -166,6 +167,52 @@ def test_evaluations_along_training_change_nothing(tmp_path):
     folder = run_folder(followed)
     assert [folder.result(eval_id(followed), step)["step"] for step in (2, 4, 6)] == [2, 4, 6]
     assert folder.result(eval_id(followed), 2)["metrics"] != folder.result(eval_id(followed), 6)["metrics"]
+
+
+def test_evaluations_along_a_finished_training_are_made_up_for(tmp_path):
+    """It is trained again as far as need be; what had landed stays, and the numbers are those of the first time."""
+    plain, followed = small_config(tmp_path / "a"), small_config(tmp_path / "a", "eval.every=2")
+    at_once = small_config(tmp_path / "b", "eval.every=2")
+    experiment.run(plain)
+    folder, last = run_folder(plain), run_folder(plain).result_folder(eval_id(plain), 6) / "result.json"
+    before = last.read_bytes()
+    assert folder.status(eval_id(plain), 6) == "done" != folder.status(eval_id(plain), 2, 4, 6)
+    assert experiment.run(followed)["step"] == 6 and last.read_bytes() == before
+    assert folder.status(eval_id(plain), 2, 4, 6) == "done" and folder.checkpoint(6).exists()
+    experiment.run(at_once)
+    for step in (2, 4, 6):
+        one, two = (run_folder(c).result(eval_id(c), step) for c in (followed, at_once))
+        assert one["metrics"] == two["metrics"] and one["seen"] == two["seen"]
+        assert one["cost"]["train_flops"] * 6 == step * json.loads(before)["cost"]["train_flops"]
+
+
+@pytest.mark.parametrize("fraction", [1, 0.6667, 0])
+def test_what_training_has_seen_is_counted(tmp_path, monkeypatch, fraction):
+    """In metrics.jsonl and in the result, over an interruption too: against the samples themselves."""
+    config = small_config(tmp_path, f"train.t2i_fraction={fraction}", "model.image_delimiters=true")
+    parts = prepared(tmp_path, "dual_tower", f"train.t2i_fraction={fraction}", "model.image_delimiters=true")
+    died: list[int] = []
+
+    def dying(module, step, batch_idx, normal=experiment.FusionModule.training_step):
+        if module.global_step == 3 and not died:
+            died.append(3)
+            raise Killed
+        return normal(module, step, batch_idx)
+
+    monkeypatch.setattr(experiment.FusionModule, "training_step", dying)
+    with pytest.raises(Killed):
+        experiment.run(config)
+    seen = experiment.run(config)["seen"]
+    steps = [parts.mixture[step] for step in range(6)]
+    image_tokens = parts.mixture.split.latents[0, 0].size + 2
+    for task in ("t2i", "i2t"):
+        rows = [getattr(step, task) for step in steps if getattr(step, task) is not None]
+        assert seen[f"{task}_pairs"] == sum(len(pairs.ids) for pairs in rows)
+        padded = sum(pairs.ids.numel() for pairs in rows)
+        tokens = sum(int(length) + image_tokens for pairs in rows for length in pairs.lengths)
+        assert seen[f"{task}_tokens"] == tokens <= padded + image_tokens * seen[f"{task}_pairs"]
+    assert seen["t2i_pairs"] + seen["i2t_pairs"] == 6 * config.train.batch_size
+    assert run_folder(config).read_metrics()[-1].items() >= seen.items()
 
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):

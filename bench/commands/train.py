@@ -25,8 +25,10 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 def run(command: str, args: argparse.Namespace) -> int:
     """Run the experiment and print its numbers. Returns 0, or 1 if it failed; raises UserError for a wrong request."""
     config = configs.load(*split_request(args.request))
+    if command == "eval":
+        config.eval.every = 0  # what was not scored along training cannot be without training again
     folder, eval_id, step = identity.run_folder(config), identity.eval_id(config), config.train.steps
-    result = folder.result(eval_id, step)
+    result = identity.landed(config, folder)
     if result is None:
         if command == "eval":
             refuse_untrained(config)
