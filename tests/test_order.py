@@ -11,10 +11,11 @@ from sweeps.plan import Point
 def jobs(seeds: list[int], steps: int = 10) -> list[Job]:
     """Two runs of each of three architectures a seed; nothing of their folders is looked at."""
     return [
-        Job((Point(name, seed, [], RunFolder(f"{name}-{seed}{turn}"), "", steps, (steps,), f"{name} {seed} {turn}", ""),))
+        Job((Point(name, seed, [], RunFolder(f"{name}-{seed}{turn}"), "", steps, (steps,), label, ""),))
         for seed in seeds
         for name in ("quick", "slow", "middling")
         for turn in (0, 1)
+        for label in [f"{name} {seed} {turn}"]
     ]
 
 
