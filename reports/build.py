@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.files import remove_drafts, write_atomically
 from bench.store import writing_to
 from reports import figure, render, samples, table, verdict_text
+from reports.estimates import with_intervals
 from reports.runs import read_sweep, runs_frame, scores_frame
 from reports.summary import summarise
 
@@ -20,7 +21,7 @@ def build(folder: Path, claims: Path | None = None) -> list[Path]:
     """
     sweep = read_sweep(folder)
     scores = scores_frame(sweep)
-    summary = summarise(scores)
+    summary = with_intervals(summarise(scores), sweep, scores)
     arranged = table.build(sweep, scores, summary)
     tidy = summary.drop(columns="x") if sweep.x == "architecture" else summary.rename(columns={"x": sweep.x})
     files: dict[str, bytes] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from bench.config_checks import leaves
 from reports import labels
 from reports.claims import EQUAL, UNCHANGED, Claim, Comparison, Settings
+from reports.estimates import per_item
 from reports.runs import Point, Sweep
 from reports.statistics.differences import Differences
 from reports.summary import DOES_NOT_RANK
@@ -183,5 +183,4 @@ def _asked(run: Run) -> list[Any]:
 
 
 def _per_item(run: Run, metric: str) -> list[float] | None:
-    path = run.point.folder / "per_item.json"
-    return json.loads(path.read_text()).get(metric) if path.is_file() else None
+    return per_item(run.point).get(metric)

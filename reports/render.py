@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from reports.runs import Sweep
-from reports.table import Cell, Table
+from reports.table import NOTHING, Cell, Table
 
 LATEX = {"\\": r"\textbackslash{}", "±": r"$\pm$", "–": "--", "↓": r"$\downarrow$", "↑": r"$\uparrow$"}
 LATEX |= {character: "\\" + character for character in "%&#_{}$"} | {"^": r"\^{}", "~": r"\~{}"}
+INTERVALS = """\
+Over seeds: for other seeds on the same items. Over items: for other items at the same seeds. Both are Student's t.
+FID and KID are of whole sets and have none over items."""
+OVER = ("over_seeds", "over_items")  # the intervals of a cell
 BEST = "Bold: best mean among the rows of one block, where they have the same items and seeds."
 
 
@@ -21,7 +25,25 @@ def markdown(sweep: Sweep, table: Table) -> str:
     for row in table.references:
         lines.append(_line([f"*{_plain(cell.text)}*" if cell.text else "" for cell in row]))
     notes = [*table.notes, *([BEST] if _any_best(table) else [])]
-    return "\n".join([*lines, "", *[f"- {_plain(note)}" for note in notes]]).rstrip() + "\n"
+    lines += ["", *[f"- {_plain(note)}" for note in notes]]
+    return "\n".join([*lines, *_intervals(table)]).rstrip() + "\n"
+
+
+def _intervals(table: Table) -> list[str]:
+    """A second table: for each row a line for other seeds and one for other items, where there are any."""
+    width, rows = len(table.corner), [row for block in table.blocks for row in block]
+    lines = []
+    for row in rows:
+        for over in OVER:
+            cells = [getattr(cell, over) for cell in row[width:]]
+            if any(cells):
+                names = [_plain(cell.text) for cell in row[:width]]
+                lines.append(_line([*names, over.replace("_", " "), *[cell or NOTHING for cell in cells]]))
+    if not lines:
+        return []
+    head = _line([*table.corner, "interval", *[f"{header.name} {header.arrow}".strip() for header in table.headers]])
+    rule = _line([*["---"] * (width + 1), *["---:"] * len(table.headers)])
+    return ["", "## 95 % intervals of the means", "", INTERVALS, "", head, rule, *lines]
 
 
 def latex(table: Table) -> str:
@@ -40,10 +62,21 @@ def latex(table: Table) -> str:
     ]
     for block in [*table.blocks, table.references]:
         if block:
-            lines += [r"\midrule", *[_latex_cells(row) for row in block]]
+            lines += [r"\midrule", *[line for row in block for line in _latex_rows(row, before)]]
     lines += [r"\bottomrule", r"\end{tabular}"]
     lines += [rf"\par\smallskip\footnotesize {_escape(note)}" for note in table.notes]
     return "\n".join(lines) + "\n"
+
+
+def _latex_rows(row: list[Cell], width: int) -> list[str]:
+    """A row, and under it in small type its intervals."""
+    lines = [_latex_cells(row)]
+    for over in OVER:
+        cells = [getattr(cell, over) for cell in row[width:]]
+        if any(cells):
+            small = [rf"\scriptsize {_escape(text)}" if text else "" for text in (over.replace("_", " "), *cells)]
+            lines.append(" & ".join([*[""] * (width - 1), *small]) + r" \\")
+    return lines
 
 
 def _any_best(table: Table) -> bool:

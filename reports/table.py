@@ -30,10 +30,12 @@ class Header:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in the table, and whether it is the best of its group."""
+    """What stands in the table, whether it is the best of its group, and its 95 % intervals over seeds and items."""
 
     text: str
     best: bool = False
+    over_seeds: str = ""
+    over_items: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,8 +93,13 @@ def _row(sweep: Sweep, x: object, architecture: str, columns: list[pd.DataFrame]
             continue
         one, places = found.iloc[0], decimals(column["mean"])
         spread = "" if math.isnan(one["sd"]) else f" ± {one['sd']:.{places}f}"
-        cells.append(Cell(f"{one['mean']:.{places}f}{spread}", bool(one["best"])))
+        intervals = [_interval(one[f"{over}_low"], one[f"{over}_high"], places) for over in ("seeds", "items")]
+        cells.append(Cell(f"{one['mean']:.{places}f}{spread}", bool(one["best"]), *intervals))
     return cells
+
+
+def _interval(low: float, high: float, places: int) -> str:
+    return "" if math.isnan(low) else f"{low:.{places}f} to {high:.{places}f}"
 
 
 def _header(column: pd.DataFrame) -> Header:

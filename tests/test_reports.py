@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
+from scipy import stats
 
 from bench.errors import UserError
 from bench.failures import Failure
@@ -30,6 +31,7 @@ COLUMNS = [
     "exam_after", "perplexity_before", "perplexity_after", "trainable_params", "total_params", "train_flops",
     "train_seconds", "peak_memory_mb",
 ]
+STEPS = [-0.3, -0.2, 0.0, 0.1, 0.4]  # of a run's items from their mean
 FEATURES = "embedded:features:3fa9c1d2e4b5"
 
 
@@ -71,6 +73,8 @@ def land(runs: Path, architecture: str, noise: float, seed: int, metrics: dict, 
         captions = [{"id": f"test-{i}", "caption": f"{architecture} saw | {i}", "references": ["a red star"]}
                     for i in range(9)]
         (attempt / "captions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in captions))
+        items = [metrics["cider"]["value"] + step for step in STEPS]
+        (attempt / "per_item.json").write_text(json.dumps({"cider": items, "fid": [1.0, 2.0]}))
         run.land_result("e0", 100, attempt, {
             "run_id": run.run_id, "eval_id": "e0", "step": 100, "architecture": architecture, "seed": seed,
             "i2t_noise": noise, "t2i_fraction": 0.6667, "n_images": 512, "n_captions": 256, "metrics": metrics,
@@ -108,7 +112,7 @@ def python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def row(table: str, *starts: str) -> list[str]:
     """The cells of the one Markdown line that begins with these."""
-    found = [line for line in table.splitlines() if line.startswith("| " + " | ".join(starts))]
+    found = [line for line in table.partition("\n## ")[0].splitlines() if line.startswith("| " + " | ".join(starts))]
     assert len(found) == 1, found
     return [cell.strip() for cell in found[0].strip("|").split("|")]
 
@@ -150,6 +154,24 @@ def test_table_csv_holds_means_at_full_precision(whole: Path) -> None:
     found = table.loc[("cider", "dual_tower", 0.5)]
     assert found["mean"] == pytest.approx(4.2)
     assert (found["chance"], found["n"], found["direction"]) == (0.8, 256, "higher")
+
+
+def test_intervals_over_seeds_and_items_stand_apart(whole: Path) -> None:
+    """Against scipy's own of a t-test; FID is of a whole set, whatever lies beside it."""
+    table = pd.read_csv(whole / "table.csv").set_index(["metric", "architecture", "i2t_noise"])
+    for metric, values in {
+        "fid": [fid_of("dual_tower", 0.5, seed) for seed in range(3)],
+        "cider": [4 + seed / 5 for seed in range(3)],
+    }.items():
+        found, truth = table.loc[(metric, "dual_tower", 0.5)], stats.ttest_1samp(values, 0).confidence_interval()
+        assert [found["seeds_low"], found["seeds_high"]] == pytest.approx([truth.low, truth.high], rel=1e-12)
+    truth = stats.ttest_1samp([4.2 + step for step in STEPS], 0).confidence_interval()
+    assert [found["items_low"], found["items_high"]] == pytest.approx([truth.low, truth.high], rel=1e-12)
+    assert table.loc["fid", ["items_low", "items_high"]].isna().all(axis=None)
+    shown = [line for line in (whole / "table.md").read_text().splitlines() if line.startswith("| 50 % | dual tower | 3 |")]
+    assert [line.split(" | ")[3] for line in shown[1:]] == ["over seeds", "over items"]
+    assert f"{truth.low:.2f} to {truth.high:.2f}" in shown[2] and "3.70 to 4.70" in shown[1]
+    assert f"\\scriptsize {truth.low:.2f} to {truth.high:.2f}" in (whole / "table.tex").read_text()
 
 
 def test_table_md_says_what_a_number_needs(whole: Path) -> None:

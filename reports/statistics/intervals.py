@@ -63,6 +63,12 @@ class Error:
         return float(10**exponent)
 
 
+def student(values: np.ndarray) -> Interval:
+    """Of the mean of independent values (n,), at least two: Student's t."""
+    mean, reach = float(values.mean()), float(stats.t.isf(LEVEL / 2, len(values) - 1) * stats.sem(values))
+    return mean - reach, mean + reach
+
+
 def over_seeds(differences: Differences) -> Interval | None:
     """Student's t over the paired seeds: other seeds, the same items. None with one seed."""
     if len(differences.values) < 2:
