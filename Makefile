@@ -39,8 +39,8 @@ sweep-ratio: $(ready)          ## every architecture x share of text-to-image sa
 sweep-architectures: $(ready)  ## the architectures side by side: results/architecture/
 	@$(PYTHON) -m sweeps run architecture $(sweep_arguments)
 
-figures: $(ready)              ## redraw tables and figures of every results folder from its stored runs
-	@for sweep in results/*/sweep.json; do $(PYTHON) -m reports build "$$(dirname "$$sweep")"; done
+figures: $(ready)              ## the paper's figures from all stored runs, and every results folder drawn anew
+	@$(PYTHON) -m reports figures
 
 test: $(ready)                 ## the default tests (minutes)
 	@$(one_thread) $(PYTHON) -m pytest

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.growth import Point
 from reports.colours import styles
-from reports.figure import STYLE
 from reports.labels import architecture as named
 from reports.output import rendered
+from reports.panels import STYLE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

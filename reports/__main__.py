@@ -1,6 +1,7 @@
-"""Tables, figures, samples and verdicts of a results folder, from its stored runs.
+"""Tables, figures, samples and verdicts, from stored runs.
 
-  python -m reports build    FOLDER                   runs.csv, table.*, figure.*, samples.*, verdicts.*
+  python -m reports figures  [KEY=VALUE ...]          every results folder, and the paper's figures of all runs
+  python -m reports build    FOLDER [--claims FILE]   runs.csv, table.*, figure.*, samples.*, verdicts.*
   python -m reports verdicts FOLDER [--claims FILE]   which claims its runs support, contradict or leave open
   python -m reports settle   FOLDER [--claims FILE]   what would settle those left open: more seeds, more images?
 
@@ -10,36 +11,27 @@ FOLDER is one such as results/noise. Claims are the paper's and those in claims/
 
 from __future__ import annotations
 
-import argparse
 import sys
-from pathlib import Path
 
-from bench.command_line import Parser, exit_status
+from bench.command_line import asks_for_help, chosen, exit_status
+
+COMMANDS = {  # command -> its module in reports/commands
+    "figures": "figures",
+    "build": "build",
+    "verdicts": "judge",
+    "settle": "judge",
+}
 
 
 def main(arguments: list[str]) -> int:
     """Run the command line; returns the exit status. Raises UserError for a wrong request."""
-    parser = Parser(
-        prog="python -m reports", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("command", choices=["build", "verdicts", "settle"])
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a results folder, such as results/noise")
-    parser.add_argument("--claims", type=Path, metavar="FILE", help="claims of yours, a file or folder")
-    asked = parser.parse_args(arguments)
-    if asked.command == "build":
-        from reports.build import build  # pandas: not for --help
-
-        for path in build(asked.folder, asked.claims):
-            print(path)
+    if asks_for_help(arguments):
+        print((__doc__ or "").strip())
         return 0
-
-    from reports import claims, settling, verdict_text, verdicts
-    from reports.runs import read_sweep
-
-    sweep = read_sweep(asked.folder)
-    found = verdicts.judged(sweep, claims.read(asked.claims))
-    print(verdict_text.markdown(sweep, found) if asked.command == "verdicts" else settling.settle(sweep, found))
-    return 0
+    command, *rest = arguments
+    module, parser = chosen("reports", COMMANDS, command)
+    module.add_arguments(parser, command)
+    return int(module.run(command, parser.parse_args(rest)))
 
 
 if __name__ == "__main__":

@@ -30,6 +30,7 @@ from bench.config import Config
 from bench.config_checks import nearest_setting, setting_keys
 from bench.errors import UserError, nearest
 from reports import labels
+from reports.stored import Settings
 
 SHIPPED = Path(__file__).with_name("claims")
 OWN = Path("claims")  # in the working directory
@@ -40,8 +41,6 @@ EQUAL = ("t2i_samples", "i2t_samples")
 ATTRIBUTES = ("colour", "shape", "size", "position", "background")
 METRICS = (*labels.METRICS, *(f"{kind}_{name}" for kind in ("image", "caption") for name in ATTRIBUTES))
 PER_CENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
-
-Settings = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,22 @@ SPARE: list[Style] = [  # Okabe and Ito's other two, then Tol's muted ones
 ]
 
 
+MARKERS = "osD^vP"  # of ordered values, from the smallest
+
+
+def ordered(values: Iterable[float]) -> dict[float, Style]:
+    """Styles for the values of a setting, from dark to light in their order (cividis needs no colour vision)."""
+    from matplotlib import colormaps
+    from matplotlib.colors import to_hex
+
+    levels = sorted(set(values))
+    shades = [0.85 * place / max(1, len(levels) - 1) for place in range(len(levels))]
+    return {
+        level: (to_hex(colormaps["cividis"](shade)), MARKERS[place % len(MARKERS)])
+        for place, (level, shade) in enumerate(zip(levels, shades, strict=True))
+    }
+
+
 def styles(architectures: Iterable[str]) -> dict[str, Style]:
     """A style each. A name not in ``KNOWN`` starts at a place given by its hash and takes the next one that is free."""
     chosen: dict[str, Style] = {}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports import labels
 from reports.colours import styles
-from reports.output import rendered
+from reports.output import KINDS, rendered
+from reports.panels import PANELS_A_ROW, house_style, panels, scale, title
 from reports.runs import Sweep
 
 if TYPE_CHECKING:
@@ -15,56 +15,37 @@ if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
-STYLE = Path(__file__).with_name("house.mplstyle")
-PANEL = (3.5, 3.1)  # inches
-PANELS_A_ROW = 3
 DODGE = 0.012  # of the x range between two architectures, so that equal values do not hide each other
-LOGARITHMIC_FROM = 8  # times between the smallest and the largest distance
 REFERENCES = {"chance": ("chance (a guess)", (0, (5, 3))), "ceiling": ("ceiling (a perfect model)", (0, (1, 2)))}
 
 
 def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> dict[str, bytes]:
-    """`figure.png` (200 dpi) and `figure.pdf`; nothing where no metric to plot has been measured yet."""
-    import matplotlib.style
-    from matplotlib.figure import Figure
-
+    """`figure.png` (200 dpi), `figure.pdf` and `figure.svg`; nothing where no metric to plot has been measured yet."""
     plotted = summary[summary["metric"].isin(sweep.y)]
     measures = [m for name in sweep.y for m in dict.fromkeys(zip(plotted["metric"], plotted["weights"], strict=True))
                 if m[0] == name]  # fmt: skip
     if not measures:
         return {}
-    columns = min(len(measures), PANELS_A_ROW)
-    rows = -(-len(measures) // columns)
-    with matplotlib.style.context(STYLE):
-        figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.4))
-        panels = list(figure.subplots(rows, columns, squeeze=False).flat)
-        for panel in panels[len(measures) :]:
-            panel.set_visible(False)
-        for place, (panel, (name, whose)) in enumerate(zip(panels, measures, strict=False)):
+    with house_style():
+        figure, axes = panels(len(measures))
+        columns = min(len(measures), PANELS_A_ROW)
+        for place, (panel, (name, whose)) in enumerate(zip(axes, measures, strict=True)):
             mine = summary[(summary["metric"] == name) & (summary["weights"] == whose)]
             runs = scores[(scores["metric"] == name) & (scores["weights"] == whose)]
-            _title(panel, mine.iloc[0])
+            title(panel, mine.iloc[0])
             if sweep.x == "architecture":
                 _dots(panel, mine, runs, names=place % columns == 0)
             else:
                 _lines(panel, sweep.x, mine, runs)
         entries: dict[str, Artist] = {}
-        for panel in panels:
+        for panel in axes:
             for handle, name in zip(*panel.get_legend_handles_labels(), strict=True):
                 entries.setdefault(name, handle)
         names = sorted(entries, key=lambda name: "(" in name)  # chance and ceiling last
         if names:
             handles = [entries[name] for name in names]
             figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 2 * columns))
-        return {f"figure.{kind}": rendered(figure, kind) for kind in ("png", "pdf")}
-
-
-def _title(panel: Axes, first: pd.Series) -> None:
-    """The metric and its direction; below, how many items and whose weights."""
-    arrow = labels.ARROWS.get(first["direction"], "")
-    panel.set_title(f"{labels.metric(first['metric'])} {arrow}".strip(), loc="left", fontweight="bold", pad=17)
-    said = f"N = {first['n']}, {labels.weights(first['weights'])}"
-    panel.annotate(said, (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8, color="#666666")
+        return {f"figure.{kind}": rendered(figure, kind) for kind in KINDS}
 
 
 def _lines(panel: Axes, x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> None:
@@ -88,7 +69,7 @@ def _lines(panel: Axes, x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> No
     panel.set_xlabel(labels.axis(x))
     panel.set_ylabel(summary["unit"].iloc[0])
     panel.set_xticks(ticks, [f"{100 * tick:.0f}" if x in labels.FRACTIONS else f"{tick:g}" for tick in ticks])
-    _scale(panel, "y", summary)
+    scale(panel, "y", summary)
 
 
 def _dots(panel: Axes, summary: pd.DataFrame, runs: pd.DataFrame, names: bool) -> None:
@@ -110,22 +91,4 @@ def _dots(panel: Axes, summary: pd.DataFrame, runs: pd.DataFrame, names: bool) -
     panel.tick_params(axis="y", length=0)
     panel.grid(visible=False, axis="y")
     panel.set_xlabel(summary["unit"].iloc[0])
-    _scale(panel, "x", summary)
-
-
-def _scale(panel: Axes, axis: str, summary: pd.DataFrame) -> None:
-    """A share from 0 to 1 whole; a distance that spans orders of magnitude logarithmic, any other from 0."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    low, high = float(summary["min"].min()), float(summary["max"].max())
-    if summary["direction"].iloc[0] == "lower":
-        if low > 0 and high / low > LOGARITHMIC_FROM:
-            panel.set(**{f"{axis}scale": "log"})
-            which = panel.yaxis if axis == "y" else panel.xaxis
-            which.set_major_locator(LogLocator(10, (1, 2, 5)))
-            which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            which.set_minor_formatter(NullFormatter())
-        elif low >= 0:
-            panel.set(**{f"{axis}lim": (0, None)})
-    elif summary["unit"].iloc[0].startswith("share"):
-        panel.set(**{f"{axis}lim": (0, 1.05)})
+    scale(panel, "x", summary)

@@ -25,6 +25,13 @@ AXES = {
     "i2t_noise": "noise cap on I2T images",
     "t2i_fraction": "share of T2I samples",
     "architecture": "architecture",
+    "step": "training steps",
+    "t2i_tokens": "tokens of text-to-image pairs",
+    "i2t_tokens": "tokens of image-to-text pairs",
+    "trainable_params": "trainable parameters",
+    "train_flops": "training FLOPs",
+    "train_seconds": "training time (s)",
+    "peak_memory_mb": "peak memory (MB)",
 }
 FRACTIONS = ("i2t_noise", "t2i_fraction")
 ARROWS = {"lower": "↓", "higher": "↑"}

@@ -15,6 +15,9 @@ NO_DATES = {  # nor versions: what the file says of its maker
 }
 
 
+KINDS = tuple(NO_DATES)
+
+
 def rendered(figure: Figure, kind: str) -> bytes:
     """The figure as a "png", "svg" or "pdf" file."""
     buffer = io.BytesIO()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from bench.config_checks import leaves
 from reports import labels
-from reports.claims import EQUAL, UNCHANGED, Claim, Comparison, Settings
+from reports.claims import EQUAL, UNCHANGED, Claim, Comparison
 from reports.estimates import per_item
-from reports.runs import Point, Sweep
 from reports.statistics.differences import Differences
+from reports.stored import Run, Settings, equal, has
 from reports.summary import DOES_NOT_RANK
 
 AS_MANY = 0.01  # relative difference of two counts of pairs that are equal
@@ -25,14 +23,6 @@ class Unpaired(Exception):
 
 
 @dataclass(frozen=True)
-class Run:
-    """A finished run with every setting that names it."""
-
-    point: Point
-    settings: Settings
-
-
-@dataclass(frozen=True)
 class Pairs:
     """What a comparison rests on."""
 
@@ -41,11 +31,6 @@ class Pairs:
     means: tuple[float, float]  # of the runs, and of what they are compared with
     runs: tuple[Run, ...]
     notes: tuple[str, ...]
-
-
-def finished(sweep: Sweep) -> list[Run]:
-    """The sweep's runs that are done."""
-    return [Run(point, _settings(point)) for point in sweep.points if point.status == "done"]
 
 
 def paired(claim: Claim, comparison: Comparison, runs: list[Run]) -> Pairs:
@@ -88,26 +73,15 @@ def _also_differ(claim: Claim, comparison: Comparison, couples: list[tuple[Run, 
     named = claim.where.keys() | comparison.runs.keys() | comparison.than.keys()
     keys = {key for couple in couples for run in couple for key in run.settings} - named
     return sorted(
-        key for key in keys if any(not _equal(one.settings.get(key), two.settings.get(key)) for one, two in couples)
+        key for key in keys if any(not equal(one.settings.get(key), two.settings.get(key)) for one, two in couples)
     )
-
-
-def _settings(point: Point) -> Settings:
-    identity = point.result.get("train_identity", {})
-    known = dict(leaves({name: value for name, value in identity.items() if isinstance(value, dict)}))
-    known |= {f"eval.{name}": value for name, value in point.result.get("settings", {}).get("eval", {}).items()}
-    known |= {"seed": point.settings["seed"], "model.architecture": point.settings["architecture"]}
-    for name in ("i2t_noise", "t2i_fraction"):
-        if name in point.settings:
-            known[f"train.{name}"] = point.settings[name]
-    return known
 
 
 def _by_seed(runs: list[Run], wanted: Settings) -> dict[int, Run]:
     """The one run of each seed that has these settings."""
     found: dict[int, Run] = {}
     for run in runs:
-        if all(key in run.settings and _equal(run.settings[key], value) for key, value in wanted.items()):
+        if has(run, wanted):
             seed = run.settings["seed"]
             if found.setdefault(seed, run) is not run:
                 raise Unpaired(f"several runs of seed {seed} have {described(wanted)}: narrow the claim's `where`")
@@ -119,11 +93,6 @@ def _by_seed(runs: list[Run], wanted: Settings) -> dict[int, Run]:
 def described(settings: Settings) -> str:
     """Settings as a user writes them."""
     return ", ".join(f"{key}={value}" for key, value in settings.items()) or "any settings"
-
-
-def _equal(one: Any, other: Any) -> bool:
-    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (one, other))
-    return math.isclose(one, other, rel_tol=1e-9) if numbers else bool(one == other)
 
 
 def _check_equal(couples: list[tuple[Run, Run]], what: str) -> None:

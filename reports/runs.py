@@ -52,12 +52,20 @@ class Sweep:
     y: list[str]  # metrics
     points: list[Point]
 
+    @property
+    def title(self) -> str:
+        """What heads its table and its samples."""
+        return f"{self.name}, preset {self.preset}" if self.preset else self.name
+
 
 def read_sweep(folder: Path) -> Sweep:
     """Read `folder/sweep.json`. Raises ``UserError`` where there is none, or another schema wrote it."""
     content = sweep_file.read(folder)
     runs = folder / content["runs_root"]
-    points = [_point(runs / asked["run_id"], asked) for asked in content["points"]]
+    points = [
+        read_point(runs / asked["run_id"], asked["eval_id"], asked["step"], _settings(asked["overrides"]))
+        for asked in content["points"]
+    ]
     plot = content["plot"]
     for point in points:
         _check_settings(point, plot["x"], folder)
@@ -105,13 +113,13 @@ def scores_frame(sweep: Sweep) -> pd.DataFrame:
     return frame.astype({"value": float, "chance": float, "ceiling": float})
 
 
-def _point(folder: Path, asked: dict[str, Any]) -> Point:
-    eval_id, step = asked["eval_id"], asked["step"]
+def read_point(folder: Path, eval_id: str, step: int, asked: dict[str, Any]) -> Point:
+    """One evaluation of the run in `folder`, if there is one. `asked`: settings, by the last part of their keys."""
     try:
         status, result, codes, error = _stored(RunFolder(folder), eval_id, step)
     except UserError as reason:
         status, result, codes, error = "unreadable", {}, [], str(reason).replace(f"{folder}/", "")
-    settings = {"architecture": folder.name.rpartition("-")[0], "seed": 0, **_settings(asked["overrides"])}
+    settings = {"architecture": folder.name.rpartition("-")[0], "seed": 0, **asked}
     settings |= {name: result[name] for name in ("architecture", "seed", "i2t_noise", "t2i_fraction") if name in result}
     landed = folder / "evals" / eval_id / f"step-{step}"
     return Point(folder.name, eval_id, step, landed, settings, status, result, codes, error)

@@ -6,32 +6,48 @@ import io
 import json
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench import results
 from reports import labels
 from reports.runs import Point, Sweep
 
-PROMPTS = 8
-CELL, GAP, MARGIN, HEAD, PROMPT, FONT = 160, 12, 20, 110, 430, 20  # pixels
-CHARACTERS = 34  # of a prompt in a line
+if TYPE_CHECKING:
+    from PIL import ImageFont
 
-Pictures = dict[tuple[str, str], Path]  # of a sample's name and its prompt
+PROMPTS = 8
+CELL, GAP, MARGIN, HEAD, PROMPT, WRITTEN = 160, 12, 20, 110, 430, 760  # pixels
+FONT, SMALL = 20, 16  # pixels
+CHARACTERS, WRITTEN_CHARACTERS = 34, 74  # in a line of a prompt, and of a caption
+REAL = "the data's own"
+
+
+class Item(NamedTuple):
+    """What was asked for: the file it was drawn to, whose caption it is, and the words."""
+
+    sample: str
+    id: str
+    prompt: str
+
+
+Pictures = dict[Item, Path]
+Captions = dict[str, list[dict[str, Any]]]  # the lines of captions.jsonl, by who wrote them
 
 
 def draw(sweep: Sweep) -> dict[str, bytes]:
     """`samples.png` and `samples.md`, of the runs that are done; nothing where none kept its samples."""
     points = _chosen(sweep)
-    pictures = {name: _pictures(point) for name, point in points.items()}
-    captions = {name: _lines(point.folder / "captions.jsonl")[:PROMPTS] for name, point in points.items()}
-    pictures = {name: drawn for name, drawn in pictures.items() if drawn}
-    captions = {name: written for name, written in captions.items() if written}
+    pictures = {labels.architecture(name): _pictures(point, "samples") for name, point in points.items()}
+    captions = {name: _lines(point.folder / "captions.jsonl") for name, point in points.items()}
+    captions = {labels.architecture(name): lines for name, lines in captions.items() if lines}
     where = _where(sweep, next(iter(points.values()))) if points else ""
     files = {}
-    if pictures:
-        files["samples.png"] = _grid(pictures, where)
+    if any(pictures.values()):
+        real = _pictures(next(iter(points.values())), "real")
+        columns = {REAL: real, **pictures} if real else pictures
+        files["samples.png"] = _grid({name: drawn for name, drawn in columns.items() if drawn}, captions, where)
     if captions:
-        files["samples.md"] = _captions(captions, where).encode()
+        files["samples.md"] = _captions({name: lines[:PROMPTS] for name, lines in captions.items()}, where).encode()
     return files
 
 
@@ -47,56 +63,80 @@ def _chosen(sweep: Sweep) -> dict[str, Point]:
 
 
 def _where(sweep: Sweep, point: Point) -> str:
-    parts = [f"{sweep.name}, preset {sweep.preset}"]
+    parts = [sweep.title]
     if sweep.x != "architecture":
         name = labels.axis(sweep.x).removesuffix(" (%)")
         parts.append(f"{name} {labels.axis_value(sweep.x, point.settings.get(sweep.x))}")
     return ", ".join([*parts, f"seed {point.settings['seed']}"])
 
 
-def _pictures(point: Point) -> Pictures:
-    """Those of the first prompts; one that was changed since it was drawn is left out."""
-    lines = sorted(_lines(point.folder / "prompts.jsonl"), key=lambda line: line["sample"])[:PROMPTS]
-    files = {(line["sample"], line["prompt"]): point.folder / "samples" / line["sample"] for line in lines}
-    return {which: file for which, file in files.items() if results.picture_is_whole(file, point.result)}
+def _pictures(point: Point, folder: str) -> Pictures:
+    """Those of the first prompts, in samples/ or real/; one that was changed since is left out."""
+    asked = [Item(line["sample"], line["id"], line["prompt"]) for line in _lines(point.folder / "prompts.jsonl")]
+    files = {item: point.folder / folder / item.sample for item in sorted(asked)[:PROMPTS]}
+    return {item: file for item, file in files.items() if results.picture_is_whole(file, point.result)}
 
 
-def _grid(pictures: dict[str, Pictures], where: str) -> bytes:
-    """A row a prompt, a column an architecture."""
-    from matplotlib import get_data_path
-    from PIL import Image, ImageDraw, ImageFont
+def _grid(pictures: dict[str, Pictures], captions: Captions, where: str) -> bytes:
+    """A row a prompt; the real picture, what each architecture drew, and what each wrote of the real one."""
+    from PIL import Image, ImageDraw
 
-    font = ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", FONT)
-    rows = sorted({which for drawn in pictures.values() for which in drawn})
+    items = sorted({item for drawn in pictures.values() for item in drawn})
     step = CELL + GAP
-    size = (MARGIN + PROMPT + step * len(pictures), 2 * MARGIN + HEAD + step * len(rows))
+    written = REAL in pictures and bool(captions)
+    left = MARGIN + PROMPT + step * len(pictures)
+    size = (left + MARGIN + WRITTEN * written, 2 * MARGIN + HEAD + step * len(items))
     page = Image.new("RGB", size, "white")
     write = ImageDraw.Draw(page)
-    write.text((MARGIN, MARGIN), where, "black", font)
-    for row, (_, prompt) in enumerate(rows):
-        text = textwrap.fill(textwrap.shorten(prompt, 5 * CHARACTERS, placeholder=" …"), CHARACTERS)
+    write.text((MARGIN, MARGIN), where, "black", _font(FONT))
+    for row, item in enumerate(items):
         middle = MARGIN + HEAD + step * row + CELL // 2
-        write.multiline_text((MARGIN, middle), text, "black", font, anchor="lm", spacing=6)
+        prompt = textwrap.fill(textwrap.shorten(item.prompt, 5 * CHARACTERS, placeholder=" …"), CHARACTERS)
+        write.multiline_text((MARGIN, middle), prompt, "black", _font(FONT), anchor="lm", spacing=6)
+        if written:
+            said = _written(item, captions)
+            write.multiline_text((left + GAP, middle), said, "black", _font(SMALL), anchor="lm", spacing=5)
     for column, (name, drawn) in enumerate(pictures.items()):
-        left = MARGIN + PROMPT + step * column
-        title = textwrap.fill(labels.architecture(name), 12)
-        place = (left + CELL // 2, MARGIN + HEAD - GAP)
-        write.multiline_text(place, title, "black", font, anchor="md", align="center", spacing=6)
-        for which, file in drawn.items():
+        corner = MARGIN + PROMPT + step * column
+        place = (corner + CELL // 2, MARGIN + HEAD - GAP)
+        title = textwrap.fill(name, 12)
+        write.multiline_text(place, title, "black", _font(FONT), anchor="md", align="center", spacing=6)
+        for item, file in drawn.items():
             with Image.open(file) as picture:
                 whole = picture.convert("RGB").resize((CELL, CELL), Image.Resampling.NEAREST)
-            page.paste(whole, (left, MARGIN + HEAD + step * rows.index(which)))
+            page.paste(whole, (corner, MARGIN + HEAD + step * items.index(item)))
+    if written:
+        place = (left + GAP, MARGIN + HEAD - GAP)
+        write.text(place, f"captions of {REAL}", "black", _font(FONT), anchor="ld")
     buffer = io.BytesIO()
     page.save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def _captions(captions: dict[str, list[dict[str, Any]]], where: str) -> str:
+def _written(item: Item, captions: Captions) -> str:
+    """What each architecture wrote of the picture that a prompt belongs to."""
+    said = []
+    for name, lines in captions.items():
+        caption = next((line["caption"] for line in lines if line["id"] == item.id), None)
+        if caption is not None:
+            text = textwrap.shorten(f"{name}: {caption or '(empty)'}", 2 * WRITTEN_CHARACTERS, placeholder=" …")
+            said.append(textwrap.fill(text, WRITTEN_CHARACTERS, subsequent_indent="    "))
+    return "\n".join(said)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    from matplotlib import get_data_path
+    from PIL import ImageFont
+
+    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+
+
+def _captions(captions: Captions, where: str) -> str:
     """A section a picture: a reference, and what each architecture wrote."""
     lines = ["# Captions written", "", f"{where}. *Reference*: the first of the picture's own captions.", ""]
     first = next(iter(captions.values()))
     written = {name: {line["id"]: line["caption"] for line in rows} for name, rows in captions.items()}
-    lines.append("| picture | reference | " + " | ".join(map(labels.architecture, written)) + " |")
+    lines.append("| picture | reference | " + " | ".join(written) + " |")
     lines.append("| --- " * (2 + len(written)) + "|")
     for line in first:
         cells = [line["id"], line["references"][0], *[rows.get(line["id"], "") for rows in written.values()]]

@@ -21,6 +21,7 @@ NOTHING = "–"
 class Header:
     """A column of one metric measured by one set of weights."""
 
+    metric: str
     name: str
     arrow: str
     unit: str
@@ -64,7 +65,7 @@ def build(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> Table:
         blocks.append([_row(sweep, x if by_x else name, name, columns) for name in names])
     corner = [labels.axis(sweep.x).removesuffix(" (%)")] * by_x + ["architecture", "seeds"]
     return Table(
-        title=f"{sweep.name}, preset {sweep.preset}: mean over seeds ± sample standard deviation",
+        title=f"{sweep.title}: mean over seeds ± sample standard deviation",
         corner=corner,
         headers=[_header(column) for column in columns],
         blocks=blocks,
@@ -107,7 +108,7 @@ def _header(column: pd.DataFrame) -> Header:
     counts = sorted({int(n) for text in column["n"] for n in text.split(" to ")})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     arrow = labels.ARROWS.get(one["direction"], "")
-    return Header(labels.metric(one["metric"]), arrow, one["unit"], n, labels.weights(one["weights"]))
+    return Header(one["metric"], labels.metric(one["metric"]), arrow, one["unit"], n, labels.weights(one["weights"]))
 
 
 def _references(columns: list[pd.DataFrame], summary: pd.DataFrame, width: int) -> list[list[Cell]]:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from reports import labels, published
-from reports.claims import NOT_BETTER, UNCHANGED, Claim, Settings, read
+from reports.claims import NOT_BETTER, UNCHANGED, Claim, read
 from reports.pairing import described
 from reports.runs import Sweep
 from reports.statistics.intervals import RESAMPLES, Interval
 from reports.statistics.judging import INCONCLUSIVE
+from reports.stored import Settings
 from reports.verdicts import NOT_JUDGED, Finding, Verdict, judged
 
 RELATIONS = {NOT_BETTER: "no better", UNCHANGED: "unchanged by training"}
@@ -38,7 +39,7 @@ def files(sweep: Sweep, own: Path | None) -> dict[str, bytes]:
 
 def markdown(sweep: Sweep, verdicts: list[Verdict]) -> str:
     """Verdicts first, then each with its comparisons."""
-    lines = [f"# Verdicts: {sweep.name}, preset {sweep.preset}", ""]
+    lines = [f"# Verdicts: {sweep.title}", ""]
     lines += ["| claim | verdict | scale |", "| --- | --- | --- |"]
     lines += [f"| {_cell(v.claim.text)} | **{v.outcome}** | {_scale(v)} |" for v in verdicts]
     for verdict in verdicts:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from reports import published
 from reports.claims import BETTER, NOT_BETTER, SAME, UNCHANGED, WORSE, Claim, Comparison
-from reports.pairing import Pairs, Run, Unpaired, finished, paired
+from reports.pairing import Pairs, Unpaired, paired
 from reports.runs import Sweep
 from reports.statistics.judging import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Judgement, conjunction, judge
+from reports.stored import Run, finished
 
 NOT_JUDGED = "not judged"
 
@@ -42,7 +43,7 @@ class Verdict:
 
 def judged(sweep: Sweep, claims: Sequence[Claim]) -> list[Verdict]:
     """A verdict for every claim. Comparisons of one family are tested together."""
-    runs = finished(sweep)
+    runs = finished(sweep.points)
     findings = [[_finding(claim, comparison, runs) for comparison in claim.comparisons] for claim in claims]
     for family in dict.fromkeys(claim.family for claim in claims):
         places = [

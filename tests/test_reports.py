@@ -64,9 +64,11 @@ def land(runs: Path, architecture: str, noise: float, seed: int, metrics: dict, 
     run = RunFolder(runs / f"{architecture}-{seed}{int(100 * noise):09d}")
     run.create("seed: 0\n", {"architecture": architecture}, {"code": code})
     with run.attempt() as attempt:
-        (attempt / "samples").mkdir()
-        for index in range(9):
-            Image.new("RGB", (32, 32), (25 * index, 90, 30 * seed)).save(attempt / "samples" / f"{index:05d}.png")
+        for where, green in (("samples", 90), ("real", 200)):
+            (attempt / where).mkdir()
+            for index in range(9):
+                picture = Image.new("RGB", (32, 32), (25 * index, green, 30 * seed))
+                picture.save(attempt / where / f"{index:05d}.png")
         prompts = [{"id": f"test-{i}", "sample": f"{i:05d}.png", "prompt": f"a large red star {i} at the bottom left"}
                    for i in range(9)]
         (attempt / "prompts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in prompts))
@@ -128,8 +130,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of four architectures, five noises and three seeds."""
     results = finished(tmp_path_factory.mktemp("whole"), grid(FOUR, NOISES, 3))
     assert {path.name for path in build(results)} == {
-        "runs.csv", "table.csv", "table.md", "table.tex", "figure.png", "figure.pdf", "samples.png", "samples.md",
-        "verdicts.md", "verdicts.json"}
+        "runs.csv", "table.csv", "table.md", "table.tex", "figure.png", "figure.pdf", "figure.svg", "samples.png",
+        "samples.md", "verdicts.md", "verdicts.json"}
     return results
 
 
@@ -168,7 +170,8 @@ def test_intervals_over_seeds_and_items_stand_apart(whole: Path) -> None:
     truth = stats.ttest_1samp([4.2 + step for step in STEPS], 0).confidence_interval()
     assert [found["items_low"], found["items_high"]] == pytest.approx([truth.low, truth.high], rel=1e-12)
     assert table.loc["fid", ["items_low", "items_high"]].isna().all(axis=None)
-    shown = [line for line in (whole / "table.md").read_text().splitlines() if line.startswith("| 50 % | dual tower | 3 |")]
+    lines = (whole / "table.md").read_text().splitlines()
+    shown = [line for line in lines if line.startswith("| 50 % | dual tower | 3 |")]
     assert [line.split(" | ")[3] for line in shown[1:]] == ["over seeds", "over items"]
     assert f"{truth.low:.2f} to {truth.high:.2f}" in shown[2] and "3.70 to 4.70" in shown[1]
     assert f"\\scriptsize {truth.low:.2f} to {truth.high:.2f}" in (whole / "table.tex").read_text()
@@ -252,7 +255,9 @@ def test_figure_and_samples_are_pictures_of_a_size_to_read(whole: Path) -> None:
     text = (whole / "samples.md").read_text()
     assert r"| test-3 | a red star | dual_tower saw \| 3 |" in text and "test-8" not in text
     with Image.open(whole / "samples.png") as samples:
-        assert samples.size[1] > samples.size[0] > 800
+        assert samples.size[0] > 2 * 5 * 160 and samples.size[1] > 8 * 160
+        colours = {colour for _, colour in samples.convert("RGB").getcolors(1 << 24)}
+        assert {(25 * index, green, 0) for index in range(8) for green in (90, 200)} <= colours  # real ones beside
 
 
 def test_an_unfinished_sweep_names_what_is_missing(tmp_path: Path, no_figure: None) -> None:

@@ -15,8 +15,8 @@ from bench import results
 from bench.errors import UserError
 from bench.store import RunFolder
 from reports import claims, published, settling, verdict_text
-from reports.pairing import finished
 from reports.runs import read_sweep
+from reports.stored import finished
 from reports.verdicts import NOT_JUDGED, Verdict, judged
 
 N = 64
@@ -154,7 +154,7 @@ def test_runs_that_are_not_done_are_left_out_and_said(tmp_path: Path) -> None:
     gone = next(p for p in points if p["run_id"].startswith("dual_tower-2"))
     (tmp_path / "runs" / gone["run_id"] / "evals" / "e0" / "step-1200" / "result.json").unlink()
     folder = study(tmp_path, points)
-    assert len(finished(read_sweep(folder))) == 11
+    assert len(finished(read_sweep(folder).points)) == 11
     first = verdicts(folder)["1-dual-tower-best"].findings[0]
     assert first.pairs is not None and first.pairs.differences.seeds == (0, 1)
     assert "seeds 2 were run on one side only and are left out" in first.pairs.notes

@@ -1,0 +1,21 @@
+"""Judge the paper's claims, and your own, by the runs of a results folder; or say what would settle those left open."""
+
+from __future__ import annotations
+
+import argparse
+
+from reports.commands.build import add_arguments
+
+__all__ = ["add_arguments", "run"]
+
+
+def run(command: str, args: argparse.Namespace) -> int:
+    """Print verdicts, or plans. Returns 0; raises UserError for what is no results folder, or claims not to be read."""
+    from reports import claims, settling, verdict_text
+    from reports.runs import read_sweep
+    from reports.verdicts import judged
+
+    sweep = read_sweep(args.folder)
+    found = judged(sweep, claims.read(args.claims))
+    print(verdict_text.markdown(sweep, found) if command == "verdicts" else settling.settle(sweep, found))
+    return 0

@@ -1,0 +1,68 @@
+"""What figures are made of: panels in the house's style, their titles and their scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports import labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STYLE = Path(__file__).with_name("house.mplstyle")
+PANEL = (3.5, 3.1)  # inches
+PANELS_A_ROW = 3
+LOGARITHMIC_FROM = 8  # times between the smallest and the largest distance
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """What every figure is made and saved in."""
+    import matplotlib.style
+
+    with matplotlib.style.context(STYLE):
+        yield
+
+
+def panels(count: int, columns: int = PANELS_A_ROW) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, in rows of at most `columns`."""
+    from matplotlib.figure import Figure
+
+    columns = min(count, columns)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.4))
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for panel in axes[count:]:
+        panel.set_visible(False)
+    return figure, axes[:count]
+
+
+def title(panel: Axes, first: pd.Series) -> None:
+    """The metric and its direction; below, how many items and whose weights."""
+    arrow = labels.ARROWS.get(first["direction"], "")
+    panel.set_title(f"{labels.metric(first['metric'])} {arrow}".strip(), loc="left", fontweight="bold", pad=17)
+    said = f"N = {first['n']}, {labels.weights(first['weights'])}"
+    panel.annotate(said, (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8, color="#666666")
+
+
+def scale(panel: Axes, axis: str, summary: pd.DataFrame) -> None:
+    """A share from 0 to 1 whole; a distance that spans orders of magnitude logarithmic, any other from 0."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = float(summary["min"].min()), float(summary["max"].max())
+    if summary["direction"].iloc[0] == "lower":
+        if low > 0 and high / low > LOGARITHMIC_FROM:
+            panel.set(**{f"{axis}scale": "log"})
+            which = panel.yaxis if axis == "y" else panel.xaxis
+            which.set_major_locator(LogLocator(10, (1, 2, 5)))
+            which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            which.set_minor_formatter(NullFormatter())
+        elif low >= 0:
+            panel.set(**{f"{axis}lim": (0, None)})
+    elif summary["unit"].iloc[0].startswith("share"):
+        panel.set(**{f"{axis}lim": (0, 1.05)})
