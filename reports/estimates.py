@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -35,17 +37,17 @@ def with_intervals(summary: pd.DataFrame, sweep: Sweep, scores: pd.DataFrame) ->
     return summary.assign(**dict(zip(COLUMNS, np.array(rows, float).reshape(-1, 4).T, strict=True)))
 
 
-def _over_items(runs: list[list[float]], wanted: int, mean: float) -> tuple[float, float]:
+def _over_items(runs: list[np.ndarray], wanted: int, mean: float) -> tuple[float, float]:
     """None where a run's items are missing, are others, or are not on the metric's scale, as perplexity's."""
     if len(runs) != wanted or len({len(items) for items in runs}) != 1 or len(runs[0]) < 2:
         return np.nan, np.nan
-    by_item = np.mean(np.array(runs, float), axis=0)  # N
+    by_item = np.mean(runs, axis=0)  # N
     if not np.isclose(by_item.mean(), mean, rtol=1e-5, atol=1e-9):
         return np.nan, np.nan
     return student(by_item)
 
 
-def _items(sweep: Sweep) -> dict[tuple[str, object, str], list[list[float]]]:
+def _items(sweep: Sweep) -> dict[tuple[str, object, str], list[np.ndarray]]:
     """What every run of (metric, x, architecture) has for each item."""
     found = defaultdict(list)
     for point in sweep.points:
@@ -54,7 +56,13 @@ def _items(sweep: Sweep) -> dict[tuple[str, object, str], list[list[float]]]:
     return found
 
 
-def per_item(point: Point) -> dict[str, list[float]]:
-    """Every item's part in each metric that is a mean of items; {} for a run that has not landed."""
+def per_item(point: Point) -> dict[str, np.ndarray]:
+    """Every item's part (N,) in each metric that is a mean of items; {} for a run that has not landed."""
     path = point.folder / "per_item.json"
-    return json.loads(path.read_text()) if point.status == "done" and path.is_file() else {}
+    return _arrays(path) if point.status == "done" and path.is_file() else {}
+
+
+@lru_cache(maxsize=2000)
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """A landed file never changes, and table and verdicts both read it."""
+    return {metric: np.array(items, float) for metric, items in json.loads(path.read_bytes()).items()}

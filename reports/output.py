@@ -19,7 +19,10 @@ KINDS = tuple(NO_DATES)
 
 
 def rendered(figure: Figure, kind: str) -> bytes:
-    """The figure as a "png", "svg" or "pdf" file."""
+    """The figure as a "png", "svg" or "pdf" file. Laid out the first time, it stays so: one layout for all kinds."""
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
+        figure.set_layout_engine("none")
     buffer = io.BytesIO()
     figure.savefig(buffer, format=kind, metadata=NO_DATES[kind])
     return buffer.getvalue()

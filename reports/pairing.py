@@ -151,5 +151,5 @@ def _asked(run: Run) -> list[Any]:
     return [data, *(run.settings.get(f"eval.{name}") for name in SAME_ITEMS)]
 
 
-def _per_item(run: Run, metric: str) -> list[float] | None:
+def _per_item(run: Run, metric: str) -> np.ndarray | None:
     return per_item(run.point).get(metric)

@@ -1,4 +1,4 @@
-"""The paper's figures from whatever runs are stored: what belongs together, what is left out, what is said of it."""
+"""The paper's figures from whatever runs are stored: what belongs together, what is left out, what they say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw every results folder anew, and the figures and tables of the paper from all stored runs, into results/figures."""
+"""Draw every results folder anew, and the paper's figures and tables from all stored runs, into results/figures."""
 
 from __future__ import annotations
 
