@@ -1,4 +1,4 @@
-"""`python -m benchmarks.redrawing`: how long `make figures` takes over 1,000 stored runs, and whether it repeats itself.
+"""`python -m benchmarks.redrawing`: how long `make figures` takes over 1,000 stored runs, and if it repeats itself.
 
 The runs are made up, but of the size that the default preset leaves: 512 items, captions and prompts, all metrics.
 """
@@ -22,7 +22,8 @@ from bench.store import RunFolder
 
 PROJECT = Path(__file__).parents[1]
 NOISES, SEEDS, ITEMS, PICTURES, STEPS = (0, 0.25, 0.5, 0.75, 1), 50, 512, 16, 1200
-OF_ITEMS = [f"{kind}_{name}" for kind in ("image", "caption") for name in ("attributes", "all_right", "colour", "shape")]
+ATTRIBUTES = ("attributes", "all_right", "colour", "shape")
+OF_ITEMS = [f"{kind}_{name}" for kind in ("image", "caption") for name in ATTRIBUTES]
 OF_ITEMS += ["clip_score", "cider", "exam_before", "exam_after"]
 OF_SETS = ["fid", "kid", "perplexity_before", "perplexity_after"]
 LONGEST = 10.0  # seconds
@@ -75,8 +76,8 @@ def leave(architecture: str, noise: float, seed: int, random: np.random.Generato
                 Image.fromarray(noise_of).save(attempt / where / f"{index:05d}.png")
         lines = [{"id": f"test-{i:06d}", "sample": f"{i:05d}.png", "prompt": "a red star " * 6} for i in range(ITEMS)]
         (attempt / "prompts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-        lines = [{"id": f"test-{i:06d}", "caption": "a star", "references": ["a star " * 9] * 5} for i in range(ITEMS)]
-        (attempt / "captions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        written = [{"id": f"test-{i:06d}", "caption": "a star", "references": ["a star"] * 5} for i in range(ITEMS)]
+        (attempt / "captions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in written))
         (attempt / "per_item.json").write_text(json.dumps(items))
         result = {
             "run_id": run.run_id, "eval_id": "e0", "step": STEPS, "architecture": architecture, "seed": seed,

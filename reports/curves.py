@@ -58,7 +58,9 @@ def draw(exhibit: Exhibit, frame: pd.DataFrame) -> Figure | None:
     for panel, (what, mine) in zip(axes, shown, strict=True):
         _lines(panel, exhibit, what["against"], mine, style)
     handles, names = axes[0].get_legend_handles_labels()
-    figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 2 * len(axes)))
+    name = exhibit.by.rpartition(".")[2]
+    what = None if name == "architecture" else labels.axis(name).removesuffix(" (%)")
+    figure.legend(handles, names, title=what, loc="outside lower center", ncols=min(len(names), 2 * len(axes)))
     return figure
 
 
