@@ -59,8 +59,8 @@ def draw(exhibit: Exhibit, frame: pd.DataFrame) -> Figure | None:
         _lines(panel, exhibit, what["against"], mine, style)
     handles, names = axes[0].get_legend_handles_labels()
     name = exhibit.by.rpartition(".")[2]
-    what = None if name == "architecture" else labels.axis(name).removesuffix(" (%)")
-    figure.legend(handles, names, title=what, loc="outside lower center", ncols=min(len(names), 2 * len(axes)))
+    heading = None if name == "architecture" else labels.axis(name).removesuffix(" (%)")
+    figure.legend(handles, names, title=heading, loc="outside lower center", ncols=min(len(names), 2 * len(axes)))
     return figure
 
 
