@@ -7,6 +7,7 @@
   python -m bench sample  [PRESET] [key=value ...] --prompt TEXT    draw a caption with a finished training
   python -m bench caption [PRESET] [key=value ...] --image FILE     describe a picture with a finished training
   python -m bench doctor                           what this machine lacks, and how to get it
+  python -m bench metrics selftest [PRESET] [key=value ...]         whether every metric can be trusted on this data
   python -m bench zoo build|check [NAME ...]       make or measure the embedded weights
 
 Settings are written as in the presets' YAML, with dots: model.architecture=gated_layer train.i2t_noise=0.5
@@ -26,6 +27,7 @@ COMMANDS = {  # command -> its module in bench/commands
     "sample": "sample",
     "caption": "sample",
     "doctor": "doctor",
+    "metrics": "metrics",
     "zoo": "zoo",
 }
 EPILOG = "Settings: `python -m bench show` prints them all, bench/config.py explains them."

@@ -45,7 +45,7 @@ def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluate
     model.eval()
     with precision(config):
         drawn = range(min(config.eval.num_images, len(pictures)))
-        prompts = [_prompt(pictures, index) for index in drawn]
+        prompts = [prompt(pictures, index) for index in drawn]
         images = draw(model, world, config, prompts)
         seen = range(min(config.eval.num_captions, len(pictures)))
         captions = write(model, world, config, torch.from_numpy(np.array(encoded.latents[: len(seen)])))
@@ -101,7 +101,7 @@ def precision(config: Config) -> Iterator[None]:
         yield
 
 
-def _prompt(pictures: CaptionedImages, index: int) -> str:
+def prompt(pictures: CaptionedImages, index: int) -> str:
     """One of the picture's captions, each wording in its turn."""
     captions = pictures.captions(index)
     return captions[index % len(captions)]

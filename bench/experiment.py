@@ -27,6 +27,7 @@ from bench.model import build_model
 from bench.module import FusionModule, NonFiniteLoss
 from bench.provenance import start_facts
 from bench.quiet import quiet_libraries
+from bench.selftest.verdict import measure_id
 from bench.store import RunFolder
 from bench.training import train
 from bench.world import World, world_of
@@ -173,6 +174,7 @@ def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluation.Ev
         "eval_id": eval_id(config),
         "train_identity": train_identity(config),
         "eval_identity": eval_identity(config),
+        "measure_id": measure_id(config),
         "step": step,
         "architecture": config.model.architecture,
         "seed": config.seed,

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -72,6 +72,11 @@ def code_digest(architecture: str) -> str:
     files = [path for path in (PROJECT / "architectures").glob("*.py") if path.name not in others]
     bench = PROJECT / "bench"
     files += [path for path in bench.rglob("*.py") if path.parent != bench / "commands" and path.name != "__main__.py"]
+    return files_digest(files)
+
+
+def files_digest(files: Iterable[Path]) -> str:
+    """12 hex digits of files of this project, wherever it lies."""
     digest = hashlib.sha256()
     for path in sorted(files):
         content = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from transformers import CLIPModel, CLIPProcessor
 
 from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
@@ -28,32 +29,42 @@ REFERENCE_BATCH = 1024
 
 
 def image_scores(images: np.ndarray, prompts: list[str], world: World, config: Config) -> dict[str, Score]:
-    """Distances are to real pictures of the split that were not asked for, where it has enough of them."""
-    net = world.once(("features", config.eval.features), lambda: load_features(config.eval.features))
-    clip = world.once(("clip", config.eval.clip), lambda: load_clip(config.eval.clip))
-    label, clip_label = _label(config.eval.features, "features"), _label(config.eval.clip, "clip")
-    reference = world.once(
-        ("reference", config.eval.split, label, len(images)),
-        lambda: _reference_features(world.pictures(config.eval.split), net, len(images)),
-    )
-    scenes = world.pictures(config.eval.split).scenes
-
-    def measured(pictures: np.ndarray) -> dict[str, Score]:
-        features = net.features(pictures)
-        scores = {
-            "fid": fid(features, reference, label),
-            "kid": kid(features, reference[: len(features)], label),  # between sets of one size: no subsets
-            "clip_score": clip_score(pictures, prompts, *clip, clip_label),
-        }
-        if scenes is not None:
-            scores |= image_attributes(pictures, scenes[: len(pictures)], net, label)
-        return scores
-
+    """`image_measures`, each with its ceiling: what the real pictures get after the autoencoder."""
     ceilings = world.once(
-        ("ceilings", config.eval.split, label, clip_label, len(images)),
-        lambda: measured(_rebuilt(world, config.eval.split, len(images))),
+        ("ceilings", config.eval.split, config.eval.features, config.eval.clip, len(images)),
+        lambda: image_measures(_rebuilt(world, config.eval.split, len(images)), prompts, world, config),
     )
-    return {name: replace(score, ceiling=ceilings[name].value) for name, score in measured(images).items()}
+    measured = image_measures(images, prompts, world, config)
+    return {name: replace(score, ceiling=ceilings[name].value) for name, score in measured.items()}
+
+
+def image_measures(images: np.ndarray, prompts: list[str], world: World, config: Config) -> dict[str, Score]:
+    """Distances are to real pictures of the split that were not asked for, where it has enough of them."""
+    net, clip = feature_net(world, config), image_text_model(world, config)
+    label, clip_label = _label(config.eval.features, "features"), _label(config.eval.clip, "clip")
+    pictures = world.pictures(config.eval.split)
+    reference = world.once(
+        ("reference", config.eval.split, label, len(images)), lambda: _reference_features(pictures, net, len(images))
+    )
+    features = net.features(images)
+    scores = {
+        "fid": fid(features, reference, label),
+        "kid": kid(features, reference[: len(features)], label),  # between sets of one size: no subsets
+        "clip_score": clip_score(images, prompts, *clip, clip_label),
+    }
+    if pictures.scenes is not None:
+        scores |= image_attributes(images, pictures.scenes[: len(images)], net, label)
+    return scores
+
+
+def feature_net(world: World, config: Config) -> FeatureNet:
+    """The net under FID and KID, which reads attributes too."""
+    return world.once(("features", config.eval.features), lambda: load_features(config.eval.features))
+
+
+def image_text_model(world: World, config: Config) -> tuple[CLIPModel, CLIPProcessor]:
+    """The model under the CLIP score, and its processor."""
+    return world.once(("clip", config.eval.clip), lambda: load_clip(config.eval.clip))
 
 
 def _reference_features(pictures: CaptionedImages, net: FeatureNet, asked: int) -> np.ndarray:

@@ -1,0 +1,101 @@
+"""The truth spoilt by grades: pictures blurred, noised, recoloured; words dropped; partners exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from bench.metrics import Score
+from bench.selftest.checks import Check, Scores, keeps, never_improves, own_partner, worsens
+
+T = TypeVar("T")
+
+BLURS = (0.05, 0.08, 0.12, 0.19)  # deviation of the Gaussian, as a share of the picture's side
+NOISES = (48.0, 56.0, 64.0, 80.0)  # deviation, in levels of 256
+SHARES = (0.25, 0.5, 0.75, 1.0)  # of the items
+DROPPED = (0.15, 0.3, 0.45, 0.6)  # share of the words
+UNTOUCHED = {"blur": ("image_background",)}  # a plain background is as plain after a blur
+
+
+@dataclass(frozen=True)
+class Corruption(Generic[T]):
+    """Rising grades of one way to spoil a list of items."""
+
+    name: str
+    grades: tuple[float, ...]
+    spoil: Callable[[T, float, int], T]  # items, grade, seed
+    exchanges: bool = False  # leaves the set of items as it is and breaks only what belongs to what
+
+    def checks(self, truth: T, seed: int, measure: Callable[[T], Scores], clean: Scores) -> list[Check]:
+        """Measure every grade, and check how each metric answers."""
+        graded = [clean, *[measure(self.spoil(truth, grade, seed)) for grade in self.grades]]
+        return [check for metric in clean for check in self._demands(metric, [scores[metric] for scores in graded])]
+
+    def _demands(self, metric: str, scores: list[Score]) -> list[Check]:
+        if not self.exchanges:
+            demand = never_improves if metric in UNTOUCHED.get(self.name, ()) else worsens
+            return [demand(metric, self.name, scores)]
+        if scores[0].per_item is None or scores[0].direction == "neither":  # does not see what belongs to what
+            return [keeps(metric, self.name, scores)]
+        return [worsens(metric, self.name, scores), own_partner(metric, scores[0], scores[-1])]
+
+
+def blur(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
+    """Pictures (n, H, W, 3) uint8 under a Gaussian."""
+    gaussian = ImageFilter.GaussianBlur(grade * images.shape[1])
+    return np.stack([np.asarray(Image.fromarray(image).filter(gaussian)) for image in images])
+
+
+def noise(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
+    """Pictures (n, H, W, 3) uint8 with noise added: the same noise at each grade, but stronger."""
+    levels = np.random.default_rng(seed).normal(size=images.shape)
+    return np.clip(np.rint(images + grade * levels), 0, 255).astype(np.uint8)
+
+
+def swap_colours(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
+    """A share of the pictures (n, H, W, 3) uint8 with red, green and blue passed on."""
+    spoilt = images.copy()
+    rows = _chosen(len(images), grade, seed)
+    spoilt[rows] = spoilt[rows][..., [1, 2, 0]]
+    return spoilt
+
+
+def exchange(items: T, grade: float, seed: int) -> T:
+    """A share of the items (a list, or an array's rows) passed on to one another: each of them to a wrong place."""
+    rows = _chosen(len(items), grade, seed)  # type: ignore[arg-type]
+    places = np.arange(len(items))  # type: ignore[arg-type]
+    places[rows] = np.roll(rows, 1)
+    if isinstance(items, np.ndarray):
+        return items[places]  # type: ignore[return-value]
+    return [items[place] for place in places]  # type: ignore[index, return-value]
+
+
+def drop_words(captions: list[str], grade: float, seed: int) -> list[str]:
+    """Captions without a share of their words; what one grade drops, the next drops too."""
+    rng = np.random.default_rng(seed)
+    spoilt = []
+    for caption in captions:
+        words = caption.split()
+        spoilt.append(" ".join(w for w, luck in zip(words, rng.random(len(words)), strict=True) if luck >= grade))
+    return spoilt
+
+
+def _chosen(n: int, share: float, seed: int) -> np.ndarray:
+    """The first part of one fixed random order, so that each grade holds the one before."""
+    return np.random.default_rng(seed).permutation(n)[: round(share * n)]
+
+
+PICTURES: tuple[Corruption[np.ndarray], ...] = (
+    Corruption("blur", BLURS, blur),
+    Corruption("noise", NOISES, noise),
+    Corruption("colours swapped", SHARES, swap_colours),
+    Corruption("pictures exchanged", SHARES, exchange, exchanges=True),
+)
+CAPTIONS: tuple[Corruption[list[str]], ...] = (
+    Corruption("words dropped", DROPPED, drop_words),
+    Corruption("captions exchanged", SHARES, exchange, exchanges=True),
+)

@@ -1,0 +1,152 @@
+"""FID and KID: known answers, and what real pictures are from real pictures, by arithmetic of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from bench import scoring
+from bench.data.captioned_images import CaptionedImages
+from bench.metrics.fid import CANNOT_RANK
+from bench.selftest.checks import Check, Scores, at_most, equals
+from bench.zoo.features import FeatureNet
+
+BATCH = 256
+SPLITS = 20  # random ones, that say how far apart halves of one set are
+DEVIATIONS = 5  # beyond which a distance is no luck
+SHIFT, DIMENSIONS, DRAWS, POINTS = 0.5, 8, 400, 16  # of the Gaussians with a known KID
+
+
+@dataclass(frozen=True)
+class Features:
+    """Of the real pictures that are taken for drawn ones, and of those they are compared with."""
+
+    asked: np.ndarray  # (n, d)
+    others: np.ndarray  # (m, d)
+
+    @classmethod
+    def of(cls, pictures: CaptionedImages, net: FeatureNet, asked: int) -> Features:
+        """Features of the whole split, resized by Pillow and scaled here, so that a slip in the harness would show."""
+        rows = torch.arange(len(pictures)).split(BATCH)
+        with torch.inference_mode():
+            found = [net.embed(_pixels(pictures.images(part.tolist()), net.image_size)) for part in rows]
+        features = torch.cat(found).flatten(1).double().numpy()
+        return cls(features[:asked], features[asked:])
+
+    @property
+    def all(self) -> np.ndarray:
+        """Of every picture, (n + m, d)."""
+        return np.concatenate([self.asked, self.others])
+
+
+def checks(clean: Scores, features: Features, seed: int) -> list[Check]:
+    """`clean` was measured of the pictures behind `features.asked`."""
+    rng = np.random.default_rng(seed)
+    one, two = features.asked, features.others
+    fid, kid = clean["fid"].value, clean["kid"].value
+    scale, expected = float(two.var(0).sum()), frechet(one, two)
+    return [
+        equals("fid", "by eigenvalues, own resizing", fid, expected, 1e-3 * expected + 1e-5 * scale),
+        equals("kid", "written out, own resizing", kid, kernel_distance(one, two[: len(one)]), 1e-4),
+        at_most("fid", "real from real: as random halves", fid, _luck(frechet, one, two, rng)),
+        at_most("kid", "real from real: as random halves", kid, _luck(kernel_distance, one, two[: len(one)], rng)),
+        at_most("fid", "a set from itself", abs(scoring.fid(one, one, None).value), 1e-4 * scale),
+        at_most("kid", "a set from itself", scoring.kid(one, one, None).value, 0.0),
+        _gaussians(rng),
+        _unbiased(rng),
+        _rank_bound(rng, one.shape[1]),
+    ]
+
+
+def frechet(one: np.ndarray, two: np.ndarray) -> float:
+    """Frechet distance by symmetric eigenvalues: tr (A B)^1/2 = tr (A^1/2 B A^1/2)^1/2."""
+    a, b = np.cov(one, rowvar=False), np.cov(two, rowvar=False)
+    values, vectors = np.linalg.eigh(a)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
+    cross = np.sqrt(np.linalg.eigvalsh(root @ b @ root).clip(0)).sum()
+    return float(((one.mean(0) - two.mean(0)) ** 2).sum() + np.trace(a) + np.trace(b) - 2 * cross)
+
+
+def kernel_distance(one: np.ndarray, two: np.ndarray) -> float:
+    """MMD^2 with the kernel (x.y / d + 1)^3, unbiased: no point meets itself."""
+
+    def within(x: np.ndarray) -> float:
+        kernel = (x @ x.T / x.shape[1] + 1) ** 3
+        return (kernel.sum() - np.trace(kernel)) / (len(x) * (len(x) - 1))
+
+    return float(within(one) + within(two) - 2 * ((one @ two.T / one.shape[1] + 1) ** 3).mean())
+
+
+def _luck(distance, one: np.ndarray, two: np.ndarray, rng: np.random.Generator) -> float:
+    """The most that chance would put between two sets of these sizes, drawn from both together."""
+    together = np.concatenate([one, two])
+    found = []
+    for _ in range(SPLITS):
+        order = rng.permutation(len(together))
+        found.append(distance(together[order[: len(one)]], together[order[len(one) :]]))
+    return float(np.mean(found) + DEVIATIONS * np.std(found, ddof=1))
+
+
+def _gaussians(rng: np.random.Generator) -> Check:
+    """Covariances that commute: the trace of their root is the sum of the products of their axes' deviations."""
+    deviations = np.linspace(0.5, 2, DIMENSIONS)
+    rotation = np.linalg.qr(rng.normal(size=(DIMENSIONS, DIMENSIONS)))[0]
+    shift = np.arange(DIMENSIONS) / 4
+    one = _exactly(rng, deviations) @ rotation.T
+    two = _exactly(rng, deviations[::-1]) @ rotation.T + shift
+    expected = (shift**2).sum() + ((deviations - deviations[::-1]) ** 2).sum()
+    return equals("fid", "two Gaussians, closed form", scoring.fid(one, two, None).value, expected, 1e-6 * expected)
+
+
+def _exactly(rng: np.random.Generator, deviations: np.ndarray) -> np.ndarray:
+    """Points whose sample mean is 0 and whose sample covariance is diagonal with these deviations."""
+    points = rng.normal(size=(4 * len(deviations), len(deviations)))
+    points -= points.mean(0)
+    points = points @ np.linalg.inv(np.linalg.cholesky(np.cov(points, rowvar=False))).T
+    return points * deviations
+
+
+def _unbiased(rng: np.random.Generator) -> Check:
+    """N(0, I) against N(a, I): the mean over small samples is the kernel distance of the distributions themselves.
+
+    With A = |a|^2 that is (A^3 + 6 A^2 + 6 A) / d^3 + (3 A^2 + 3 A) / d^2 + 3 A / d: x.y of two independent points has
+    the moments 0, d, 0 in the first, A, A^2 + 2 A + d, A^3 + 6 A^2 + 3 A d + 6 A in the second, and 0, d + A, 0 across.
+    """
+    d, shift = DIMENSIONS, SHIFT * np.ones(DIMENSIONS)
+    a = float((shift**2).sum())
+    expected = (a**3 + 6 * a**2 + 6 * a) / d**3 + (3 * a**2 + 3 * a) / d**2 + 3 * a / d
+    draws = [
+        scoring.kid(rng.normal(size=(POINTS, d)) + shift, rng.normal(size=(POINTS, d)), None).value
+        for _ in range(DRAWS)
+    ]
+    error = float(np.std(draws, ddof=1)) / DRAWS**0.5
+    name = f"N = {POINTS}, mean of {DRAWS}: closed form"
+    return equals("kid", name, float(np.mean(draws)), expected, DEVIATIONS * error)
+
+
+def _rank_bound(rng: np.random.Generator, d: int) -> Check:
+    """Below 2d pictures the score must say that it does not rank, and from there on no more."""
+    enough = rng.normal(size=(2 * d, d))
+    notes = [scoring.fid(one, enough, None).note or "" for one in (enough[:-1], enough)]
+    passed = [CANNOT_RANK in note for note in notes] == [True, False]
+    return Check("fid", "refuses to rank below N = 2d", (float(2 * d),), f"refused at N < {2 * d}", passed)
+
+
+def _pixels(images: np.ndarray, size: int) -> Tensor:
+    """uint8 (n, H, W, 3) to (n, 3, size, size) in [-1, 1], a picture and a channel at a time."""
+    if images.shape[1:3] == (size, size):
+        levels = images.astype(np.float32).transpose(0, 3, 1, 2)
+    else:
+        resized = [[_resized(image[..., channel], size) for channel in range(3)] for image in images]
+        levels = np.array(resized, dtype=np.float32)
+    return torch.from_numpy(levels * (2 / 255) - 1)
+
+
+def _resized(channel: np.ndarray, size: int) -> np.ndarray:
+    """Antialiased and not rounded, as clean-fid resizes."""
+    picture = Image.fromarray(channel.astype(np.float32))
+    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))

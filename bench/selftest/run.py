@@ -1,0 +1,91 @@
+"""Every check of every metric on the data of a config."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from bench.config import Config
+from bench.errors import UserError
+from bench.metrics.cider import check_java
+from bench.quiet import quiet_libraries
+from bench.selftest.captions import caption_checks
+from bench.selftest.checks import Check
+from bench.selftest.language import language_checks
+from bench.selftest.pictures import picture_checks
+from bench.selftest.sample_size import Row
+from bench.selftest.verdict import measure_id, measure_identity
+from bench.world import World, world_of
+
+MOST = 512  # pictures that are spoilt and measured at each grade
+FEWEST = 32
+
+
+@dataclass(frozen=True)
+class Found:
+    """All checks, the table of sample sizes, and how long they took."""
+
+    checks: list[Check]
+    rows: list[Row]
+    items: int
+    seconds: float
+
+    @property
+    def failed(self) -> dict[str, list[Check]]:
+        """The failed checks of each metric that has any."""
+        failed: dict[str, list[Check]] = {}
+        for check in self.checks:
+            if not check.passed:
+                failed.setdefault(check.metric, []).append(check)
+        return failed
+
+
+def selftest(config: Config) -> Found:
+    """Put every metric to the test. Raises UserError where the split has too few pictures, or Java is missing."""
+    begin = time.perf_counter()
+    check_java()
+    quiet_libraries()
+    torch.set_num_threads(config.runtime.threads)
+    world = world_of(config)
+    asked = _asked(world, config)
+    _say("what is measured of pictures ...")
+    checks, rows = picture_checks(world, config, asked)
+    _say("of captions ...")
+    checks += caption_checks(world, config, asked)
+    _say("of language ...")
+    checks += language_checks(world, config)
+    order = list(dict.fromkeys(check.metric for check in checks))
+    checks.sort(key=lambda check: order.index(check.metric))
+    return Found(checks, rows, asked, time.perf_counter() - begin)
+
+
+def verdict(config: Config, found: Found) -> dict[str, Any]:
+    """What is stored of a self-test: `failed` says why each metric that failed did."""
+    return {
+        "measure_id": measure_id(config),
+        "identity": measure_identity(config),
+        "seed": config.seed,
+        "items": found.items,
+        "seconds": round(found.seconds, 1),
+        "metrics": sorted({check.metric for check in found.checks}),
+        "failed": {metric: "; ".join(c.name for c in checks) for metric, checks in found.failed.items()},
+        "checks": [asdict(check) for check in found.checks],
+        "sample_size": [asdict(row) for row in found.rows],
+    }
+
+
+def _asked(world: World, config: Config) -> int:
+    """Half of the split at most: the other half is what it is compared with."""
+    available = len(world.pictures(config.eval.split))
+    asked = min(MOST, available // 2)
+    if asked < FEWEST:
+        raise UserError(f"the {config.eval.split} split has {available} pictures; the self-test needs {2 * FEWEST}")
+    return asked
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

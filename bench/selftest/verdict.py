@@ -1,0 +1,66 @@
+"""What a self-test found, kept where reports find it: `<runs>/selftest/<measure_id>.json`. No torch.
+
+`measure_id` names what measures and what is measured on: weights, data, library versions and the metrics' own code.
+A result carries it, so that a verdict on other weights or versions is never believed of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from bench.config import Config
+from bench.files import write_atomically
+from bench.identity import CANONICAL, eval_identity
+from bench.pretrained import weights_digest
+from bench.provenance import PROJECT, files_digest, package_versions
+from bench.store import SCHEMA, read_own, writing_to
+
+FOLDER = "selftest"
+MEASURING = (
+    "torch", "torchvision", "transformers", "tokenizers", "torchmetrics", "clean-fid", "pycocoevalcap", "numpy",
+    "scipy", "pillow",
+)  # fmt: skip
+"""Distributions that take part in a measurement."""
+
+CODE = ("metrics/*.py", "scoring.py", "zoo/features.py", "data/scenes/*.py")
+"""Files of bench/ that take part in one."""
+
+
+def measure_id(config: Config) -> str:
+    """10 hex digits of `measure_identity`."""
+    return hashlib.sha256(CANONICAL.encode(measure_identity(config)).encode()).hexdigest()[:10]
+
+
+def measure_identity(config: Config) -> dict[str, Any]:
+    """What `measure_id` hashes. How many are drawn and how does not count: that is the model's affair."""
+    whole = eval_identity(config)
+    return {
+        "schema": SCHEMA,
+        "data": whole["data"],
+        "eval": {name: whole["eval"][name] for name in ("split", "clip", "features")},
+        "llm": weights_digest(config.model.llm, "llm"),  # the exam and the texts lie beside it
+        "packages": package_versions(MEASURING),
+        "code": files_digest([path for pattern in CODE for path in (PROJECT / "bench").glob(pattern)]),
+    }
+
+
+def keep(runs: Path, name: str, verdict: dict[str, Any]) -> Path:
+    """Store the verdict of `measure_id` `name` below the folder of runs. Raises UserError if it cannot be written."""
+    path = runs / FOLDER / f"{name}.json"
+    write(path, verdict)
+    return path
+
+
+def write(path: Path, verdict: dict[str, Any]) -> None:
+    """Store a verdict as a file. Raises UserError if it cannot be written."""
+    with writing_to(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps({"schema": SCHEMA, **verdict}, indent=1))
+
+
+def read(runs: Path, name: str) -> dict[str, Any] | None:
+    """The verdict of `measure_id` `name`, None if there is none. Raises UserError for another schema."""
+    return read_own(runs / FOLDER / f"{name}.json")
