@@ -113,13 +113,15 @@ def _samples(run: Run, what: str) -> float:
 
 
 def _ranking_metric(metric: str, runs: list[Run]) -> tuple[str, list[str]]:
-    """KID where FID was measured on too few pictures to rank by."""
+    """KID where FID does not rank: it was measured on too few pictures, or failed its self-test."""
     notes = [run.point.result["metrics"].get(metric, {}).get("note") for run in runs]
-    if not any(isinstance(note, str) and DOES_NOT_RANK in note for note in notes):
+    reasons = [note for note in notes if isinstance(note, str) and DOES_NOT_RANK in note]
+    if not reasons:
         return metric, []
     if metric != "fid":
-        raise Unpaired(f"{labels.metric(metric)} does not rank on so few items")
-    return "kid", ["FID of fewer pictures than twice its features does not rank: KID in its place"]
+        raise Unpaired(f"{labels.metric(metric)}: {reasons[0]}")
+    instead, others = _ranking_metric("kid", runs)
+    return instead, [f"FID: {reasons[0]}; KID in its place", *others]
 
 
 def _score(run: Run, metric: str) -> dict[str, Any]:

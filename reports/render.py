@@ -12,6 +12,7 @@ Over seeds: for other seeds on the same items. Over items: for other items at th
 FID and KID are of whole sets and have none over items."""
 OVER = ("over_seeds", "over_items")  # the intervals of a cell
 BEST = "Bold: best mean among the rows of one block, where they have the same items and seeds."
+STRUCK = "Struck out: a metric that failed its self-test; its numbers are not to be believed."
 
 
 def markdown(sweep: Sweep, table: Table) -> str:
@@ -21,10 +22,10 @@ def markdown(sweep: Sweep, table: Table) -> str:
     lines.append(_line([*table.corner, *heads]))
     lines.append(_line([*["---"] * len(table.corner), *["---:"] * len(table.headers)]))
     for row in [row for block in table.blocks for row in block]:
-        lines.append(_line([f"**{cell.text}**" if cell.best else _plain(cell.text) for cell in row]))
+        lines.append(_line([_markdown_cell(cell) for cell in row]))
     for row in table.references:
         lines.append(_line([f"*{_plain(cell.text)}*" if cell.text else "" for cell in row]))
-    notes = [*table.notes, *([BEST] if _any_best(table) else [])]
+    notes = [*table.notes, *([BEST] if _any_best(table) else []), *([STRUCK] if _any_failed(table) else [])]
     lines += ["", *[f"- {_plain(note)}" for note in notes]]
     return "\n".join([*lines, *_intervals(table)]).rstrip() + "\n"
 
@@ -35,7 +36,7 @@ def _intervals(table: Table) -> list[str]:
     lines = []
     for row in rows:
         for over in OVER:
-            cells = [getattr(cell, over) for cell in row[width:]]
+            cells = [_struck(cell, getattr(cell, over)) for cell in row[width:]]
             if any(cells):
                 names = [_plain(cell.text) for cell in row[:width]]
                 lines.append(_line([*names, over.replace("_", " "), *[cell or NOTHING for cell in cells]]))
@@ -51,7 +52,7 @@ def latex(table: Table) -> str:
     before = len(table.corner)
     empty = [""] * before
     lines = [
-        r"% needs \usepackage{booktabs}",
+        r"% needs \usepackage{booktabs,xcolor}" if _any_failed(table) else r"% needs \usepackage{booktabs}",
         f"% {_escape(table.title)}",
         rf"\begin{{tabular}}{{{'l' * before}{'r' * len(table.headers)}}}",
         r"\toprule",
@@ -72,15 +73,28 @@ def _latex_rows(row: list[Cell], width: int) -> list[str]:
     """A row, and under it in small type its intervals."""
     lines = [_latex_cells(row)]
     for over in OVER:
-        cells = [getattr(cell, over) for cell in row[width:]]
-        if any(cells):
-            small = [rf"\scriptsize {_escape(text)}" if text else "" for text in (over.replace("_", " "), *cells)]
-            lines.append(" & ".join([*[""] * (width - 1), *small]) + r" \\")
+        if any(getattr(cell, over) for cell in row[width:]):
+            texts = [over.replace("_", " "), *[getattr(cell, over) for cell in row[width:]]]
+            small = [rf"\scriptsize {_escape(text)}" if text else "" for text in texts]
+            greyed = [_greyed(cell, text) for cell, text in zip(row[width - 1 :], small, strict=True)]
+            lines.append(" & ".join([*[""] * (width - 1), *greyed]) + r" \\")
     return lines
+
+
+def _any_failed(table: Table) -> bool:
+    return any(header.failed for header in table.headers)
 
 
 def _any_best(table: Table) -> bool:
     return any(cell.best for block in table.blocks for row in block for cell in row)
+
+
+def _markdown_cell(cell: Cell) -> str:
+    return f"**{cell.text}**" if cell.best else _struck(cell, _plain(cell.text))
+
+
+def _struck(cell: Cell, text: str) -> str:
+    return f"~~{text}~~" if cell.grey and text else text
 
 
 def _plain(text: str) -> str:
@@ -97,8 +111,15 @@ def _latex_line(texts: list[str]) -> str:
 
 
 def _latex_cells(cells: list[Cell]) -> str:
-    texts = [rf"\textbf{{{_escape(cell.text)}}}" if cell.best else _escape(cell.text) for cell in cells]
-    return " & ".join(texts) + r" \\"
+    return " & ".join(map(_latex_cell, cells)) + r" \\"
+
+
+def _latex_cell(cell: Cell) -> str:
+    return rf"\textbf{{{_escape(cell.text)}}}" if cell.best else _greyed(cell, _escape(cell.text))
+
+
+def _greyed(cell: Cell, latex: str) -> str:
+    return rf"\textcolor{{gray}}{{{latex}}}" if cell.grey and latex else latex
 
 
 def _escape(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench import results
 from bench.errors import UserError
 from bench.store import RunFolder
-from reports import sweep_file
+from reports import sweep_file, trust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -133,7 +133,7 @@ def _stored(run: RunFolder, eval_id: str, step: int) -> tuple[str, dict[str, Any
     error = f"{failure.kind}: {failure.message}" if failure else ""
     if result and (changed := results.change(run.result_folder(eval_id, step), result)):
         status, result, error = "changed", {}, changed
-    return status, result, list(dict.fromkeys(codes)), error
+    return status, trust.marked(result, run.path.parent), list(dict.fromkeys(codes)), error
 
 
 def _check_settings(point: Point, x: str, folder: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import labels
+from reports import labels, trust
 from reports.runs import NOT_BELIEVED, Point, Sweep
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ def remarks(sweep: Sweep, scores: pd.DataFrame) -> list[str]:
     for (name, note), group in scores[scores["note"].notna()].groupby(["metric", "note"], sort=False):
         where = "" if len(group) == (scores["metric"] == name).sum() else f" (in {len(group)} runs)"
         said.append(f"{labels.metric(str(name))}: {note}{where}.")
+    tested = [trust.TESTED in point.result for point in sweep.points if point.status == "done"]
+    if any(tested):
+        untested = "" if all(tested) else f" ({tested.count(False)} runs were measured otherwise, and are untested)"
+        said.append(f"Metrics were put to the self-test; those that failed are named here{untested}.")
     by_architecture: dict[str, set[str]] = {}
     for point in sweep.points:
         by_architecture.setdefault(point.settings["architecture"], set()).update(point.codes)

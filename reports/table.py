@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports import labels
+from reports import labels, trust
 from reports.runs import Sweep
 from reports.summary import remarks
 
@@ -27,16 +27,18 @@ class Header:
     unit: str
     n: str
     weights: str
+    failed: bool  # its self-test: the column is grey
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in the table, whether it is the best of its group, and its 95 % intervals over seeds and items."""
+    """What stands in the table: the best of its group or not, with its 95 % intervals, grey if not to be believed."""
 
     text: str
     best: bool = False
     over_seeds: str = ""
     over_items: str = ""
+    grey: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,10 @@ def _row(sweep: Sweep, x: object, architecture: str, columns: list[pd.DataFrame]
             cells.append(Cell(NOTHING))
             continue
         one, places = found.iloc[0], decimals(column["mean"])
+        grey = _failed(column)
         spread = "" if math.isnan(one["sd"]) else f" ± {one['sd']:.{places}f}"
         intervals = [_interval(one[f"{over}_low"], one[f"{over}_high"], places) for over in ("seeds", "items")]
-        cells.append(Cell(f"{one['mean']:.{places}f}{spread}", bool(one["best"]), *intervals))
+        cells.append(Cell(f"{one['mean']:.{places}f}{spread}", bool(one["best"]), *intervals, grey))
     return cells
 
 
@@ -108,7 +111,12 @@ def _header(column: pd.DataFrame) -> Header:
     counts = sorted({int(n) for text in column["n"] for n in text.split(" to ")})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     arrow = labels.ARROWS.get(one["direction"], "")
-    return Header(one["metric"], labels.metric(one["metric"]), arrow, one["unit"], n, labels.weights(one["weights"]))
+    name, whose = labels.metric(one["metric"]), labels.weights(one["weights"])
+    return Header(one["metric"], name, arrow, one["unit"], n, whose, _failed(column))
+
+
+def _failed(column: pd.DataFrame) -> bool:
+    return bool(column["note"].str.contains(trust.FAILED).any())
 
 
 def _references(columns: list[pd.DataFrame], summary: pd.DataFrame, width: int) -> list[list[Cell]]:
