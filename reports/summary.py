@@ -75,7 +75,7 @@ def remarks(sweep: Sweep, scores: pd.DataFrame) -> list[str]:
         said.append(f"{labels.metric(str(name))}: {note}{where}.")
     tested = [trust.TESTED in point.result for point in sweep.points if point.status == "done"]
     if any(tested):
-        untested = "" if all(tested) else f" ({tested.count(False)} runs were measured otherwise, and are untested)"
+        untested = "" if all(tested) else f" ({tested.count(False)} of {len(tested)} runs were measured otherwise)"
         said.append(f"Metrics were put to the self-test; those that failed are named here{untested}.")
     by_architecture: dict[str, set[str]] = {}
     for point in sweep.points:

@@ -28,13 +28,14 @@ class Check:
 
 
 def worsens(metric: str, name: str, scores: Sequence[Score]) -> Check:
-    """The truth, then rising grades of a corruption: the metric must get worse at each."""
+    """The truth, then rising grades of a corruption: the metric must get worse at each, and need not fall below 0."""
     values = tuple(score.value for score in scores)
-    steps = [later - earlier for earlier, later in zip(values, values[1:], strict=False)]
-    up, down = all(step > 0 for step in steps), all(step < 0 for step in steps)
+    steps = list(zip(values, values[1:], strict=False))
+    up, down = all(later > earlier for earlier, later in steps), all(later < earlier for earlier, later in steps)
+    lost = all(later < earlier or earlier == later == 0 for earlier, later in steps) and values[1] < values[0]
     bound, passed = {
         "lower": ("rises at each grade", up),
-        "higher": ("falls at each grade", down),
+        "higher": ("falls at each grade, to 0 at most", lost),
         "neither": ("moves one way at each grade", up or down),
     }[scores[0].direction]
     return Check(metric, name, values, bound, passed)

@@ -16,9 +16,14 @@ T = TypeVar("T")
 
 BLURS = (0.05, 0.08, 0.12, 0.19)  # deviation of the Gaussian, as a share of the picture's side
 NOISES = (48.0, 56.0, 64.0, 80.0)  # deviation, in levels of 256
+RECOLOURED = (0.4, 0.6, 0.8, 1.0)  # share of the pictures: KID sees little of less
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the items
 DROPPED = (0.15, 0.3, 0.45, 0.6)  # share of the words
-UNTOUCHED = {"blur": ("image_background",)}  # a plain background is as plain after a blur
+GRAINS = 32  # of noise along a side: finer ones would go where a metric shrinks the picture
+UNTOUCHED = {  # what a picture still shows
+    "blur": ("image_background",),
+    "colours swapped": ("image_shape", "image_size", "image_position", "image_background"),
+}
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,10 @@ def blur(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
 
 def noise(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
     """Pictures (n, H, W, 3) uint8 with noise added: the same noise at each grade, but stronger."""
-    levels = np.random.default_rng(seed).normal(size=images.shape)
+    n, side = images.shape[:2]
+    grains = np.random.default_rng(seed).normal(size=(n, GRAINS, GRAINS, 3))
+    places = np.arange(side) * GRAINS // side
+    levels = grains[:, places][:, :, places]  # n H W 3
     return np.clip(np.rint(images + grade * levels), 0, 255).astype(np.uint8)
 
 
@@ -92,7 +100,7 @@ def _chosen(n: int, share: float, seed: int) -> np.ndarray:
 PICTURES: tuple[Corruption[np.ndarray], ...] = (
     Corruption("blur", BLURS, blur),
     Corruption("noise", NOISES, noise),
-    Corruption("colours swapped", SHARES, swap_colours),
+    Corruption("colours swapped", RECOLOURED, swap_colours),
     Corruption("pictures exchanged", SHARES, exchange, exchanges=True),
 )
 CAPTIONS: tuple[Corruption[list[str]], ...] = (

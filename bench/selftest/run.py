@@ -22,7 +22,7 @@ from bench.selftest.verdict import measure_id, measure_identity
 from bench.world import World, world_of
 
 MOST = 512  # pictures that are spoilt and measured at each grade
-FEWEST = 32
+FEWEST = 64
 
 
 @dataclass(frozen=True)

@@ -63,4 +63,5 @@ def write(path: Path, verdict: dict[str, Any]) -> None:
 
 def read(runs: Path, name: str) -> dict[str, Any] | None:
     """The verdict of `measure_id` `name`, None if there is none. Raises UserError for another schema."""
-    return read_own(runs / FOLDER / f"{name}.json")
+    verdict = read_own(runs / FOLDER / f"{name}.json")
+    return verdict if verdict and verdict.get("measure_id") == name else None
