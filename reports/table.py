@@ -95,10 +95,9 @@ def _row(sweep: Sweep, x: object, architecture: str, columns: list[pd.DataFrame]
             cells.append(Cell(NOTHING))
             continue
         one, places = found.iloc[0], decimals(column["mean"])
-        grey = _failed(column)
         spread = "" if math.isnan(one["sd"]) else f" ± {one['sd']:.{places}f}"
-        intervals = [_interval(one[f"{over}_low"], one[f"{over}_high"], places) for over in ("seeds", "items")]
-        cells.append(Cell(f"{one['mean']:.{places}f}{spread}", bool(one["best"]), *intervals, grey))
+        seeds, items = (_interval(one[f"{over}_low"], one[f"{over}_high"], places) for over in ("seeds", "items"))
+        cells.append(Cell(f"{one['mean']:.{places}f}{spread}", bool(one["best"]), seeds, items, _failed(column)))
     return cells
 
 

@@ -18,7 +18,9 @@ def checks(
     images: np.ndarray, prompts: list[str], clean: Scores, clip: CLIPModel, processor: CLIPProcessor
 ) -> list[Check]:
     """`clean` was measured of these pictures (n, H, W, 3) uint8 and their captions."""
-    found = np.array(clean["clip_score"].per_item[:SHOWN])  # type: ignore[index] - items have a score each
+    per_item = clean["clip_score"].per_item
+    assert per_item is not None
+    found = np.array(per_item[:SHOWN])
     cosines = _cosines(images[:SHOWN], prompts[:SHOWN], clip, processor)
     share = float(np.mean(found >= cosines.max(1) - TOLERANCE))
     name = f"no other of {SHOWN} captions is closer"
