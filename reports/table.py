@@ -96,8 +96,9 @@ def _row(sweep: Sweep, x: object, architecture: str, columns: list[pd.DataFrame]
             continue
         one, places = found.iloc[0], decimals(column["mean"])
         spread = "" if math.isnan(one["sd"]) else f" ± {one['sd']:.{places}f}"
-        seeds, items = (_interval(one[f"{over}_low"], one[f"{over}_high"], places) for over in ("seeds", "items"))
-        cells.append(Cell(f"{one['mean']:.{places}f}{spread}", bool(one["best"]), seeds, items, _failed(column)))
+        text = f"{one['mean']:.{places}f}{spread}"
+        by_seed, by_item = (_interval(one[f"{over}_low"], one[f"{over}_high"], places) for over in ("seeds", "items"))
+        cells.append(Cell(text, bool(one["best"]), by_seed, by_item, _failed(column)))
     return cells
 
 

@@ -19,7 +19,7 @@ from bench.data import open_split
 from bench.data.scenes import ATTRIBUTES
 from bench.metrics import Score
 from bench.model import build_model
-from bench.selftest import distances
+from bench.selftest import attributes, distances
 from bench.selftest.checks import Check, keeps, never_improves, own_partner, worsens
 from bench.selftest.corruptions import CAPTIONS, PICTURES, drop_words, exchange
 from bench.selftest.language import language_checks
@@ -175,7 +175,8 @@ def test_planted_faults_fail_under_their_own_names_alone(config, monkeypatch, ca
     assert exit_status(lambda: main(["metrics", "selftest", "smoke", *settings, "--json", str(file)])) == 1
     stored = json.loads(file.read_text())
     images = {f"image_{name}" for name in ("attributes", "all_right", *ATTRIBUTES)}
-    assert set(stored["failed"]) == {"kid", "clip_score", "cider", "perplexity_after"} | images
+    assert set(stored["failed"]) == {"fid", "kid", "clip_score", "cider", "perplexity_after"} | images
+    assert stored["failed"]["fid"] == "its net reads real pictures"  # or so it must seem where the scenes are others
     kid = ("written out, own resizing", "a set from itself", "N = 16, mean of 400: closed form", "unbiased")
     assert all(check in stored["failed"]["kid"] for check in kid)
     said = capsys.readouterr().out
@@ -207,6 +208,15 @@ def test_distances_from_other_features_fail(config, fresh, monkeypatch, where, f
     features = distances.Features.of(pictures, scoring.feature_net(fresh, config), ASKED)
     found = failed(distances.checks(clean, features, seed=0))
     assert "by eigenvalues, own resizing" in found["fid"] and "written out, own resizing" in found["kid"]
+
+
+def test_distances_by_a_net_that_knows_nothing_fail(config, fresh):
+    net = scoring.feature_net(fresh, config)
+    with torch.no_grad():
+        for weights in net.parameters():
+            weights.copy_(weights.flatten()[torch.randperm(weights.numel())].view_as(weights))
+    clean = scoring.image_measures(fresh.pictures("test").images(range(ASKED)), [""] * ASKED, fresh, config)
+    assert set(failed(attributes.reads_real_pictures(clean))) == {"fid", "kid"}
 
 
 def test_the_independent_features_are_those_of_the_net_at_any_size(config, fresh):

@@ -31,6 +31,17 @@ def checks(kind: str, scenes: Sequence[Scene], measure: Callable[[Sequence[Scene
     return found
 
 
+def reads_real_pictures(clean: Scores) -> list[Check]:
+    """Distances fall and rise with features of a net that knows nothing, too: theirs must read the real pictures."""
+    read = clean["image_attributes"]
+    bound = 1 - SLACK["image"]
+    return [
+        Check(metric, "its net reads real pictures", (read.value,), f"at least {bound}", read.value >= bound)
+        for metric, score in clean.items()
+        if score.weights == read.weights and not metric.startswith("image_")
+    ]
+
+
 def _expected(metric: str, altered: str) -> float:
     if metric == "attributes":
         return 1 - 1 / len(ATTRIBUTES)

@@ -19,9 +19,10 @@ NOISES = (48.0, 56.0, 64.0, 80.0)  # deviation, in levels of 256
 RECOLOURED = (0.4, 0.6, 0.8, 1.0)  # share of the pictures: KID sees little of less
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the items
 DROPPED = (0.15, 0.3, 0.45, 0.6)  # share of the words
-GRAINS = 32  # of noise along a side: finer ones would go where a metric shrinks the picture
+GRAINS = 32  # of noise along a side: finer ones would vanish where a metric shrinks the picture
 UNTOUCHED = {  # what a picture still shows
     "blur": ("image_background",),
+    "noise": ("image_background",),
     "colours swapped": ("image_shape", "image_size", "image_position", "image_background"),
 }
 

@@ -31,6 +31,7 @@ def picture_checks(world: World, config: Config, asked: int) -> tuple[list[Check
     found += sample_size.checks(rows)
     found += similarity.checks(truth, prompts, clean, *scoring.image_text_model(world, config))
     if pictures.scenes is not None:
+        found += attributes.reads_real_pictures(clean)
         net, scenes = scoring.feature_net(world, config), pictures.scenes[: attributes.SHOWN]
         found += attributes.checks(
             "image",
