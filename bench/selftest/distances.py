@@ -55,7 +55,7 @@ def checks(clean: Scores, features: Features, seed: int) -> list[Check]:
         at_most("fid", "real from real: as random halves", fid, _luck(frechet, one, two, rng)),
         at_most("kid", "real from real: as random halves", kid, _luck(kernel_distance, one, two[: len(one)], rng)),
         at_most("fid", "a set from itself", abs(scoring.fid(one, one, None).value), 1e-4 * scale),
-        at_most("kid", "a set from itself", scoring.kid(one, one, None).value, 0.0),
+        equals("kid", "a set from itself: below 0", scoring.kid(one, one, None).value, kernel_distance(one, one), 1e-4),
         _gaussians(rng),
         _unbiased(rng),
         _rank_bound(rng, one.shape[1]),
