@@ -8,6 +8,7 @@ from bench.files import remove_drafts, write_atomically
 from bench.store import writing_to
 from reports import figure, render, samples, table, verdict_text
 from reports.estimates import with_intervals
+from reports.page import build as page
 from reports.runs import read_sweep, runs_frame, scores_frame
 from reports.summary import summarise
 
@@ -32,6 +33,7 @@ def build(folder: Path, claims: Path | None = None) -> list[Path]:
         **figure.draw(sweep, scores, summary),
         **samples.draw(sweep),
         **verdict_text.files(sweep, claims),
+        **page.draw(folder, sweep, scores, summary, arranged),
     }
     with writing_to(folder):
         remove_drafts(folder)
