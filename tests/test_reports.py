@@ -131,7 +131,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     results = finished(tmp_path_factory.mktemp("whole"), grid(FOUR, NOISES, 3))
     assert {path.name for path in build(results)} == {
         "runs.csv", "table.csv", "table.md", "table.tex", "figure.png", "figure.pdf", "figure.svg", "samples.png",
-        "samples.md", "verdicts.md", "verdicts.json"}
+        "samples.md", "verdicts.md", "verdicts.json", "report.html"}
     return results
 
 
@@ -371,7 +371,7 @@ def test_architectures_side_by_side(tmp_path: Path) -> None:
 
 def test_a_sweep_without_a_finished_run_has_no_figure(tmp_path: Path) -> None:
     results = ask(tmp_path / "results" / "noise", grid(FOUR, NOISES, 1))
-    assert {path.suffix for path in build(results)} == {".csv", ".md", ".tex", ".json"}
+    assert {path.suffix for path in build(results)} == {".csv", ".md", ".tex", ".json", ".html"}
     assert "20 of 20 runs are missing" in (results / "table.md").read_text()
 
 

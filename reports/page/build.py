@@ -24,6 +24,7 @@ def draw(folder: Path, sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame
     from markupsafe import Markup  # ours, or made safe where it is made
 
     runs = runs_frame(sweep)
+    scores, summary = _finite(scores, "value"), _finite(summary, "mean")
     drawn = {
         "metrics": charts.metrics(sweep, scores, summary),
         "curves": curves.draw(sweep),
@@ -57,6 +58,11 @@ def draw(folder: Path, sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame
         versions=vega.versions(),
     )
     return {"report.html": page.encode("utf-8", "replace")}
+
+
+def _finite(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Rows with a number: what has none cannot be drawn, and stands in the table of runs."""
+    return frame[frame[column].abs() < float("inf")]
 
 
 def _costs(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame, runs: pd.DataFrame) -> dict[str, list[Any]]:

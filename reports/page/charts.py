@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports import labels
 from reports.colours import styles
+from reports.figure import DODGE, LOGARITHMIC_FROM
 from reports.runs import Sweep
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ SHAPES = {  # matplotlib's markers as paths in a square from -1 to 1
     "X": "M-1,-.6L-.6,-1L0,-.4L.6,-1L1,-.6L.4,0L1,.6L.6,1L0,.4L-.6,1L-1,.6L-.4,0Z",
     "*": "M0,-1L.25,-.3L1,-.3L.4,.15L.6,.9L0,.45L-.6,.9L-.4,.15L-1,-.3L-.25,-.3Z",
 }  # fmt: skip
-LOGARITHMIC_FROM = 8  # times between the smallest and the largest distance
 INK = "currentColor"  # of the page: light or dark
 CONFIG: Spec = {
     "background": "transparent",
@@ -55,7 +55,7 @@ class Chart:
 def metrics(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> list[Chart]:
     """A chart a metric and set of weights, as the sweep's `plot.y` orders them."""
     pairs = dict.fromkeys(zip(summary["metric"], summary["weights"], strict=True))
-    charts = []
+    charts: list[Chart] = []
     for name, whose in [pair for wanted in sweep.y for pair in pairs if pair[0] == wanted]:
         mine = summary[(summary["metric"] == name) & (summary["weights"] == whose)]
         runs = scores[(scores["metric"] == name) & (scores["weights"] == whose)]
@@ -67,7 +67,7 @@ def metrics(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> list[C
 
 def costs(sweep: Sweep, metric: str, summary: pd.DataFrame, costs: pd.DataFrame) -> list[Chart]:
     """One metric's runs against every cost. `costs` has a row a run and the metric's `value`."""
-    charts = []
+    charts: list[Chart] = []
     first = summary[summary["metric"] == metric].iloc[0]
     for column, name in COSTS.items():
         if column not in costs or costs[column].isna().all():
@@ -87,7 +87,8 @@ def costs(sweep: Sweep, metric: str, summary: pd.DataFrame, costs: pd.DataFrame)
         }  # fmt: skip
         mark = {"type": "point", "filled": True, "size": 70, "opacity": 0.85}
         spec = sized({"data": {"values": rows}, "mark": mark, "encoding": encoding})
-        charts.append(Chart(f"cost-{metric}-{column}", f"{heading(first)} against {name} ↓", footing_of_cost(column), spec))
+        title = f"{heading(first)} against {name} ↓"
+        charts.append(Chart(f"cost-{metric}-{column}", title, footing_of_cost(column), spec))
     return charts
 
 
@@ -112,19 +113,23 @@ def footing(rows: pd.DataFrame) -> str:
     first = rows.iloc[0]
     better = f"{first['direction']} is better; " if first["direction"] in labels.ARROWS else ""
     counts = list(dict.fromkeys(rows["n"]))
-    return f"{better}{first['unit']}; N = {' or '.join(counts)}; measured by {labels.weights(first['weights'])}"
+    whose = f"; measured by {labels.weights(first['weights'])}" if first["weights"] else ""
+    return f"{better}{first['unit']}; N = {' or '.join(counts)}{whose}"
 
 
 def _lines(x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> Spec:
     """Means joined by lines, the seeds as small points, a bar from the smallest to the largest seed."""
     scale = 100 if x in labels.FRACTIONS else 1
-    rows = [_row(row, scale * float(row["x"]), x) for row in summary.to_dict("records")]
+    ticks = sorted({scale * float(value) for value in summary["x"]})
+    names = list(dict.fromkeys(summary["architecture"]))
+    width = (ticks[-1] - ticks[0]) or 1
+    shift = {name: DODGE * width * (place - (len(names) - 1) / 2) for place, name in enumerate(names)}
+    rows = [_row(row, scale * float(row["x"]) + shift[row["architecture"]], x) for row in summary.to_dict("records")]
     seeds = [
-        {"a": labels.architecture(row["architecture"]), "x": scale * float(row["x"]), "y": row["value"],
-         "seed": row["seed"], "n": row["n"], "run": row["run_id"]}
+        {"a": labels.architecture(row["architecture"]), "x": scale * float(row["x"]) + shift[row["architecture"]],
+         "y": row["value"], "seed": row["seed"], "n": row["n"], "run": row["run_id"]}
         for row in runs.to_dict("records")
     ]  # fmt: skip
-    ticks = sorted({row["x"] for row in rows})
     across = {"field": "x", "type": "quantitative", "title": labels.axis(x),
               "scale": {"domain": [ticks[0], ticks[-1]], "padding": 12, "nice": False, "zero": False},
               "axis": {"values": ticks, "grid": False, "labelOverlap": True}}  # fmt: skip
@@ -161,12 +166,14 @@ def _dots(x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> Spec:
         {"data": {"values": rows}, "mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
          "encoding": {"y": down, "x": along, **style, "tooltip": _tips(x)}},
     ]  # fmt: skip
-    return sized({"layer": layers}) | {"height": {"step": 40}}
+    return sized({"layer": layers}) | {"height": 40 * len(rows)}
 
 
-def _row(row: dict[str, Any], x: Any, axis: str) -> dict[str, Any]:
+def _row(row: dict[Any, Any], x: Any, axis: str) -> dict[str, Any]:
     """One mean with what its hover says."""
-    spread = "one seed: no spread" if row["runs"] < 2 else f"± {row['sd']:.3g} (s.d.), {row['min']:.4g} to {row['max']:.4g}"
+    spread = "one seed: no spread"
+    if row["runs"] > 1:
+        spread = f"± {row['sd']:.3g} (s.d.), {row['min']:.4g} to {row['max']:.4g}"
     return {
         "a": labels.architecture(row["architecture"]), "x": x, "at": labels.axis_value(axis, row["x"]),
         "y": row["mean"], "low": row["min"], "high": row["max"], "spread": spread, "seeds": row["seeds"],
@@ -195,14 +202,14 @@ def _references(summary: pd.DataFrame, channel: str) -> list[Spec]:
         values = summary[level].dropna()
         if values.empty:
             continue
-        value = float(values.mean())
+        value, low, high = float(values.mean()), float(values.min()), float(values.max())
         place = {channel: {"datum": value, "type": "quantitative"}}
         text = {"type": "text", "text": level, "color": INK, "opacity": 0.7, "fontSize": 11}
         where = {"x": {"value": "width"}, **place} if channel == "y" else {"y": {"value": 0}, **place}
         text |= {"align": "right", "dy": -6} if channel == "y" else {"align": "center", "dy": -6}
-        said = [{"value": f"{level}: {value:.4g}"}]
-        layers.append({"data": {"values": [{}]}, "mark": {"type": "rule", "color": INK, "opacity": 0.6, "strokeDash": dash},
-                       "encoding": {**place, "tooltip": said[0]}})  # fmt: skip
+        said = f"{level}: {low:.4g}" + (f" to {high:.4g}" if low < high else "")
+        rule = {"type": "rule", "color": INK, "opacity": 0.6, "strokeDash": dash}
+        layers.append({"data": {"values": [{}]}, "mark": rule, "encoding": {**place, "tooltip": {"value": said}}})
         layers.append({"data": {"values": [{}]}, "mark": text, "encoding": where})
     return layers
 

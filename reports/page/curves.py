@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from bench.store import RunFolder
@@ -21,7 +22,7 @@ def draw(sweep: Sweep) -> list[Chart]:
         rows = [
             {"a": labels.architecture(point.settings["architecture"]), "run": point.run_id, "status": point.status,
              "at": _at(sweep, point), "seed": point.settings["seed"], "x": row["step"], "y": row[column]}
-            for point, log in logged for row in log if isinstance(row.get(column), (int, float))
+            for point, log in logged for row in log if _is_finite(row.get(column))
         ]  # fmt: skip
         if rows:
             said = "lower is better; mean over a batch of training samples, as logged"
@@ -46,6 +47,10 @@ def _spec(sweep: Sweep, rows: list[dict[str, Any]]) -> Spec:
          "encoding": {**encoding, "tooltip": tips}},
     ]  # fmt: skip
     return sized({"data": {"values": rows}, "layer": layers})
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _at(sweep: Sweep, point: Point) -> str:

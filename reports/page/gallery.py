@@ -83,7 +83,7 @@ def build(sweep: Sweep) -> Gallery:
 
 
 def _item(sweep: Sweep, name: str, done: list[Point], kept: dict[int, _Kept], architectures: list[str]) -> Item:
-    prompt, references = "", []
+    prompt, references = "", list[str]()
     rows: dict[tuple[Any, Any], dict[str, Cell]] = {}
     for point in done:
         mine = kept[id(point)]

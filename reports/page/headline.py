@@ -62,11 +62,11 @@ def _best(sweep: Sweep, group: pd.DataFrame, places: int) -> Best:
     if best.empty:
         return Best(where, [], "", _why_not(group), "")
     lower = group["direction"].iloc[0] == "lower"
-    second = rest.loc[rest["mean"].idxmin() if lower else rest["mean"].idxmax()]
+    second = rest.sort_values("mean", ascending=lower, kind="stable").iloc[0]
     gap = abs(float(second["mean"]) - float(best["mean"].iloc[0]))
     sd = max(float(best["sd"].max()), float(second["sd"]))
     value = f"{best['mean'].iloc[0]:.{places}f}" + (f" ± {best['sd'].max():.{places}f}" if sd == sd else "")
-    lead = f"by {gap:.{places}f} over {labels.architecture(second['architecture'])}"
+    lead = f"by {gap:.2g} over {labels.architecture(second['architecture'])}"
     if sd != sd:
         sure = "one seed: no spread"
     elif gap <= sd:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.files import write_atomically
@@ -13,7 +14,7 @@ def script() -> str:
     """`vegaEmbed` and what it needs. Bundling takes seconds, so that it is kept in the user's cache, by version."""
     import vl_convert
 
-    kept = _cache() / f"vega-{vl_convert.get_vega_version()}-vl-convert-{vl_convert.__version__}.js"
+    kept = _cache() / f"vega-{vl_convert.get_vega_version()}-vl-convert-{version('vl-convert-python')}.js"
     with suppress(OSError):
         return kept.read_text(encoding="utf-8")
     # A closing tag inside a text of the script would end the page's script.
