@@ -7,10 +7,12 @@ from pathlib import Path
 from bench.files import remove_drafts, write_atomically
 from bench.store import writing_to
 from reports import figure, render, samples, table, verdict_text
+from reports.claims import read as read_claims
 from reports.estimates import with_intervals
 from reports.page import build as page
 from reports.runs import read_sweep, runs_frame, scores_frame
 from reports.summary import summarise
+from reports.verdicts import judged
 
 
 def build(folder: Path, claims: Path | None = None) -> list[Path]:
@@ -23,6 +25,7 @@ def build(folder: Path, claims: Path | None = None) -> list[Path]:
     sweep = read_sweep(folder)
     scores = scores_frame(sweep)
     summary = with_intervals(summarise(scores), sweep, scores)
+    verdicts = judged(sweep, read_claims(claims))
     arranged = table.build(sweep, scores, summary)
     tidy = summary.drop(columns="x") if sweep.x == "architecture" else summary.rename(columns={"x": sweep.x})
     files: dict[str, bytes] = {
@@ -32,8 +35,8 @@ def build(folder: Path, claims: Path | None = None) -> list[Path]:
         "table.tex": render.latex(arranged).encode(),
         **figure.draw(sweep, scores, summary),
         **samples.draw(sweep),
-        **verdict_text.files(sweep, claims),
-        **page.draw(folder, sweep, scores, summary, arranged),
+        **verdict_text.files(sweep, verdicts),
+        **page.draw(sweep, scores, summary, arranged, verdicts),
     }
     with writing_to(folder):
         remove_drafts(folder)

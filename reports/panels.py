@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import labels
+from reports import labels, scales
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).with_name("house.mplstyle")
 PANEL = (3.5, 3.1)  # inches
 PANELS_A_ROW = 3
-LOGARITHMIC_FROM = 8  # times between the smallest and the largest distance
 
 
 @contextmanager
@@ -51,18 +50,17 @@ def title(panel: Axes, first: pd.Series) -> None:
 
 
 def scale(panel: Axes, axis: str, summary: pd.DataFrame) -> None:
-    """A share from 0 to 1 whole; a distance that spans orders of magnitude logarithmic, any other from 0."""
+    """The scale of a metric's axis, "x" or "y"."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    low, high = float(summary["min"].min()), float(summary["max"].max())
-    if summary["direction"].iloc[0] == "lower":
-        if low > 0 and high / low > LOGARITHMIC_FROM:
-            panel.set(**{f"{axis}scale": "log"})
-            which = panel.yaxis if axis == "y" else panel.xaxis
-            which.set_major_locator(LogLocator(10, (1, 2, 5)))
-            which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            which.set_minor_formatter(NullFormatter())
-        elif low >= 0:
-            panel.set(**{f"{axis}lim": (0, None)})
-    elif summary["unit"].iloc[0].startswith("share"):
-        panel.set(**{f"{axis}lim": (0, 1.05)})
+    found = scales.scale(summary)
+    if found == scales.LOGARITHMIC:
+        panel.set(**{f"{axis}scale": "log"})
+        which = panel.yaxis if axis == "y" else panel.xaxis
+        which.set_major_locator(LogLocator(10, (1, 2, 5)))
+        which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        which.set_minor_formatter(NullFormatter())
+    elif found == scales.FROM_ZERO:
+        panel.set(**{f"{axis}lim": (0, None)})
+    elif found == scales.SHARE:
+        panel.set(**{f"{axis}lim": (0, scales.SHARE_TO)})

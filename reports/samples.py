@@ -38,7 +38,7 @@ def draw(sweep: Sweep) -> dict[str, bytes]:
     """`samples.png` and `samples.md`, of the runs that are done; nothing where none kept its samples."""
     points = _chosen(sweep)
     pictures = {labels.architecture(name): _pictures(point, "samples") for name, point in points.items()}
-    captions = {name: _lines(point.folder / "captions.jsonl") for name, point in points.items()}
+    captions = {name: read_lines(point.folder / "captions.jsonl") for name, point in points.items()}
     captions = {labels.architecture(name): lines for name, lines in captions.items() if lines}
     where = _where(sweep, next(iter(points.values()))) if points else ""
     files = {}
@@ -72,7 +72,7 @@ def _where(sweep: Sweep, point: Point) -> str:
 
 def _pictures(point: Point, folder: str) -> Pictures:
     """Those of the first prompts, in samples/ or real/; one that was changed since is left out."""
-    asked = [Item(line["sample"], line["id"], line["prompt"]) for line in _lines(point.folder / "prompts.jsonl")]
+    asked = [Item(line["sample"], line["id"], line["prompt"]) for line in read_lines(point.folder / "prompts.jsonl")]
     files = {item: point.folder / folder / item.sample for item in sorted(asked)[:PROMPTS]}
     return {item: file for item, file in files.items() if results.picture_is_whole(file, point.result)}
 
@@ -149,7 +149,8 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split()) or "(empty)"
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """What a file of prompts or captions says, a mapping a line; nothing where there is none."""
     if not path.is_file():
         return []
     return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]

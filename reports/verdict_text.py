@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import math
 import shlex
-from pathlib import Path
 from typing import Any
 
 from reports import labels, published
-from reports.claims import NOT_BETTER, UNCHANGED, Claim, read
+from reports.claims import NOT_BETTER, UNCHANGED, Claim
 from reports.pairing import described
 from reports.runs import Sweep
 from reports.statistics.intervals import RESAMPLES, Interval
 from reports.statistics.judging import INCONCLUSIVE
 from reports.stored import Settings
-from reports.verdicts import NOT_JUDGED, Finding, Verdict, judged
+from reports.verdicts import NOT_JUDGED, Finding, Verdict
 
 RELATIONS = {NOT_BETTER: "no better", UNCHANGED: "unchanged by training"}
+HEADS = ["comparison", "metric", "paired seeds", "means", "effect", "over seeds", "over items", "over both"]
+HEADS += ["smallest detectable", "p (Holm)", "outcome", "the paper's"]
 METHOD = f"""\
 Effects are differences of paired runs (same seed, prompts, pictures and noise), positive where the first side is
 better. *Over seeds*: 95 % interval for other seeds on the same items (Student's t). *Over items*: for other items at
@@ -31,9 +32,8 @@ other seeds, and no verdict on what varies over seeds goes beyond *inconclusive*
 """
 
 
-def files(sweep: Sweep, own: Path | None) -> dict[str, bytes]:
-    """`verdicts.md` and `verdicts.json`, of the paper's claims and a user's own."""
-    found = judged(sweep, read(own))
+def files(sweep: Sweep, found: list[Verdict]) -> dict[str, bytes]:
+    """`verdicts.md` and `verdicts.json`."""
     return {"verdicts.md": markdown(sweep, found).encode(), "verdicts.json": as_json(sweep, found).encode()}
 
 
@@ -96,7 +96,7 @@ def side(settings: Settings) -> str:
 def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
     claim = verdict.claim
     source = f"Source: {claim.source or 'none given'}."
-    lines = [" ".join(filter(None, [f"**{verdict.outcome.capitalize()}.**", _reason(verdict), source]))]
+    lines = [" ".join(filter(None, [f"**{verdict.outcome.capitalize()}.**", reason(verdict), source]))]
     if verdict.below_paper:
         lines.append(f"Scale not comparable with the paper's: {'; '.join(verdict.below_paper)}.")
     if claim.needs:
@@ -104,20 +104,30 @@ def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
     lines.append("")
     table = [finding for finding in verdict.findings if finding.pairs]
     if table:
-        heads = ["comparison", "metric", "paired seeds", "means", "effect", "over seeds", "over items", "over both"]
-        heads += ["smallest detectable", "p (Holm)", "outcome", "the paper's"]
-        lines += [_row(heads), _row(["---"] * len(heads)), *[_row(_cells(claim, one)) for one in table], ""]
-    notes = [note for finding in table if finding.pairs for note in finding.pairs.notes]
-    lines += [f"- {note[0].upper()}{note[1:]}." for note in dict.fromkeys(notes)]
-    missing = [finding for finding in verdict.findings if finding.outcome == NOT_JUDGED]
-    lines += [f"- {why[0].upper()}{why[1:]}." for why in dict.fromkeys(finding.why for finding in missing)]
-    few = any(finding.tested and not finding.tested.error for finding in verdict.findings)
-    if missing or few:
-        lines.append(f"- {'More seeds' if few and not missing else 'The runs'}: `{command(sweep, claim)}`")
+        rows = [HEADS, ["---"] * len(HEADS), *[comparison_cells(claim, finding) for finding in table]]
+        lines += [*map(_row, rows), ""]
+    lines += [f"- {note}." for note in notes(verdict)]
+    if lacking := lacks(verdict):
+        lines.append(f"- {lacking}: `{command(sweep, claim)}`")
     return lines
 
 
-def _reason(verdict: Verdict) -> str:
+def notes(verdict: Verdict) -> list[str]:
+    """What a reader must know of the pairs, and why some were not judged."""
+    said = [note for finding in verdict.findings if finding.pairs for note in finding.pairs.notes]
+    said += [finding.why for finding in verdict.findings if finding.outcome == NOT_JUDGED]
+    return [f"{note[0].upper()}{note[1:]}" for note in dict.fromkeys(said)]
+
+
+def lacks(verdict: Verdict) -> str:
+    """What the claim's command would add: "The runs", "More seeds" or nothing."""
+    if any(finding.outcome == NOT_JUDGED for finding in verdict.findings):
+        return "The runs"
+    return "More seeds" if any(one.tested and not one.tested.error for one in verdict.findings) else ""
+
+
+def reason(verdict: Verdict) -> str:
+    """How many comparisons came out how, and whether one seed is all there is."""
     findings = verdict.findings
     if not findings:
         return ""
@@ -131,19 +141,20 @@ def _reason(verdict: Verdict) -> str:
     return " ".join(filter(None, [some, "One seed: the spread between seeds is not known." if single else ""]))
 
 
-def _cells(claim: Claim, finding: Finding) -> list[str]:
+def comparison_cells(claim: Claim, finding: Finding) -> list[str]:
+    """A row below `HEADS`."""
     pairs, tested = finding.pairs, finding.tested
     assert pairs is not None
-    means = f"{_number(pairs.means[0])}, {_number(pairs.means[1])}"
-    seeds, effect = str(len(pairs.differences.seeds)), _number(pairs.differences.effect)
+    means = f"{number(pairs.means[0])}, {number(pairs.means[1])}"
+    seeds, effect = str(len(pairs.differences.seeds)), number(pairs.differences.effect)
     start = [question(claim, finding), labels.metric(pairs.metric), seeds, means, effect]
     if tested is None:
         return [*start, "", "", "", "", "", f"{finding.outcome}: {finding.why}", _paper(claim, finding)]
-    margin = "" if tested.threshold == 0 else f" (margin {_number(tested.threshold)})"
+    margin = "" if tested.threshold == 0 else f" (margin {number(tested.threshold)})"
     start[-1] += margin
-    smallest = "unknown" if tested.smallest is None else _number(tested.smallest)
+    smallest = "unknown" if tested.smallest is None else number(tested.smallest)
     p = "–" if tested.p_holm is None else f"{tested.p_holm:.2g} (of {tested.family_size})"
-    intervals = map(_interval, (tested.by_seeds, tested.by_items, tested.by_both))
+    intervals = map(interval_text, (tested.by_seeds, tested.by_items, tested.by_both))
     return [*start, *intervals, smallest, p, finding.outcome, _paper(claim, finding)]
 
 
@@ -172,11 +183,12 @@ def _scale(verdict: Verdict) -> str:
     return "not comparable" if verdict.below_paper else "–" if verdict.outcome == NOT_JUDGED else "the paper's"
 
 
-def _interval(interval: Interval | None) -> str:
-    return "–" if interval is None else f"{_number(interval[0])} to {_number(interval[1])}"
+def interval_text(interval: Interval | None) -> str:
+    """Its ends, "–" where there is none."""
+    return "–" if interval is None else f"{number(interval[0])} to {number(interval[1])}"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     """Three significant digits, plainly."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports import labels
 from reports.colours import styles
-from reports.page import charts, circumstances, curves, gallery, headline, records, vega
+from reports.page import charts, circumstances, cost_charts, costs, curves, gallery, metric_charts, provenance, records
+from reports.page import vega, verdict_cards, winners
 from reports.runs import Sweep, runs_frame
 from reports.table import Table
+from reports.verdict_text import HEADS, METHOD
+from reports.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,40 +22,41 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
-def draw(folder: Path, sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame, table: Table) -> dict[str, bytes]:
-    """The page; the same runs, verdicts and library versions give the same bytes."""
+def draw(
+    sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame, table: Table, verdicts: Sequence[Verdict]
+) -> dict[str, bytes]:
+    """The page; the same runs, claims and library versions give the same bytes."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup  # ours, or made safe where it is made
 
-    runs = runs_frame(sweep)
-    scores, summary = _finite(scores, "value"), _finite(summary, "mean")
-    drawn = {
-        "metrics": charts.metrics(sweep, scores, summary),
-        "curves": curves.draw(sweep),
-    }
-    origins = circumstances.origins(sweep)
-    costs = _costs(sweep, scores, summary, runs)
-    every = [*drawn["metrics"], *drawn["curves"], *(chart for group in costs.values() for chart in group)]
+    along, by_cost = metric_charts.draw(sweep, scores, summary), cost_charts.draw(sweep, scores, summary)
+    learning = curves.draw(sweep)
+    every = [*along, *learning, *(chart for group in by_cost.values() for chart in group)]
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"architecture": labels.architecture, "metric": labels.metric, "figure": _figure}
+    environment.filters |= {"architecture": labels.architecture, "metric": labels.metric}
     page = environment.get_template("page.html").render(
         sweep=sweep,
         axis=labels.axis(sweep.x).removesuffix(" (%)"),
-        facts=circumstances.facts(sweep, scores),
-        verdicts=headline.verdicts(folder),
-        winners=headline.winners(sweep, summary),
+        cards=verdict_cards.cards(sweep, verdicts),
+        heads=HEADS,
+        method=METHOD,
+        contests=winners.contests(sweep, summary),
         one_seed=bool((summary["runs"] < 2).all()),
-        absent=[origin for origin in origins if origin.status != "done"],
+        costs=costs.build(sweep),
+        cost_columns=costs.COLUMNS,
+        facts=circumstances.facts(sweep, scores),
+        absent=[point for point in sweep.points if point.status != "done"],
         table=table,
-        charts=drawn,
-        costs=costs,
+        metric_charts=along,
+        cost_charts=by_cost,
+        curves=learning,
         specs=Markup(_json({chart.key: chart.spec for chart in every})),
         looks=_looks(sweep),
-        records=records.build(sweep, runs, scores),
+        records=records.build(sweep, runs_frame(sweep), scores),
         gallery=gallery.build(sweep),
-        origins=origins,
+        origins=provenance.origins(sweep),
         style=Markup((HERE / "page.css").read_text()),
         script=Markup((HERE / "page.js").read_text()),
         vega=Markup(vega.script()),
@@ -60,32 +65,10 @@ def draw(folder: Path, sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame
     return {"report.html": page.encode("utf-8", "replace")}
 
 
-def _finite(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Rows with a number: what has none cannot be drawn, and stands in the table of runs."""
-    return frame[frame[column].abs() < float("inf")]
-
-
-def _costs(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame, runs: pd.DataFrame) -> dict[str, list[Any]]:
-    """Metric's heading -> its charts against every cost; a metric by several weights is left to the figures."""
-    found = {}
-    for name in sweep.y:
-        mine = scores[scores["metric"] == name]
-        if mine["weights"].nunique() != 1:
-            continue
-        joined = mine.rename(columns={"x": "at"}).merge(runs[["run_id", *charts.COSTS]], on="run_id")
-        found[name] = charts.costs(sweep, name, summary, joined)
-    return found
-
-
 def _looks(sweep: Sweep) -> dict[str, tuple[str, str]]:
     """Architecture -> colour and the outline of its marker, for the legend."""
     chosen = styles(point.settings["architecture"] for point in sweep.points)
     return {name: (colour, charts.SHAPES[marker]) for name, (colour, marker) in chosen.items()}
-
-
-def _figure(value: Any) -> str:
-    """A number of `verdicts.json` in four digits; whatever else as it stands."""
-    return f"{value:.4g}" if isinstance(value, (int, float)) else str(value)
 
 
 def _json(content: Any) -> str:

@@ -1,92 +1,102 @@
-"""What a sweep was run on, and where each of its runs comes from."""
+"""On what data, with which models and how long: what the numbers of a sweep hold for."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from bench.store import RunFolder
+from bench import user_yaml
 from reports import labels
+from reports.page.costs import quantity
+from reports.page.provenance import config, run_folder
 from reports.runs import Point, Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class Origin:
-    """A run's configuration and its starts, as texts."""
-
-    run_id: str
-    title: str
-    status: str
-    error: str
-    config: str
-    starts: str
-
-
 def facts(sweep: Sweep, scores: pd.DataFrame) -> list[tuple[str, str]]:
     """(what, value) to read the numbers by; where runs differ, every value."""
     done = [point for point in sweep.points if point.status == "done"]
-    configs = [_run(point).run_json().get("identity", {}) for point in done]
     whose = [labels.weights(label) for label in dict.fromkeys(scores["weights"]) if label]
-    statuses = [point.status for point in sweep.points]
-    counts = ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
     rows = [
-        ("preset", sweep.preset),
-        ("runs", f"{len(sweep.points)}: {counts}"),
-        ("architectures", _all(labels.architecture(point.settings["architecture"]) for point in sweep.points)),
+        ("data", _all(map(_data, done))),
+        ("training split", _all(map(_trained_on, done))),
+        ("scored on", _all(map(_scored_on, done))),
+        ("training", _all(map(_training, done))),
+        ("pairs seen in training", _all(map(_seen, done))),
+        ("language model, frozen", _all(map(_language_model, done))),
+        ("measured by the weights", ", ".join(whose)),
+        ("runs", _runs(sweep)),
         ("seeds", _all(point.settings["seed"] for point in sweep.points)),
-        ("data", _all(_data(config) for config in configs)),
-        ("split", _all(point.result.get("split", "") for point in done)),
-        ("N", _all(_counts(point.result) for point in done)),
-        ("training", _all(_training(config) for config in configs)),
-        ("measured by", ", ".join(whose)),
+        ("machine", _all(map(_machine, done))),
     ]
-    if sweep.x != "architecture":
-        values = _all(labels.axis_value(sweep.x, point.settings.get(sweep.x)) for point in sweep.points)
-        rows.insert(3, (labels.axis(sweep.x).removesuffix(" (%)"), values))
     return [(what, value) for what, value in rows if value]
 
 
-def origins(sweep: Sweep) -> list[Origin]:
-    """Every run asked for, in the sweep's order."""
-    return [_origin(sweep, point) for point in sweep.points]
-
-
-def _origin(sweep: Sweep, point: Point) -> Origin:
-    run = _run(point)
-    file = run.path / "config.yaml"
-    config = file.read_text(errors="replace") if file.is_file() else ""
-    starts = json.dumps(run.run_json().get("starts", []), indent=1, ensure_ascii=False)
-    axis = "" if sweep.x == "architecture" else f", {labels.axis_value(sweep.x, point.settings.get(sweep.x))}"
-    title = f"{labels.architecture(point.settings['architecture'])}{axis}, seed {point.settings['seed']}"
-    return Origin(point.run_id, title, point.status, point.error, config, starts)
-
-
-def _run(point: Point) -> RunFolder:
-    return RunFolder(point.folder.parents[2])
-
-
-def _data(identity: dict[str, Any]) -> str:
-    data = identity.get("train", {}).get("data", {})
+def _data(point: Point) -> str:
+    data = _identity(point, "data")
     if not data:
         return ""
-    sizes = f"{data.get('train_size', '?')} to train on, {data.get('test_size', '?')} to test"
-    return f"{data.get('name')}, {data.get('image_size')} px, {sizes}"
+    size = f", pictures of {data['image_size']} x {data['image_size']} pixels" if "image_size" in data else ""
+    digest = f" (digest {data['digest']})" if "digest" in data else ""
+    return f"{data.get('name')}{size}{digest}"
 
 
-def _training(identity: dict[str, Any]) -> str:
-    train = identity.get("train", {}).get("train", {})
+def _trained_on(point: Point) -> str:
+    size = _identity(point, "data").get("train_size")
+    return f"{size:,} captioned pictures" if size else ""
+
+
+def _scored_on(point: Point) -> str:
+    result, size = point.result, _identity(point, "data").get("test_size")
+    of = f" of {size:,}" if size else ""
+    drawn, written = result.get("n_images") or 0, result.get("n_captions") or 0
+    return f"the {result.get('split', 'test')} split{of}: {drawn:,} images drawn, {written:,} captions written"
+
+
+def _training(point: Point) -> str:
+    train = _identity(point, "train")
     if not train:
         return ""
-    return f"{train.get('steps')} steps of {train.get('batch_size')} samples, {train.get('precision')}"
+    return f"{point.step:,} steps of {train.get('batch_size')} pairs, learning rate {train.get('lr')}, {train.get('precision')}"
 
 
-def _counts(result: dict[str, Any]) -> str:
-    return f"{result.get('n_images')} images drawn, {result.get('n_captions')} captions written"
+def _seen(point: Point) -> str:
+    """As training counted them; a result that does not say it has its steps times the batch."""
+    if seen := point.result.get("seen"):
+        drawn, described = seen["t2i_pairs"], seen["i2t_pairs"]
+        return f"{drawn + described:,}: {drawn:,} to draw, {described:,} to describe"
+    batch = _identity(point, "train").get("batch_size")
+    return f"{point.step * batch:,}" if batch else ""
 
 
-def _all(values: Any) -> str:
+def _language_model(point: Point) -> str:
+    """Its name as the configuration has it: results know it by the digest of its weights."""
+    text = config(point)
+    model = (user_yaml.read(text) or {}).get("model", {}) if text else {}
+    cost = point.result.get("cost", {})
+    frozen = cost.get("total_params", 0) - cost.get("trainable_params", 0)
+    size = f", {quantity(frozen)} frozen parameters" if frozen > 0 else ""
+    return f"{model['llm']}{size}" if "llm" in model else ""
+
+
+def _machine(point: Point) -> str:
+    starts = run_folder(point).run_json().get("starts", [])
+    last = starts[-1] if starts else {}
+    return f"{last['device']}, {last.get('threads')} thread(s)" if "device" in last else ""
+
+
+def _runs(sweep: Sweep) -> str:
+    statuses = [point.status for point in sweep.points]
+    counts = ", ".join(f"{statuses.count(status)} {status}" for status in dict.fromkeys(statuses))
+    return f"{len(statuses)}: {counts}"
+
+
+def _identity(point: Point, part: str) -> dict[str, Any]:
+    found = point.result.get("train_identity", {}).get(part, {})
+    return found if isinstance(found, dict) else {}
+
+
+def _all(values: Iterable[Any]) -> str:
     return "; ".join(dict.fromkeys(str(value) for value in values if value != ""))

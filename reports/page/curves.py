@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from bench.store import RunFolder
 from reports import labels
 from reports.page.charts import Chart, Spec, looks, sized, tip
+from reports.page.provenance import run_folder
 from reports.runs import Point, Sweep
 
 LOSSES = {"loss": "loss", "loss_image": "image loss (drawing)", "loss_text": "text loss (describing)"}
@@ -31,8 +31,10 @@ def draw(sweep: Sweep) -> list[Chart]:
 
 
 def _spec(sweep: Sweep, rows: list[dict[str, Any]]) -> Spec:
+    """The line nearest to the pointer stands out of the others."""
+    steps = {"format": "d", "tickCount": 4, "grid": False, "labelFlush": True}
     encoding = {
-        "x": {"field": "x", "type": "quantitative", "title": "training step", "axis": {"tickCount": 6, "grid": False}},
+        "x": {"field": "x", "type": "quantitative", "title": "training step", "axis": steps},
         "y": {"field": "y", "type": "quantitative", "title": "loss", "axis": {"tickCount": 5},
               "scale": {"type": "log" if min(row["y"] for row in rows) > 0 else "linear", "nice": False}},
         "detail": {"field": "run", "type": "nominal"},
@@ -41,10 +43,12 @@ def _spec(sweep: Sweep, rows: list[dict[str, Any]]) -> Spec:
     at = [] if sweep.x == "architecture" else [tip("at", labels.axis(sweep.x).removesuffix(" (%)"))]
     tips = [tip("a", "architecture"), *at, tip("seed", "seed"), tip("x", "step", "d"), tip("y", "loss", ".4g"),
             tip("run", "run"), tip("status", "status")]  # fmt: skip
+    nearest = {"type": "point", "on": "pointerover", "nearest": True, "fields": ["run"], "clear": "pointerout"}
+    near = {"condition": {"param": "near", "value": 0.85}, "value": 0.1}
     layers = [
-        {"mark": {"type": "line", "strokeWidth": 1.4, "opacity": 0.75}, "encoding": encoding},
+        {"mark": {"type": "line", "strokeWidth": 1.4}, "encoding": {**encoding, "opacity": near}},
         {"mark": {"type": "point", "filled": True, "size": 60, "opacity": 0},
-         "encoding": {**encoding, "tooltip": tips}},
+         "params": [{"name": "near", "select": nearest}], "encoding": {**encoding, "tooltip": tips}},
     ]  # fmt: skip
     return sized({"data": {"values": rows}, "layer": layers})
 
@@ -58,8 +62,7 @@ def _at(sweep: Sweep, point: Point) -> str:
 
 
 def _log(point: Point) -> list[dict[str, Any]]:
-    run = point.folder.parents[2]
-    return [row for row in RunFolder(run).read_metrics() if isinstance(row["step"], int) and row["step"] <= point.step]
+    return [row for row in run_folder(point).read_metrics() if isinstance(row["step"], int) and row["step"] <= point.step]
 
 
 def _thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import results
 from reports import labels
 from reports.runs import Point, Sweep
+from reports.samples import read_lines
 
 ITEMS = 24  # at most
 BYTES = 3_000_000  # of all pictures together
@@ -40,6 +41,7 @@ class Item:
 
     name: str
     prompt: str
+    real: str  # the data's own picture of it, a data URI
     references: list[str]
     rows: list[Row]
 
@@ -59,6 +61,7 @@ class _Kept:
     """What one run kept: by the item's id."""
 
     pictures: dict[str, Path]
+    real: dict[str, Path]
     prompts: dict[str, str]
     captions: dict[str, dict[str, Any]]
 
@@ -73,7 +76,7 @@ def build(sweep: Sweep) -> Gallery:
     size = 0
     for name in ids:
         item = _item(sweep, name, done, kept, architectures)
-        size += sum(len(cell.picture) for row in item.rows for cell in row.cells)
+        size += len(item.real) + sum(len(cell.picture) for row in item.rows for cell in row.cells)
         if items and size > BYTES:
             break
         items.append(item)
@@ -83,12 +86,13 @@ def build(sweep: Sweep) -> Gallery:
 
 
 def _item(sweep: Sweep, name: str, done: list[Point], kept: dict[int, _Kept], architectures: list[str]) -> Item:
-    prompt, references = "", list[str]()
+    prompt, real, references = "", "", list[str]()
     rows: dict[tuple[Any, Any], dict[str, Cell]] = {}
     for point in done:
         mine = kept[id(point)]
         prompt = prompt or mine.prompts.get(name, "")
         written = mine.captions.get(name)
+        real = real or (_uri(mine.real[name]) if name in mine.real else "")
         references = references or (written or {}).get("references", [])
         at = None if sweep.x == "architecture" else point.settings.get(sweep.x)
         picture = _uri(mine.pictures[name]) if name in mine.pictures else ""
@@ -99,18 +103,25 @@ def _item(sweep: Sweep, name: str, done: list[Point], kept: dict[int, _Kept], ar
             [cells.get(architecture, Cell("", None)) for architecture in architectures])
         for (at, seed), cells in sorted(rows.items(), key=lambda row: (row[0][0] or 0, row[0][1]))
     ]  # fmt: skip
-    return Item(name, prompt, references, arranged)
+    return Item(name, prompt, real, references, arranged)
 
 
 def _kept(point: Point) -> _Kept:
-    prompts = _lines(point.folder / "prompts.jsonl", ITEMS)
-    captions = _lines(point.folder / "captions.jsonl", ITEMS)
-    files = {line["id"]: point.folder / "samples" / line["sample"] for line in prompts}
+    """Of the first items; a picture that was changed since it landed is left out."""
+    prompts, captions = (read_lines(point.folder / f"{name}.jsonl")[:ITEMS] for name in ("prompts", "captions"))
+    drawn, real = (
+        {line["id"]: point.folder / name / line["sample"] for line in prompts} for name in ("samples", "real")
+    )
     return _Kept(
-        {name: file for name, file in files.items() if file.is_file()},
+        _whole(drawn, point),
+        _whole(real, point),
         {line["id"]: line["prompt"] for line in prompts},
         {line["id"]: line for line in captions},
     )
+
+
+def _whole(files: dict[str, Path], point: Point) -> dict[str, Path]:
+    return {name: file for name, file in files.items() if results.picture_is_whole(file, point.result)}
 
 
 def _ids(kept: _Kept) -> list[str]:
@@ -129,10 +140,3 @@ def _uri(file: Path) -> str:
     buffer = io.BytesIO()
     whole.save(buffer, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _lines(path: Path, most: int) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    with path.open() as file:
-        return [json.loads(line) for _, line in zip(range(most), file, strict=False) if line.strip()]

@@ -1,13 +1,13 @@
-// Charts are drawn when they come into sight; a hidden one has no width to fill.
+// Charts are drawn as soon as they have a width: those of a metric not chosen have none.
 const specs = JSON.parse(document.getElementById("specs").textContent);
 const settings = {mode: "vega-lite", renderer: "svg", actions: false, ast: true, tooltip: {theme: "custom"}};
 const draw = chart => vegaEmbed(chart, specs[chart.id], settings).catch(error => console.error(chart.id, error));
-const sight = new IntersectionObserver(entries => {
-  for (const {target, isIntersecting} of entries) {
-    if (isIntersecting) { sight.unobserve(target); draw(target); }
+const width = new ResizeObserver(entries => {
+  for (const {target, contentRect} of entries) {
+    if (contentRect.width) { width.unobserve(target); draw(target); }
   }
-}, {rootMargin: "300px"});
-document.querySelectorAll(".chart").forEach(chart => sight.observe(chart));
+});
+document.querySelectorAll(".chart").forEach(chart => width.observe(chart));
 
 // Selects that show one element of a group.
 function show(select) {

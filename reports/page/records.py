@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports import labels
-from reports.page.charts import COSTS
+from reports.page.costs import quantity
 from reports.runs import Sweep
 from reports.table import NOTHING, decimals
 
@@ -48,11 +48,11 @@ def build(sweep: Sweep, runs: pd.DataFrame, scores: pd.DataFrame) -> Records:
     settings = list(dict.fromkeys(["architecture", sweep.x, "seed", "status"]))
     measured = [name for name in runs if isinstance(name, str) and name.partition(" [")[0] in labels.METRICS]
     measured = [name for name in measured if runs[name].notna().any()]
-    costs = [name for name in COSTS if runs[name].notna().any()]
+    costs = [name for name in labels.COSTS if runs[name].notna().any()]
     columns = [Column(name, labels.axis(name).removesuffix(" (%)"), "", name not in ("architecture", "status"))
                for name in settings]  # fmt: skip
     columns += [_measure(name, scores) for name in measured]
-    columns += [Column(name, COSTS[name], "↓", True) for name in costs]
+    columns += [Column(name, labels.COSTS[name], "↓", True) for name in costs]
     columns.append(Column("run_id", "run", "", False))
     rows = [[_value(column, row[column.key], runs) for column in columns] for row in runs.to_dict("records")]
     filters = {place: list(dict.fromkeys(row[place].text for row in rows)) for place in range(len(settings))}
@@ -70,18 +70,10 @@ def _measure(name: str, scores: pd.DataFrame) -> Column:
 def _value(column: Column, value: Any, runs: pd.DataFrame) -> Value:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Value(NOTHING, "", column.number)
-    if column.key in COSTS:
-        return Value(_cost(float(value)), repr(float(value)), True)
+    if column.key in labels.COSTS:
+        return Value(quantity(float(value)), repr(float(value)), True)
     if column.key == "architecture" or column.key in labels.FRACTIONS:
         return Value(labels.axis_value(column.key, value), str(value), column.number)
     if column.number and isinstance(value, float):
         return Value(f"{value:.{decimals(runs[column.key].dropna())}f}", repr(value), True)
     return Value(str(value), str(value), column.number)
-
-
-def _cost(value: float) -> str:
-    """Three or four digits with the multiplier in front of the unit: 841 k, 4.24 T."""
-    for letter, size in (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if value >= 10 * size or (value >= size and size > 1e3):
-            return f"{value / size:.3g} {letter}"
-    return f"{value:.4g}"

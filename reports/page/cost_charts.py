@@ -1,0 +1,51 @@
+"""Quality against cost: a chart for every cost of one metric's runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reports import labels
+from reports.page.charts import Chart, Spec, heading, looks, measure, sized, tip
+from reports.runs import Sweep, runs_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SAID = {
+    "trainable_params": "parameters that training changes",
+    "train_flops": "the equations' multiplications and additions over the whole training",
+    "train_seconds": "wall clock of that machine: other work on it shows",
+    "peak_memory_mb": "most memory that the process held",
+}
+TICKS: Spec = {"format": "~s", "tickCount": 4, "labelExpr": "datum.value ? datum.label : '0'"}
+
+
+def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[Chart]]:
+    """Metric -> a chart a cost; a metric that several weights measured is left to the other figures."""
+    costs = runs_frame(sweep)[["run_id", *labels.COSTS]]
+    found = {}
+    for name in sweep.y:
+        runs, means = scores[scores["metric"] == name], summary[summary["metric"] == name]
+        if runs["weights"].nunique() == 1:
+            joined = runs.merge(costs, on="run_id")
+            found[name] = [_chart(sweep, means, joined.dropna(subset=[c]), c) for c in labels.COSTS if joined[c].any()]
+    return found
+
+
+def _chart(sweep: Sweep, means: pd.DataFrame, runs: pd.DataFrame, cost: str) -> Chart:
+    first, name = means.iloc[0], labels.COSTS[cost]
+    rows = [
+        {"a": labels.architecture(row["architecture"]), "x": float(row[cost]), "y": float(row["value"]),
+         "run": row["run_id"], "seed": int(row["seed"]), "at": labels.axis_value(sweep.x, row["x"]), "n": int(row["n"])}
+        for row in runs.to_dict("records")
+    ]  # fmt: skip
+    at = [] if sweep.x == "architecture" else [tip("at", labels.axis(sweep.x).removesuffix(" (%)"))]
+    tips = [tip("a", "architecture"), tip("y", labels.metric(first["metric"]), ".4g"), tip("x", name, ".4~s"), *at,
+            tip("seed", "seed"), tip("n", "N"), tip("run", "run")]  # fmt: skip
+    encoding = {
+        "x": {"field": "x", "type": "quantitative", "title": name, "axis": TICKS, "scale": {"zero": True}},
+        "y": measure(means), **looks(runs["architecture"]), "tooltip": tips,
+    }  # fmt: skip
+    mark = {"type": "point", "filled": True, "size": 70, "opacity": 0.85}
+    spec = sized({"data": {"values": rows}, "mark": mark, "encoding": encoding})
+    return Chart(f"cost-{first['metric']}-{cost}", f"{heading(first)} against {name} ↓", SAID[cost], spec)

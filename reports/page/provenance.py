@@ -1,0 +1,52 @@
+"""Where each run comes from: its configuration, what started it, and why it is in no number of the page."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from bench.errors import UserError
+from bench.store import RunFolder
+from reports import labels
+from reports.runs import Point, Sweep
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A run's configuration and its starts, as texts."""
+
+    run_id: str
+    title: str
+    status: str
+    error: str
+    config: str
+    starts: str
+
+
+def origins(sweep: Sweep) -> list[Origin]:
+    """Every run asked for, in the sweep's order."""
+    return [_origin(sweep, point) for point in sweep.points]
+
+
+def run_folder(point: Point) -> RunFolder:
+    """The folder of the run that a result lies in."""
+    return RunFolder(point.folder.parents[2])
+
+
+def config(point: Point) -> str:
+    """The run's config.yaml, "" before it has begun."""
+    file = run_folder(point).path / "config.yaml"
+    return file.read_text(errors="replace") if file.is_file() else ""
+
+
+def _origin(sweep: Sweep, point: Point) -> Origin:
+    axis = "" if sweep.x == "architecture" else f", {labels.axis_value(sweep.x, point.settings.get(sweep.x))}"
+    title = f"{labels.architecture(point.settings['architecture'])}{axis}, seed {point.settings['seed']}"
+    return Origin(point.run_id, title, point.status, point.error, config(point), _starts(point))
+
+
+def _starts(point: Point) -> str:
+    try:
+        return json.dumps(run_folder(point).run_json().get("starts", []), indent=1, ensure_ascii=False)
+    except UserError as reason:  # another schema wrote it
+        return str(reason)

@@ -1,0 +1,58 @@
+"""The verdicts as the page shows them: what came out, the comparison that tells it best, and below it all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reports.runs import Sweep
+from reports.statistics.judging import CONTRADICTED
+from reports.verdict_text import HEADS, command, comparison_cells, lacks, notes, reason
+from reports.verdicts import NOT_JUDGED, Finding, Verdict
+
+TOLD = ["comparison", "metric", "effect", "over both", "smallest detectable", "p (Holm)", "the paper's", "means"]
+NAMES = {  # of a column, where it stands alone
+    "comparison": "Compared", "metric": "metric", "effect": "effect (positive: the first is better)",
+    "over both": "95 % interval", "smallest detectable": "smallest detectable effect", "p (Holm)": "p (Holm)",
+    "the paper's": "the paper's", "means": "ours",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Card:
+    """One claim."""
+
+    claim: str
+    source: str
+    outcome: str
+    reason: str
+    below_paper: tuple[str, ...]  # why its scale is not comparable
+    told: list[tuple[str, str]]  # name and value of one comparison
+    rows: list[list[str]]  # of all, below HEADS
+    notes: list[str]
+    lacks: str
+    command: str | None
+
+
+def cards(sweep: Sweep, verdicts: Sequence[Verdict]) -> list[Card]:
+    """Judged ones first."""
+    ordered = sorted(verdicts, key=lambda verdict: verdict.outcome == NOT_JUDGED)
+    return [_card(sweep, verdict) for verdict in ordered]
+
+
+def _card(sweep: Sweep, verdict: Verdict) -> Card:
+    claim, shown = verdict.claim, [finding for finding in verdict.findings if finding.pairs]
+    rows = [comparison_cells(claim, finding) for finding in shown]
+    told = dict(zip(HEADS, comparison_cells(claim, _telling(verdict, shown)), strict=True)) if shown else {}
+    said = [f"It needs a setting that this version does not have: {claim.needs}"] if claim.needs else notes(verdict)
+    return Card(
+        claim.text, claim.source, verdict.outcome, reason(verdict), verdict.below_paper,
+        [(NAMES[name], told[name]) for name in TOLD if told.get(name)], rows, said, lacks(verdict), command(sweep, claim),
+    )  # fmt: skip
+
+
+def _telling(verdict: Verdict, shown: list[Finding]) -> Finding:
+    """The comparison on which the verdict hangs: the surest that contradicts, else the least sure of those alike."""
+    alike = [finding for finding in shown if finding.outcome == verdict.outcome] or shown
+    ranked = sorted(alike, key=lambda finding: (finding.tested.p_holm or 0.0) if finding.tested else -1.0)
+    return ranked[0 if verdict.outcome == CONTRADICTED else -1]

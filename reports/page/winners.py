@@ -1,0 +1,157 @@
+"""Who won at what, by how much and how sure: the best architecture of each metric against the next one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports import labels
+from reports.claims import BETTER, Claim, Comparison
+from reports.page.charts import footing, heading
+from reports.pairing import Unpaired, finished, paired
+from reports.runs import Sweep
+from reports.statistics.judging import SUPPORTED, Judgement, judge
+from reports.table import decimals
+from reports.verdict_text import interval_text, number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Place = tuple[str, str, object]  # metric, weights, value of the axis
+
+
+@dataclass(frozen=True)
+class Winner:
+    """Who was best at one metric at one value of the axis."""
+
+    at: str  # "" where the axis is the architecture itself
+    who: list[str]  # several where they are equal; none where the numbers may not be ranked
+    value: str
+    lead: str
+    interval: str
+    sure: str
+    clear: bool
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One metric along the axis."""
+
+    title: str
+    said: str
+    winners: list[Winner]
+    best: Winner | None  # of the whole axis
+
+    @property
+    def tally(self) -> list[tuple[str, str]]:
+        """Architecture -> where it won, alone or with others."""
+        names = dict.fromkeys(name for winner in self.winners for name in winner.who)
+        return [(name, ", ".join(winner.at for winner in self.winners if name in winner.who)) for name in names]
+
+
+def contests(sweep: Sweep, summary: pd.DataFrame) -> list[Contest]:
+    """A contest for each metric that the sweep plots, in its order.
+
+    The best is tested against the next as paired runs are in a verdict, all of the sweep as one Holm family. Choosing
+    the best by the same numbers does no harm: the two-sided test of the best against the second keeps its level.
+    """
+    groups = {
+        (name, whose, x): group
+        for name in sweep.y
+        for (whose, x), group in _groups(sweep, summary[summary["metric"] == name])
+    }
+    untested = {place: _compared(sweep, place, group) for place, group in groups.items()}
+    asked = {place: found for place, found in untested.items() if isinstance(found, Judgement)}
+    tested = dict(zip(asked, judge(list(asked.values())), strict=True))
+    found = []
+    for name, whose in dict.fromkeys(place[:2] for place in groups):
+        mine = summary[(summary["metric"] == name) & (summary["weights"] == whose)]
+        digits = decimals(mine["mean"])
+        winners = {
+            place: _winner(sweep, place, group, digits, tested.get(place), untested[place])
+            for place, group in groups.items()
+            if place[:2] == (name, whose)
+        }
+        found.append(Contest(heading(mine.iloc[0]), footing(mine), list(winners.values()), _best(winners, groups)))
+    return found
+
+
+def _groups(sweep: Sweep, mine: pd.DataFrame) -> list[tuple[tuple[str, object], pd.DataFrame]]:
+    """What may be ranked together: the rows of one x, or all where x is the architecture."""
+    by_x = sweep.x != "architecture"
+    return [
+        ((str(whose), x), rows)
+        for whose, group in mine.groupby("weights", sort=False)
+        for x, rows in (group.groupby("x") if by_x else [("", group)])
+    ]
+
+
+def _compared(sweep: Sweep, place: Place, group: pd.DataFrame) -> Judgement | str:
+    """The best against the next, not yet tested; or why it cannot be."""
+    if not group["best"].any():
+        return _why_not_ranked(group)
+    best, second = group[group["best"]].iloc[0], _second(group)
+    sides = [{"model.architecture": row["architecture"]} for row in (best, second)]
+    comparison = Comparison(sides[0], BETTER, sides[1], place[0], 0.0, relative=False)
+    claim = Claim("best", "", "", "best", "", {}, "", "", (comparison,), "")
+    here = [run for run in finished(sweep) if sweep.x == "architecture" or run.point.settings.get(sweep.x) == place[2]]
+    try:
+        pairs = paired(claim, comparison, here)
+    except Unpaired as reason:
+        return str(reason)
+    return Judgement(place, pairs.differences, 0.0, math.inf)
+
+
+def _second(group: pd.DataFrame) -> pd.Series:
+    rest = group[~group["best"]]
+    lower = group["direction"].iloc[0] == "lower"
+    return rest.loc[rest["mean"].idxmin() if lower else rest["mean"].idxmax()]
+
+
+def _winner(
+    sweep: Sweep, place: Place, group: pd.DataFrame, digits: int, tested: Judgement | None, found: Judgement | str
+) -> Winner:
+    at = "" if sweep.x == "architecture" else labels.axis_value(sweep.x, place[2])
+    best = group[group["best"]]
+    if best.empty:
+        return Winner(at, [], "", "", "", str(found), clear=False)
+    second = _second(group)
+    gap = abs(float(second["mean"]) - float(best["mean"].iloc[0]))
+    spread = float(best["sd"].max())
+    value = f"{best['mean'].iloc[0]:.{digits}f}" + ("" if math.isnan(spread) else f" ± {spread:.{digits}f}")
+    lead = f"by {number(gap)} over {labels.architecture(second['architecture'])}"
+    if tested is None:
+        return Winner(at, list(best["architecture"]), value, lead, "", str(found), clear=False)
+    interval, sure = _certainty(tested)
+    return Winner(at, list(best["architecture"]), value, lead, interval, sure, tested.outcome == SUPPORTED)
+
+
+def _certainty(tested: Judgement) -> tuple[str, str]:
+    """The 95 % interval of the lead, and what may be said of it."""
+    seeds, items = len(tested.differences.seeds), tested.differences.count
+    if tested.by_both and tested.p_holm is not None:
+        over = f"{seeds} seeds" + (f" and {items} items" if items else "")
+        told = "told apart" if tested.outcome == SUPPORTED else "not told apart"
+        return f"{interval_text(tested.by_both)} over {over}", f"{told} (p = {tested.p_holm:.2g})"
+    if tested.by_items:
+        told = "these items tell them apart" if tested.by_items[0] > 0 else "not told apart even by these items"
+        return f"{interval_text(tested.by_items)} over {items} items", f"{told}; one seed: other seeds unknown"
+    return "no interval", "one seed: chance is not excluded"
+
+
+def _best(winners: dict[Place, Winner], groups: dict[Place, pd.DataFrame]) -> Winner | None:
+    ranked = [place for place, winner in winners.items() if winner.who]
+    if not ranked:
+        return None
+    lower = groups[ranked[0]]["direction"].iloc[0] == "lower"
+    means = {place: float(groups[place].loc[groups[place]["best"], "mean"].iloc[0]) for place in ranked}
+    return winners[min(means, key=lambda place: means[place] if lower else -means[place])]
+
+
+def _why_not_ranked(group: pd.DataFrame) -> str:
+    if len(group) < 2:
+        return "nothing to compare with"
+    if group["mean"].nunique() == 1:
+        return "all equal"
+    return "not ranked: other items, other seeds, or too few items"
