@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import browser
 import pandas as pd
 import pytest
-from test_reports import FOUR, ask, fid_of, grid, land, python, scores
+from test_reports import FOUR, ask, fid_of, finished, grid, land, python, scores
 
+from bench import results as seals
 from bench.failures import Failure
 from bench.store import RunFolder
 from reports.build import build
 from reports.table import decimals
+from reports.verdict_text import interval_text, number
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -38,9 +40,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     architecture, noise, seed = points[-1]
     RunFolder(folder / "runs" / f"{architecture}-{seed}{int(100 * noise):09d}").fail(
         Failure("non-finite loss", f"loss is nan {HOSTILE}", "Traceback"))  # fmt: skip
-    captions = folder / "runs" / "dual_tower-0000000000" / "evals" / "e0" / "step-100" / "captions.jsonl"
+    landed = folder / "runs" / "dual_tower-0000000000" / "evals" / "e0" / "step-100"
+    captions = landed / "captions.jsonl"
     hostile = {"id": "test-0", "caption": HOSTILE, "references": [HOSTILE]}
     captions.write_text(json.dumps(hostile) + "\n" + captions.read_text().partition("\n")[2])
+    seal_anew(landed)
     made = ask(folder / "results" / "noise", points)
     assert made / "report.html" in build(made)
     return made
@@ -66,6 +70,14 @@ def page(results: Path, chromium: Browser) -> Iterator[Page]:
     assert [url for url in asked if not url.startswith("data:")] == [(results / "report.html").as_uri()]
     assert opened.evaluate("window.hacked") is None
     context.close()
+
+
+def seal_anew(landed: Path) -> None:
+    """As if the model had written what stands there now."""
+    file = landed / "result.json"
+    result = json.loads(file.read_text())
+    file.unlink()
+    seals.write(landed, {name: value for name, value in result.items() if name not in ("files", "seal")})
 
 
 def shown(page: Page) -> list[list[str]]:
@@ -113,7 +125,7 @@ def test_means_are_those_of_table_csv(page: Page, results: Path) -> None:
                 assert cell == "–"
                 continue
             places = decimals(table.loc[metric]["mean"])
-            assert cell.partition(" ± ")[0] == f"{table.loc[key, 'mean']:.{places}f}"
+            assert cell.splitlines()[0].partition(" ± ")[0] == f"{table.loc[key, 'mean']:.{places}f}"
 
 
 def test_the_table_of_runs_holds_runs_csv_exactly(page: Page, results: Path) -> None:
@@ -182,20 +194,60 @@ def test_a_phone_scrolls_down_only(page: Page, scheme: str) -> None:
     assert (sum(map(int, ink[4:-1].split(","))) > sum(map(int, paper[4:-1].split(",")))) == (scheme == "dark")
 
 
-def test_verdicts_come_first_where_there_are_some(results: Path, chromium: Browser) -> None:
-    verdict = {"claim": f"clean images help {HOSTILE}", "verdict": "inconclusive", "effect": 0.41,
-               "interval": [-0.2, 1], "smallest_detectable": 0.9, "unit": "FID", "note": "not comparable"}  # fmt: skip
-    (results / "verdicts.json").write_text(json.dumps([verdict]))
+def test_verdicts_come_first_with_effect_interval_and_smallest_detectable(
+    results: Path, chromium: Browser, tmp_path: Path
+) -> None:
+    claims = tmp_path / "claims.yaml"
+    claims.write_text(json.dumps({
+        "text": f"clean images help {HOSTILE}", "sweep": "noise", "where": {"train.i2t_noise": 0},
+        "comparisons": [{"runs": {"model.architecture": "dual_tower"}, "are": "better", "metrics": ["fid"],
+                         "than": [{"model.architecture": "gated_layer"}]}]}))  # fmt: skip
     try:
-        build(results)
+        build(results, claims)
+        judged = json.loads((results / "verdicts.json").read_text())["verdicts"][-1]["comparisons"][0]
         opened = chromium.new_page()
         opened.goto((results / "report.html").as_uri())
-        said = opened.locator("main > section").first.inner_text()
+        first = opened.locator("main > section").first
+        card = first.locator(".verdict", has_text=HOSTILE).inner_text()
     finally:
-        (results / "verdicts.json").unlink()
         build(results)
-    assert HOSTILE in said and "-0.2 to 1" in said and "smallest effect it could have seen: 0.9" in said
-    assert said.index("inconclusive") < said.index("Who was best at what")
+    assert judged["outcome"] in card.lower()
+    numbers = [number(judged["effect"]), interval_text(judged["interval"]), number(judged["smallest_detectable"])]
+    assert all(text in card for text in numbers) and "scale not comparable" in card
+
+
+def test_winners_are_those_of_the_means_with_their_lead(page: Page) -> None:
+    read = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
+    fid, *_ = page.eval_on_selector_all(".winners tbody tr", read)
+    for noise, cell in zip(NOISES, fid[1:], strict=True):
+        points = grid(FOUR, NOISES, 2)[:-2]
+        values = {name: [fid_of(*p) for p in points if p[:2] == (name, noise)] for name in FOUR}
+        means = {name: sum(mine) / len(mine) for name, mine in values.items()}
+        if {len(mine) for mine in values.values()} != {2}:
+            assert "not ranked" in cell
+            continue
+        best, second = sorted(means, key=means.__getitem__)[:2]
+        assert best.replace("_", " ") in cell and f"over {second.replace('_', ' ')}" in cell
+        assert f"by {number(means[second] - means[best])} " in cell and "over 2 seeds" in cell
+
+
+def test_an_edited_result_is_named_and_in_no_number(tmp_path: Path) -> None:
+    made = finished(tmp_path, grid(FOUR, [0], 1))
+    file = tmp_path / "runs" / "dual_tower-0000000000" / "evals" / "e0" / "step-100" / "result.json"
+    file.write_text(file.read_text().replace('"value": ', '"value": 9'))
+    build(made)
+    html = (made / "report.html").read_text()
+    listed = html.partition("<h3>Not included</h3>")[2].partition("</ul>")[0]
+    assert "1 of 4 runs" in listed and "result.json was changed after it landed" in listed
+
+
+def test_on_paper_nothing_is_cut(page: Page) -> None:
+    page.set_viewport_size({"width": 1030, "height": 700})  # A4 on its side, less the margins
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1030
+    cut = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible').length"
+    assert page.eval_on_selector_all("main section:not(#provenance) *", cut) == 0
+    assert page.locator(".verdict table, .verdict .notes").first.is_visible()
 
 
 def test_another_process_makes_the_same_bytes_without_torch(results: Path) -> None:

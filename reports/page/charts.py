@@ -46,7 +46,7 @@ class Chart:
 
 def heading(first: pd.Series) -> str:
     """A metric's name with its direction in an arrow."""
-    return f"{labels.metric(first['metric'])} {labels.ARROWS.get(first['direction'], '')}".strip()
+    return f"{labels.metric(first['metric'])}\N{NO-BREAK SPACE}{labels.ARROWS.get(first['direction'], '')}".strip()
 
 
 def footing(rows: pd.DataFrame) -> str:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from bench import user_yaml
 from reports import labels
-from reports.page.costs import quantity
 from reports.page.provenance import config, run_folder
 from reports.runs import Point, Sweep
 
@@ -25,7 +24,8 @@ def facts(sweep: Sweep, scores: pd.DataFrame) -> list[tuple[str, str]]:
         ("scored on", _all(map(_scored_on, done))),
         ("training", _all(map(_training, done))),
         ("pairs seen in training", _all(map(_seen, done))),
-        ("language model, frozen", _all(map(_language_model, done))),
+        ("language model, frozen", _all(_weights(point, "llm") for point in done)),
+        ("autoencoder of pictures, frozen", _all(_weights(point, "vae") for point in done)),
         ("measured by the weights", ", ".join(whose)),
         ("runs", _runs(sweep)),
         ("seeds", _all(point.settings["seed"] for point in sweep.points)),
@@ -71,20 +71,20 @@ def _seen(point: Point) -> str:
     return f"{point.step * batch:,}" if batch else ""
 
 
-def _language_model(point: Point) -> str:
-    """Its name as the configuration has it: results know it by the digest of its weights."""
-    text = config(point)
-    model = (user_yaml.read(text) or {}).get("model", {}) if text else {}
-    cost = point.result.get("cost", {})
-    frozen = cost.get("total_params", 0) - cost.get("trainable_params", 0)
-    size = f", {quantity(frozen)} frozen parameters" if frozen > 0 else ""
-    return f"{model['llm']}{size}" if "llm" in model else ""
+def _weights(point: Point, what: str) -> str:
+    """Their name as the configuration has it, and the digest that results know them by."""
+    try:
+        name = user_yaml.read(config(point))["model"][what]
+    except (user_yaml.Unreadable, KeyError, TypeError):  # edited since: results do not rest on this file
+        name = "weights"
+    digest = _identity(point, "model").get(what)
+    return f"{name} (digest {digest})" if digest else ""
 
 
 def _machine(point: Point) -> str:
     starts = run_folder(point).run_json().get("starts", [])
     last = starts[-1] if starts else {}
-    return f"{last['device']}, {last.get('threads')} thread(s)" if "device" in last else ""
+    return f"{last['device']}, threads: {last.get('threads')}" if "device" in last else ""
 
 
 def _runs(sweep: Sweep) -> str:

@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.runs import Sweep
-from reports.statistics.judging import CONTRADICTED
+from reports.statistics.judging import CONTRADICTED, Judgement
+from reports.table import NOTHING
 from reports.verdict_text import HEADS, command, comparison_cells, lacks, notes, reason
 from reports.verdicts import NOT_JUDGED, Finding, Verdict
 
-TOLD = ["comparison", "metric", "effect", "over both", "smallest detectable", "p (Holm)", "the paper's", "means"]
+TOLD = ["comparison", "metric", "means", "effect", "over both", "over items", "smallest detectable", "p (Holm)"]
+TOLD += ["the paper's"]
 NAMES = {  # of a column, where it stands alone
-    "comparison": "Compared", "metric": "metric", "effect": "effect (positive: the first is better)",
-    "over both": "95 % interval", "smallest detectable": "smallest detectable effect", "p (Holm)": "p (Holm)",
-    "the paper's": "the paper's", "means": "ours",
+    "comparison": "compared", "means": "means", "effect": "effect (positive: the first is better)",
+    "over both": "95 % interval over seeds and items", "over items": "95 % interval over items, at this seed",
+    "smallest detectable": "smallest detectable effect",
 }  # fmt: skip
 
 
@@ -47,12 +49,23 @@ def _card(sweep: Sweep, verdict: Verdict) -> Card:
     said = [f"It needs a setting that this version does not have: {claim.needs}"] if claim.needs else notes(verdict)
     return Card(
         claim.text, claim.source, verdict.outcome, reason(verdict), verdict.below_paper,
-        [(NAMES[name], told[name]) for name in TOLD if told.get(name)], rows, said, lacks(verdict), command(sweep, claim),
+        [(NAMES.get(name, name), told[name]) for name in _named(told)], rows, said, lacks(verdict), command(sweep, claim),
     )  # fmt: skip
 
 
 def _telling(verdict: Verdict, shown: list[Finding]) -> Finding:
     """The comparison on which the verdict hangs: the surest that contradicts, else the least sure of those alike."""
     alike = [finding for finding in shown if finding.outcome == verdict.outcome] or shown
-    ranked = sorted(alike, key=lambda finding: (finding.tested.p_holm or 0.0) if finding.tested else -1.0)
+    ranked = sorted(alike, key=lambda finding: _doubt(finding.tested))
     return ranked[0 if verdict.outcome == CONTRADICTED else -1]
+
+
+def _doubt(tested: Judgement | None) -> tuple[float, bool]:
+    """Orders comparisons from sure to unsure; of those not tested, one that points the other way comes last."""
+    return (tested.p_holm or 0.0, not tested.inside) if tested else (-1.0, False)
+
+
+def _named(told: dict[str, str]) -> list[str]:
+    """The columns that are shown of one comparison: one interval, the widest there is."""
+    other = "over items" if told.get("over both", NOTHING) != NOTHING else "over both"
+    return [name for name in TOLD if told.get(name) and name != other]

@@ -44,10 +44,10 @@ class Contest:
     best: Winner | None  # of the whole axis
 
     @property
-    def tally(self) -> list[tuple[str, str]]:
-        """Architecture -> where it won, alone or with others."""
-        names = dict.fromkeys(name for winner in self.winners for name in winner.who)
-        return [(name, ", ".join(winner.at for winner in self.winners if name in winner.who)) for name in names]
+    def tally(self) -> list[tuple[list[str], list[str]]]:
+        """Architectures, and where they won; several where they were equal."""
+        shared = dict.fromkeys(tuple(winner.who) for winner in self.winners if winner.who)
+        return [(list(who), [one.at for one in self.winners if tuple(one.who) == who]) for who in shared]
 
 
 def contests(sweep: Sweep, summary: pd.DataFrame) -> list[Contest]:
@@ -135,9 +135,9 @@ def _certainty(tested: Judgement) -> tuple[str, str]:
         told = "told apart" if tested.outcome == SUPPORTED else "not told apart"
         return f"{interval_text(tested.by_both)} over {over}", f"{told} (p = {tested.p_holm:.2g})"
     if tested.by_items:
-        told = "these items tell them apart" if tested.by_items[0] > 0 else "not told apart even by these items"
-        return f"{interval_text(tested.by_items)} over {items} items", f"{told}; one seed: other seeds unknown"
-    return "no interval", "one seed: chance is not excluded"
+        told = "these items tell them apart" if tested.by_items[0] > 0 else "these items do not tell them apart"
+        return f"{interval_text(tested.by_items)} over {items} items", told
+    return "", "one seed and no items: chance is not excluded"
 
 
 def _best(winners: dict[Place, Winner], groups: dict[Place, pd.DataFrame]) -> Winner | None:
