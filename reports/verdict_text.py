@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shlex
+from collections import Counter
 from typing import Any
 
 from reports import labels, published
@@ -129,9 +130,7 @@ def lacks(verdict: Verdict) -> str:
 def reason(verdict: Verdict) -> str:
     """How many comparisons came out how, and whether one seed is all there is."""
     findings = verdict.findings
-    if not findings:
-        return ""
-    counts = {name: sum(one.outcome == name for one in findings) for name in dict.fromkeys(f.outcome for f in findings)}
+    counts = Counter(finding.outcome for finding in findings)
     said = ", ".join(f"{count} {name}" for name, count in counts.items())
     some = f"Of {len(findings)} comparisons: {said}." if len(findings) > 1 and set(counts) != {NOT_JUDGED} else ""
     tested = [finding.tested for finding in findings if finding.tested]

@@ -245,8 +245,8 @@ def test_on_paper_nothing_is_cut(page: Page) -> None:
     page.set_viewport_size({"width": 1030, "height": 700})  # A4 on its side, less the margins
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") <= 1030
-    cut = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible').length"
-    assert page.eval_on_selector_all("main section:not(#provenance) *", cut) == 0
+    cut = "all => all.filter(e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX != 'visible')"
+    assert page.eval_on_selector_all("main section:not(#provenance) *", f"all => ({cut})(all).length") == 0
     assert page.locator(".verdict table, .verdict .notes").first.is_visible()
 
 

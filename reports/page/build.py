@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from reports import labels
 from reports.colours import styles
-from reports.page import charts, circumstances, cost_charts, costs, curves, gallery, metric_charts, provenance, records
-from reports.page import vega, verdict_cards, winners
+from reports.page import (
+    charts,
+    circumstances,
+    cost_charts,
+    costs,
+    curves,
+    gallery,
+    metric_charts,
+    provenance,
+    records,
+    vega,
+    verdict_cards,
+    winners,
+)
 from reports.runs import Sweep, runs_frame
 from reports.table import Table
 from reports.verdict_text import HEADS, METHOD

@@ -59,7 +59,8 @@ def _training(point: Point) -> str:
     train = _identity(point, "train")
     if not train:
         return ""
-    return f"{point.step:,} steps of {train.get('batch_size')} pairs, learning rate {train.get('lr')}, {train.get('precision')}"
+    how = f"learning rate {train.get('lr')}, {train.get('precision')}"
+    return f"{point.step:,} steps of {train.get('batch_size')} pairs, {how}"
 
 
 def _seen(point: Point) -> str:

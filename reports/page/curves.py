@@ -8,15 +8,15 @@ from typing import Any
 from reports import labels
 from reports.page.charts import Chart, Spec, looks, sized, tip
 from reports.page.provenance import run_folder
-from reports.runs import Point, Sweep
+from reports.runs import NOT_BELIEVED, Point, Sweep
 
 LOSSES = {"loss": "loss", "loss_image": "image loss (drawing)", "loss_text": "text loss (describing)"}
 POINTS = 60  # of a line at most
 
 
 def draw(sweep: Sweep) -> list[Chart]:
-    """A chart a loss, of every run that has logged one, whatever became of it."""
-    logged = [(point, _thinned(_log(point))) for point in sweep.points]
+    """A chart a loss, of every run that has logged one, be it done, failed or under way."""
+    logged = [(point, _thinned(_log(point))) for point in sweep.points if point.status not in NOT_BELIEVED]
     charts = []
     for column, name in LOSSES.items():
         rows = [
@@ -62,7 +62,8 @@ def _at(sweep: Sweep, point: Point) -> str:
 
 
 def _log(point: Point) -> list[dict[str, Any]]:
-    return [row for row in run_folder(point).read_metrics() if isinstance(row["step"], int) and row["step"] <= point.step]
+    rows = run_folder(point).read_metrics()
+    return [row for row in rows if isinstance(row["step"], int) and row["step"] <= point.step]
 
 
 def _thinned(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

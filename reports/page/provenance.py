@@ -29,13 +29,13 @@ def origins(sweep: Sweep) -> list[Origin]:
 
 
 def run_folder(point: Point) -> RunFolder:
-    """The folder of the run that a result lies in."""
+    """The run that a result lies in. Raises UserError where another schema wrote it."""
     return RunFolder(point.folder.parents[2])
 
 
 def config(point: Point) -> str:
     """The run's config.yaml, "" before it has begun."""
-    file = run_folder(point).path / "config.yaml"
+    file = point.folder.parents[2] / "config.yaml"
     return file.read_text(errors="replace") if file.is_file() else ""
 
 

@@ -47,9 +47,10 @@ def _card(sweep: Sweep, verdict: Verdict) -> Card:
     rows = [comparison_cells(claim, finding) for finding in shown]
     told = dict(zip(HEADS, comparison_cells(claim, _telling(verdict, shown)), strict=True)) if shown else {}
     said = [f"It needs a setting that this version does not have: {claim.needs}"] if claim.needs else notes(verdict)
+    named = [(NAMES.get(name, name), told[name]) for name in _named(told)]
     return Card(
-        claim.text, claim.source, verdict.outcome, reason(verdict), verdict.below_paper,
-        [(NAMES.get(name, name), told[name]) for name in _named(told)], rows, said, lacks(verdict), command(sweep, claim),
+        claim.text, claim.source, verdict.outcome, reason(verdict), verdict.below_paper, named, rows, said,
+        lacks(verdict), command(sweep, claim),
     )  # fmt: skip
 
 

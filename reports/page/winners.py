@@ -104,9 +104,8 @@ def _compared(sweep: Sweep, place: Place, group: pd.DataFrame) -> Judgement | st
 
 
 def _second(group: pd.DataFrame) -> pd.Series:
-    rest = group[~group["best"]]
-    lower = group["direction"].iloc[0] == "lower"
-    return rest.loc[rest["mean"].idxmin() if lower else rest["mean"].idxmax()]
+    lower = bool((group["direction"] == "lower").all())
+    return group[~group["best"]].sort_values("mean", ascending=lower, kind="stable").iloc[0]
 
 
 def _winner(
@@ -135,7 +134,7 @@ def _certainty(tested: Judgement) -> tuple[str, str]:
         told = "told apart" if tested.outcome == SUPPORTED else "not told apart"
         return f"{interval_text(tested.by_both)} over {over}", f"{told} (p = {tested.p_holm:.2g})"
     if tested.by_items:
-        told = "these items tell them apart" if tested.by_items[0] > 0 else "these items do not tell them apart"
+        told = "told apart on these items" if tested.by_items[0] > 0 else "not told apart on these items"
         return f"{interval_text(tested.by_items)} over {items} items", told
     return "", "one seed and no items: chance is not excluded"
 
