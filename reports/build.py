@@ -35,7 +35,8 @@ def build(folder: Path, claims: Path | None = None) -> list[Path]:
         "table.tex": render.latex(arranged).encode(),
         **figure.draw(sweep, scores, summary),
         **samples.draw(sweep),
-        **verdict_text.files(sweep, verdicts),
+        "verdicts.md": verdict_text.markdown(sweep, verdicts).encode(),
+        "verdicts.json": verdict_text.as_json(sweep, verdicts).encode(),
         **page.draw(sweep, scores, summary, arranged, verdicts),
     }
     with writing_to(folder):

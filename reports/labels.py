@@ -33,12 +33,6 @@ AXES = {
     "train_seconds": "training time (s)",
     "peak_memory_mb": "peak memory (MB)",
 }
-COSTS = {
-    "trainable_params": "trainable parameters",
-    "train_flops": "training FLOPs",
-    "train_seconds": "training seconds",
-    "peak_memory_mb": "peak memory (MB)",
-}
 FRACTIONS = ("i2t_noise", "t2i_fraction")
 ARROWS = {"lower": "↓", "higher": "↑"}
 

@@ -33,11 +33,6 @@ other seeds, and no verdict on what varies over seeds goes beyond *inconclusive*
 """
 
 
-def files(sweep: Sweep, found: list[Verdict]) -> dict[str, bytes]:
-    """`verdicts.md` and `verdicts.json`."""
-    return {"verdicts.md": markdown(sweep, found).encode(), "verdicts.json": as_json(sweep, found).encode()}
-
-
 def markdown(sweep: Sweep, verdicts: list[Verdict]) -> str:
     """Verdicts first, then each with its comparisons."""
     lines = [f"# Verdicts: {sweep.title}", ""]

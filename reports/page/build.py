@@ -13,12 +13,12 @@ from reports.page import (
     charts,
     circumstances,
     cost_charts,
-    costs,
-    curves,
-    gallery,
+    cost_table,
+    learning,
     metric_charts,
     provenance,
     records,
+    side_by_side,
     vega,
     verdict_cards,
     winners,
@@ -42,8 +42,8 @@ def draw(
     from markupsafe import Markup  # ours, or made safe where it is made
 
     along, by_cost = metric_charts.draw(sweep, scores, summary), cost_charts.draw(sweep, scores, summary)
-    learning = curves.draw(sweep)
-    every = [*along, *learning, *(chart for group in by_cost.values() for chart in group)]
+    curves = learning.draw(sweep)
+    every = [*along, *curves, *(chart for group in by_cost.values() for chart in group)]
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
@@ -56,18 +56,18 @@ def draw(
         method=METHOD,
         contests=winners.contests(sweep, summary),
         one_seed=bool((summary["runs"] < 2).all()),
-        costs=costs.build(sweep),
-        cost_columns=costs.COLUMNS,
+        costs=cost_table.build(sweep),
+        cost_columns=cost_table.COLUMNS,
         facts=circumstances.facts(sweep, scores),
         absent=[point for point in sweep.points if point.status != "done"],
         table=table,
         metric_charts=along,
         cost_charts=by_cost,
-        curves=learning,
+        curves=curves,
         specs=Markup(_json({chart.key: chart.spec for chart in every})),
         looks=_looks(sweep),
         records=records.build(sweep, runs_frame(sweep), scores),
-        gallery=gallery.build(sweep),
+        gallery=side_by_side.build(sweep),
         origins=provenance.origins(sweep),
         style=Markup((HERE / "page.css").read_text()),
         script=Markup((HERE / "page.js").read_text()),

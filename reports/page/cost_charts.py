@@ -1,11 +1,13 @@
-"""Quality against cost: a chart for every cost of one metric's runs."""
+"""Quality against cost: a chart for every cost of one metric's runs; the line joins what nothing else beats at both."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from reports import labels
-from reports.page.charts import Chart, Spec, heading, looks, measure, sized, tip
+from reports.costs import front
+from reports.page.charts import INK, Chart, Spec, heading, looks, measure, sized, tip
+from reports.page.cost_table import COSTS
 from reports.runs import Sweep, runs_frame
 
 if TYPE_CHECKING:
@@ -22,18 +24,18 @@ TICKS: Spec = {"format": "~s", "tickCount": 4, "labelExpr": "datum.value ? datum
 
 def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[Chart]]:
     """Metric -> a chart a cost; a metric that several weights measured is left to the other figures."""
-    costs = runs_frame(sweep)[["run_id", *labels.COSTS]]
+    costs = runs_frame(sweep)[["run_id", *COSTS]]
     found = {}
     for name in sweep.y:
         runs, means = scores[scores["metric"] == name], summary[summary["metric"] == name]
         if runs["weights"].nunique() == 1:
             joined = runs.merge(costs, on="run_id")
-            found[name] = [_chart(sweep, means, joined.dropna(subset=[c]), c) for c in labels.COSTS if joined[c].any()]
+            found[name] = [_chart(sweep, means, joined.dropna(subset=[c]), c) for c in COSTS if joined[c].any()]
     return found
 
 
 def _chart(sweep: Sweep, means: pd.DataFrame, runs: pd.DataFrame, cost: str) -> Chart:
-    first, name = means.iloc[0], labels.COSTS[cost]
+    first, name = means.iloc[0], labels.axis(cost)
     rows = [
         {"a": labels.architecture(row["architecture"]), "x": float(row[cost]), "y": float(row["value"]),
          "run": row["run_id"], "seed": int(row["seed"]), "at": labels.axis_value(sweep.x, row["x"]), "n": int(row["n"])}
@@ -46,6 +48,21 @@ def _chart(sweep: Sweep, means: pd.DataFrame, runs: pd.DataFrame, cost: str) -> 
         "x": {"field": "x", "type": "quantitative", "title": name, "axis": TICKS, "scale": {"zero": True}},
         "y": measure(means), **looks(runs["architecture"]), "tooltip": tips,
     }  # fmt: skip
-    mark = {"type": "point", "filled": True, "size": 70, "opacity": 0.85}
-    spec = sized({"data": {"values": rows}, "mark": mark, "encoding": encoding})
+    layers = [
+        {**_front(runs, cost), "encoding": {axis: encoding[axis] for axis in ("x", "y")}},
+        {"data": {"values": rows}, "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.85},
+         "encoding": encoding},
+    ]  # fmt: skip
+    spec = sized({"layer": layers})
     return Chart(f"cost-{first['metric']}-{cost}", f"{heading(first)} against {name} ↓", SAID[cost], spec)
+
+
+def _front(runs: pd.DataFrame, cost: str) -> Spec:
+    """Architectures, by their means over all of the sweep, that no other beats at both."""
+    means = runs.groupby("architecture", as_index=False).agg(
+        **{cost: (cost, "mean"), "value": ("value", "mean"), "direction": ("direction", "first")}
+    )
+    best = front(means, cost)
+    rows = [{"x": float(x), "y": float(y)} for x, y in zip(best[cost], best["value"], strict=True)]
+    line = {"type": "line", "interpolate": "step-after", "color": INK, "opacity": 0.45, "point": {"color": INK}}
+    return {"data": {"values": rows}, "mark": line}

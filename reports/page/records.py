@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reports import labels
-from reports.page.costs import quantity
+from reports.page.cost_table import COSTS, quantity
 from reports.runs import Sweep
 from reports.table import NOTHING, decimals
 
@@ -48,11 +48,11 @@ def build(sweep: Sweep, runs: pd.DataFrame, scores: pd.DataFrame) -> Records:
     settings = list(dict.fromkeys(["architecture", sweep.x, "seed", "status"]))
     measured = [name for name in runs if isinstance(name, str) and name.partition(" [")[0] in labels.METRICS]
     measured = [name for name in measured if runs[name].notna().any()]
-    costs = [name for name in labels.COSTS if runs[name].notna().any()]
+    costs = [name for name in COSTS if runs[name].notna().any()]
     columns = [Column(name, labels.axis(name).removesuffix(" (%)"), "", name not in ("architecture", "status"))
                for name in settings]  # fmt: skip
     columns += [_measure(name, scores) for name in measured]
-    columns += [Column(name, labels.COSTS[name], "↓", True) for name in costs]
+    columns += [Column(name, labels.axis(name), "↓", True) for name in costs]
     columns.append(Column("run_id", "run", "", False))
     rows = [[_value(column, row[column.key], runs) for column in columns] for row in runs.to_dict("records")]
     filters = {place: list(dict.fromkeys(row[place].text for row in rows)) for place in range(len(settings))}
@@ -70,7 +70,7 @@ def _measure(name: str, scores: pd.DataFrame) -> Column:
 def _value(column: Column, value: Any, runs: pd.DataFrame) -> Value:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Value(NOTHING, "", column.number)
-    if column.key in labels.COSTS:
+    if column.key in COSTS:
         return Value(quantity(float(value)), repr(float(value)), True)
     if column.key == "architecture" or column.key in labels.FRACTIONS:
         return Value(labels.axis_value(column.key, value), str(value), column.number)

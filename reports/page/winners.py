@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from reports import labels
 from reports.claims import BETTER, Claim, Comparison
 from reports.page.charts import footing, heading
-from reports.pairing import Unpaired, finished, paired
+from reports.pairing import Unpaired, paired
 from reports.runs import Sweep
 from reports.statistics.judging import SUPPORTED, Judgement, judge
+from reports.stored import Run, finished
 from reports.table import decimals
 from reports.verdict_text import interval_text, number
 
@@ -61,7 +62,8 @@ def contests(sweep: Sweep, summary: pd.DataFrame) -> list[Contest]:
         for name in sweep.y
         for (whose, x), group in _groups(sweep, summary[summary["metric"] == name])
     }
-    untested = {place: _compared(sweep, place, group) for place, group in groups.items()}
+    runs = finished(sweep.points)
+    untested = {place: _compared(_at(sweep, runs, place), place, group) for place, group in groups.items()}
     asked = {place: found for place, found in untested.items() if isinstance(found, Judgement)}
     tested = dict(zip(asked, judge(list(asked.values())), strict=True))
     found = []
@@ -87,7 +89,7 @@ def _groups(sweep: Sweep, mine: pd.DataFrame) -> list[tuple[tuple[str, object], 
     ]
 
 
-def _compared(sweep: Sweep, place: Place, group: pd.DataFrame) -> Judgement | str:
+def _compared(runs: list[Run], place: Place, group: pd.DataFrame) -> Judgement | str:
     """The best against the next, not yet tested; or why it cannot be."""
     if not group["best"].any():
         return _why_not_ranked(group)
@@ -95,12 +97,15 @@ def _compared(sweep: Sweep, place: Place, group: pd.DataFrame) -> Judgement | st
     sides = [{"model.architecture": row["architecture"]} for row in (best, second)]
     comparison = Comparison(sides[0], BETTER, sides[1], place[0], 0.0, relative=False)
     claim = Claim("best", "", "", "best", "", {}, "", "", (comparison,), "")
-    here = [run for run in finished(sweep) if sweep.x == "architecture" or run.point.settings.get(sweep.x) == place[2]]
     try:
-        pairs = paired(claim, comparison, here)
+        pairs = paired(claim, comparison, runs)
     except Unpaired as reason:
         return str(reason)
     return Judgement(place, pairs.differences, 0.0, math.inf)
+
+
+def _at(sweep: Sweep, runs: list[Run], place: Place) -> list[Run]:
+    return [run for run in runs if sweep.x == "architecture" or run.point.settings.get(sweep.x) == place[2]]
 
 
 def _second(group: pd.DataFrame) -> pd.Series:
