@@ -1,7 +1,7 @@
 """Tables, figures, samples and verdicts, from stored runs.
 
   python -m reports figures  [KEY=VALUE ...]          every results folder, and the paper's figures of all runs
-  python -m reports build    FOLDER [--claims FILE]   runs.csv, table.*, figure.*, samples.*, verdicts.*
+  python -m reports build    FOLDER [--claims FILE]   runs.csv, table.*, figure.*, samples.*, verdicts.*, report.html
   python -m reports verdicts FOLDER [--claims FILE]   which claims its runs support, contradict or leave open
   python -m reports settle   FOLDER [--claims FILE]   what would settle those left open: more seeds, more images?
 

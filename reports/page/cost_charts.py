@@ -1,4 +1,7 @@
-"""Quality against cost: a chart for every cost of one metric's runs; the line joins what nothing else beats at both."""
+"""Quality against cost: a chart for every cost of one metric's runs.
+
+Where only architectures are compared, a line joins those that no other beats at both.
+"""
 
 from __future__ import annotations
 
@@ -49,16 +52,16 @@ def _chart(sweep: Sweep, means: pd.DataFrame, runs: pd.DataFrame, cost: str) -> 
         "y": measure(means), **looks(runs["architecture"]), "tooltip": tips,
     }  # fmt: skip
     layers = [
-        {**_front(runs, cost), "encoding": {axis: encoding[axis] for axis in ("x", "y")}},
+        *([_front(runs, cost) | {"encoding": {axis: encoding[axis] for axis in "xy"}}] if not at else []),
         {"data": {"values": rows}, "mark": {"type": "point", "filled": True, "size": 70, "opacity": 0.85},
          "encoding": encoding},
     ]  # fmt: skip
     spec = sized({"layer": layers})
-    return Chart(f"cost-{first['metric']}-{cost}", f"{heading(first)} against {name} ↓", SAID[cost], spec)
+    return Chart(f"cost-{first['metric']}-{cost}", f"{heading(first)} against {name}\N{NO-BREAK SPACE}↓", SAID[cost], spec)
 
 
 def _front(runs: pd.DataFrame, cost: str) -> Spec:
-    """Architectures, by their means over all of the sweep, that no other beats at both."""
+    """Architectures, by their means over seeds, that no other beats at both."""
     means = runs.groupby("architecture", as_index=False).agg(
         **{cost: (cost, "mean"), "value": ("value", "mean"), "direction": ("direction", "first")}
     )

@@ -31,7 +31,7 @@ def draw(sweep: Sweep) -> list[Chart]:
 
 
 def _spec(sweep: Sweep, rows: list[dict[str, Any]]) -> Spec:
-    """The line nearest to the pointer stands out of the others."""
+    """The line under the pointer stands out of the others."""
     steps = {"format": "d", "tickCount": 4, "grid": False, "labelFlush": True}
     encoding = {
         "x": {"field": "x", "type": "quantitative", "title": "training step", "axis": steps},
@@ -43,12 +43,12 @@ def _spec(sweep: Sweep, rows: list[dict[str, Any]]) -> Spec:
     at = [] if sweep.x == "architecture" else [tip("at", labels.axis(sweep.x).removesuffix(" (%)"))]
     tips = [tip("a", "architecture"), *at, tip("seed", "seed"), tip("x", "step", "d"), tip("y", "loss", ".4g"),
             tip("run", "run"), tip("status", "status")]  # fmt: skip
-    nearest = {"type": "point", "on": "pointerover", "nearest": True, "fields": ["run"], "clear": "pointerout"}
-    near = {"condition": {"param": "near", "value": 0.85}, "value": 0.1}
+    under = {"type": "point", "on": "pointerover", "fields": ["run"], "clear": "pointerout"}
+    pointed = {"condition": {"param": "pointed", "value": 0.85}, "value": 0.1}
     layers = [
-        {"mark": {"type": "line", "strokeWidth": 1.4}, "encoding": {**encoding, "opacity": near}},
+        {"mark": {"type": "line", "strokeWidth": 1.4}, "encoding": {**encoding, "opacity": pointed}},
         {"mark": {"type": "point", "filled": True, "size": 60, "opacity": 0},
-         "params": [{"name": "near", "select": nearest}], "encoding": {**encoding, "tooltip": tips}},
+         "params": [{"name": "pointed", "select": under}], "encoding": {**encoding, "tooltip": tips}},
     ]  # fmt: skip
     return sized({"data": {"values": rows}, "layer": layers})
 
