@@ -57,7 +57,8 @@ def _chart(sweep: Sweep, means: pd.DataFrame, runs: pd.DataFrame, cost: str) -> 
          "encoding": encoding},
     ]  # fmt: skip
     spec = sized({"layer": layers})
-    return Chart(f"cost-{first['metric']}-{cost}", f"{heading(first)} against {name}\N{NO-BREAK SPACE}↓", SAID[cost], spec)
+    title = f"{heading(first)} against {name}\N{NO-BREAK SPACE}↓"
+    return Chart(f"cost-{first['metric']}-{cost}", title, SAID[cost], spec)
 
 
 def _front(runs: pd.DataFrame, cost: str) -> Spec:
