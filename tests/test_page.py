@@ -171,6 +171,7 @@ def test_samples_are_picked_by_item_axis_and_seed(page: Page) -> None:
     visible = page.locator(".gallery tbody tr:visible")
     assert visible.count() == 3 and page.locator("#samples article:visible").count() == 1
     assert HOSTILE in page.locator("#samples article:visible").inner_text()
+    assert page.locator("#samples article:visible .asked img").evaluate("real => real.naturalWidth") == 32
     page.get_by_label("Next item").press("Enter")
     assert "a large red star 1" in page.locator("#samples article:visible .asked").inner_text()
     assert "dual_tower saw | 1" in visible.first.inner_text()
