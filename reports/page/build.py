@@ -47,7 +47,7 @@ def draw(
     environment = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"architecture": labels.architecture, "metric": labels.metric}
+    environment.filters |= {"architecture": labels.architecture, "metric": labels.metric, "value": labels.axis_value}
     page = environment.get_template("page.html").render(
         sweep=sweep,
         axis=labels.axis(sweep.x).removesuffix(" (%)"),
