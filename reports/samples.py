@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import textwrap
 from pathlib import Path
@@ -149,8 +150,9 @@ def _plain(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split()) or "(empty)"
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """What a file of prompts or captions says, a mapping a line; nothing where there is none."""
+def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
+    """What the first lines, or all, of a file of prompts or captions say; nothing where there is none."""
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    with path.open() as file:
+        return [json.loads(line) for line in itertools.islice(file, most)]

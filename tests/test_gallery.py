@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -157,7 +158,8 @@ def test_another_process_draws_the_same_bytes_without_torch(tmp_path: Path) -> N
         "assert 'torch' not in sys.modules; sys.exit(status)"
     )
     here = draw(tmp_path)
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+    here_first = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=here_first, check=True, capture_output=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "results" / "figures").iterdir()} == here
 
 

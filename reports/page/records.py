@@ -54,7 +54,8 @@ def build(sweep: Sweep, runs: pd.DataFrame, scores: pd.DataFrame) -> Records:
     columns += [_measure(name, scores) for name in measured]
     columns += [Column(name, labels.axis(name), "↓", True) for name in costs]
     columns.append(Column("run_id", "run", "", False))
-    rows = [[_value(column, row[column.key], runs) for column in columns] for row in runs.to_dict("records")]
+    places = {column.key: decimals(runs[column.key].dropna()) for column in columns if column.key in measured}
+    rows = [[_value(column, row[column.key], places) for column in columns] for row in runs.to_dict("records")]
     filters = {place: list(dict.fromkeys(row[place].text for row in rows)) for place in range(len(settings))}
     return Records(columns, rows, filters)
 
@@ -67,13 +68,13 @@ def _measure(name: str, scores: pd.DataFrame) -> Column:
     return Column(name, labels.metric(metric) + by, f"{arrow} {first['unit']}".strip(), True)
 
 
-def _value(column: Column, value: Any, runs: pd.DataFrame) -> Value:
+def _value(column: Column, value: Any, places: dict[str, int]) -> Value:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Value(NOTHING, "", column.number)
     if column.key in COSTS:
         return Value(quantity(float(value)), repr(float(value)), True)
     if column.key == "architecture" or column.key in labels.FRACTIONS:
         return Value(labels.axis_value(column.key, value), str(value), column.number)
-    if column.number and isinstance(value, float):
-        return Value(f"{value:.{decimals(runs[column.key].dropna())}f}", repr(value), True)
+    if column.key in places:
+        return Value(f"{value:.{places[column.key]}f}", repr(float(value)), True)
     return Value(str(value), str(value), column.number)

@@ -108,7 +108,7 @@ def _item(sweep: Sweep, name: str, done: list[Point], kept: dict[int, _Kept], ar
 
 def _kept(point: Point) -> _Kept:
     """Of the first items; a picture that was changed since it landed is left out."""
-    prompts, captions = (read_lines(point.folder / f"{name}.jsonl")[:ITEMS] for name in ("prompts", "captions"))
+    prompts, captions = (read_lines(point.folder / f"{name}.jsonl", ITEMS) for name in ("prompts", "captions"))
     drawn, real = (
         {line["id"]: point.folder / name / line["sample"] for line in prompts} for name in ("samples", "real")
     )
