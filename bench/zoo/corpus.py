@@ -1,7 +1,7 @@
 """The texts the tiny language model learns from, and what is held out of them: an exam and documents for perplexity.
 
-A scene's caption stands alone, next to another wording of the same scene, or before questions about it; besides there
-are two-digit sums and ordinary sentences. Everything is generated and a pure function of its seed.
+A scene's caption stands alone, after another wording or loose words of the same scene, or before questions about it;
+there are two-digit sums and ordinary sentences, too. Everything is generated and a pure function of its seed.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from random import Random
 
 from bench.data.scenes.grammar import captions, vocabulary
 from bench.data.scenes.world import Scene, sample_scenes
-from bench.zoo.questions import description, glimpse, question, yes_or_no
-from bench.zoo.sentences import pairs, recall, sentence
+from bench.zoo.matching import groups, pairs, recall
+from bench.zoo.questions import about_place, description, distinction, glimpse, question, yes_or_no
+from bench.zoo.sentences import sentence
 
 HELD_OUT_SUMS, HELD_OUT_SCENES, HELD_OUT_TEXTS = 256, 128, 200  # scenes: of one object, and as many of two
 HELD_OUT_SEED, TRAIN_SEED = 9_000_000, 1_000_000
 SHARES = {
-    "caption": 0.14, "paraphrase": 0.20, "questions": 0.32, "glimpse": 0.06, "yes or no": 0.03,
-    "recall": 0.03, "sums": 0.17, "sentences": 0.05,
+    "caption": 0.12, "paraphrase": 0.12, "notes": 0.23, "questions": 0.14, "distinctions": 0.05, "places": 0.10,
+    "glimpse": 0.02, "yes or no": 0.04, "recall": 0.01, "sums": 0.12, "sentences": 0.05,
 }  # fmt: skip
 PARAPHRASES = ("{} means {}", "{}, in other words {}")
 
@@ -88,7 +89,7 @@ def words() -> list[str]:
 
 def _training_scenes(n: int, objects: int, seed: int) -> Iterator[Scene]:
     held_out = set(held_out_scenes(objects))
-    drawn = sample_scenes("zoo", n + n // 5 + 50, objects, TRAIN_SEED + seed)
+    drawn = sample_scenes("zoo", 4 * n + 50, objects, TRAIN_SEED + seed)  # about one in three has its objects in a row
     return (scene for scene in drawn if scene not in held_out)
 
 
@@ -101,12 +102,23 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
         return recall(rng)
     if kind == "pairs":
         return pairs(words(), rng)
+    if kind == "groups":
+        return groups(words(), rng)
+    if kind in ("one wording", "distinctions"):  # of two objects, what tells them apart
+        scene = next(scenes[2])
+        text = captions(scene)[0] if kind == "one wording" else rng.choice(captions(scene))
+        return _interview(text, [distinction(scene, rng) for _ in range(8)])
+    if kind == "places":  # of two objects that are hardest to tell apart by their places
+        scene = next(scene for scene in scenes[2] if _in_one_row(scene))
+        return _interview(rng.choice(captions(scene)), [about_place(scene, rng) for _ in range(6)])
     scene = next(scenes[rng.choice((1, 2, 2))])
     if kind == "caption":
         return rng.choice(captions(scene))
     if kind == "paraphrase":  # in any order of the objects, so that copying the order is not enough
         shuffled = replace(scene, objects=tuple(rng.sample(scene.objects, len(scene.objects))))
         return rng.choice(PARAPHRASES).format(rng.choice(captions(scene)), rng.choice(captions(shuffled)))
+    if kind == "notes":  # words in any order before a caption, as what a picture shows has no order either
+        return rng.choice(PARAPHRASES).format(_notes(scene, rng), rng.choice(captions(scene)))
     text = rng.choice(captions(scene))
     asked: list[tuple[str, str]] = []
     if kind == "glimpse":
@@ -115,6 +127,22 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
         asked = [yes_or_no(scene, rng) for _ in range(rng.randint(4, 6))]
     else:
         asked = [rng.choice((question, question, description))(scene, rng) for _ in range(rng.randint(3, 5))]
+    return _interview(text, asked)
+
+
+def _notes(scene: Scene, rng: Random) -> str:
+    """The words of a scene in any order, those of an object side by side."""
+    told = [" ".join(vars(one).values()).split() for one in scene.objects]
+    parts = [str(scene.background), *(" ".join(rng.sample(one, len(one))) for one in told)]
+    return ", ".join(rng.sample(parts, len(parts)))
+
+
+def _in_one_row(scene: Scene) -> bool:
+    """Whether the places of all objects begin with the same word, so that only the next one tells them apart."""
+    return len({str(one.position).split()[0] for one in scene.objects}) == 1
+
+
+def _interview(text: str, asked: list[tuple[str, str]]) -> str:
     return ". ".join([text, *(f"{what} {answer}" for what, answer in asked)])
 
 

@@ -47,6 +47,22 @@ def question(scene: Scene, rng: Random) -> tuple[str, str]:
     return f"is {name} {' or '.join(FORMS[asked].format(value) for value in choices)}?", right
 
 
+def distinction(scene: Scene, rng: Random) -> tuple[str, str]:
+    """An open question whose answer is true of one object only, so that it cannot be guessed from the other."""
+    while True:
+        asked, answer = question(scene, rng)
+        if " or " not in asked and sum(answer in vars(o).values() for o in scene.objects) == 1:
+            return asked, answer
+
+
+def about_place(scene: Scene, rng: Random) -> tuple[str, str]:
+    """A question that asks for an object's place or points at an object by it."""
+    while True:
+        asked, answer = question(scene, rng)
+        if asked.startswith("where") or " at the " in asked:
+            return asked, answer
+
+
 def description(scene: Scene, rng: Random) -> tuple[str, str]:
     """What an object is that one or two of its attributes single out, and all its attributes."""
     one = rng.choice(scene.objects)

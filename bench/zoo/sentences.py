@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from random import Random
 
 from bench.data.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
@@ -39,30 +38,6 @@ def sentence(rng: Random) -> str:
     others = (_animal, _count, _opposite, _synonym, _thing, _form, _corners, _weather, _day, _places, _size)
     forms = (*others, *3 * (_same,))
     return rng.choice(forms)(rng)
-
-
-def recall(rng: Random) -> str:
-    """Pairs of words, told again in another order, or each the other way round: nothing but matching and binding."""
-    first, second = rng.sample((COLOURS, SHAPES, POSITIONS, BACKGROUNDS, ANIMALS, PLACES), 2)
-    n = rng.randint(2, 4)
-    together = list(zip(rng.sample(first, n), rng.sample(second, n), strict=True))
-    if rng.random() < 0.5:
-        return _again(together, rng)
-    return f"{_told(together)} reversed {_told([(b, a) for a, b in rng.sample(together, n)])}"
-
-
-def pairs(words: Sequence[str], rng: Random) -> str:
-    """Pairs of any words, told again in another order: what meant nothing before, so matching alone helps."""
-    chosen = rng.sample(words, 2 * rng.randint(2, 8))
-    return _again(list(zip(chosen[::2], chosen[1::2], strict=True)), rng)
-
-
-def _again(together: list[tuple[str, str]], rng: Random) -> str:
-    return f"{_told(together)} again {_told(rng.sample(together, len(together)))}"
-
-
-def _told(together: list[tuple[str, str]]) -> str:
-    return ", ".join(f"{one} {other}" for one, other in together)
 
 
 def _animal(rng: Random) -> str:

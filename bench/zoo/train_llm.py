@@ -13,19 +13,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from bench.data.scenes.grammar import vocabulary
 from bench.metrics.language import exam, perplexity
 from bench.pretrained import WEIGHTS, load_llm
 from bench.zoo import corpus, tokenizer
 from bench.zoo.curriculum import PHASES, Phase
-from bench.zoo.float_attention import use_float_attention
+from bench.zoo.new_llm import MAX_LENGTH, new_llm
 from bench.zoo.packing import ROW_TOKENS, ROWS, Batch, batches
 
-BOUNDS = {"exam": 0.95, "word_distance": 0.5}
-MAX_LENGTH = 256
-EMBEDDING_STD = 0.25  # at the customary 0.02 rare words' embeddings collapse into one
+EXAMS = ("exam", "exam_sum", "exam_one_object", "exam_two_objects")  # the whole and each of its parts
+BOUNDS = dict.fromkeys(EXAMS, 0.95) | {"word_distance": 0.5}
 CLOSEST = 0.4  # cosine of two words above which they are pushed apart: left alone, synonyms drift into each other
 DRAWS_A_PHASE = 1000  # more than any phase needs
 SEED = 0
@@ -35,7 +34,7 @@ def train(folder: Path) -> None:
     """Train from scratch, deterministically; write model, tokenizer, exam, held-out texts and card to ``folder``."""
     torch.manual_seed(SEED)
     words = tokenizer.build(MAX_LENGTH)
-    model = _new_model(words)
+    model = new_llm(words)
     for number, phase in enumerate(PHASES):
         drawn = batches(words, phase.shares, first_draw=number * DRAWS_A_PHASE)
         _learn(model, phase, drawn, _word_ids(words))
@@ -88,28 +87,6 @@ def _cosines(model: PreTrainedModel, ids: list[int]) -> Tensor:
 def _logits(model: PreTrainedModel, ids: Tensor, lengths: Tensor) -> Tensor:
     """(rows, n) padded on the right -> (rows, n, vocabulary)."""
     return model(ids).logits
-
-
-def _new_model(words: PreTrainedTokenizerBase) -> LlamaForCausalLM:
-    config = LlamaConfig(
-        vocab_size=len(words),
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        head_dim=32,
-        max_position_embeddings=MAX_LENGTH,
-        tie_word_embeddings=False,
-        initializer_range=0.05,
-        bos_token_id=words.bos_token_id,
-        eos_token_id=words.eos_token_id,
-        pad_token_id=words.pad_token_id,
-    )
-    model = LlamaForCausalLM(config)
-    use_float_attention(model)
-    torch.nn.init.normal_(model.model.embed_tokens.weight, std=EMBEDDING_STD)
-    return model
 
 
 def _learn(model: LlamaForCausalLM, phase: Phase, drawn: Iterator[Batch], word_ids: list[int]) -> None:
