@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bench.data.scenes.grammar import captions, parse, vocabulary
-from bench.data.scenes.world import sample_scenes
+from bench.data.scenes.world import POSITIONS, sample_scenes
 from bench.errors import UserError
 from bench.metrics.language import exam
 from bench.pretrained import WEIGHTS, load_clip, load_features, load_llm, load_vae, resolve, weights_digest
@@ -163,12 +163,17 @@ def test_questions_about_places_are_of_objects_in_one_row_and_name_a_place():
         assert all(f"{first} " in question for question in asked)
 
 
-def test_notes_hold_the_words_of_the_caption_after_them():
-    for text in corpus.documents(50, seed=1, shares={"notes": 1.0}):
-        notes, caption = re.split(" means |, in other words ", text)
-        scene = parse(caption)
-        told = [" ".join(vars(one).values()).split() for one in scene.objects] + [[scene.background]]
-        assert sorted(map(sorted, told)) == sorted(sorted(part.split()) for part in notes.split(", "))
+def test_notes_and_pictures_tell_what_the_caption_after_them_tells():
+    for kind in ("notes", "pictures"):
+        for text in corpus.documents(50, seed=1, shares={kind: 1.0}):
+            told, caption = re.split(" means |, in other words ", text)
+            scene, found = parse(caption), [sorted(part.split()) for part in told.split(", ")]
+            at = {one.position: f"{one.size} {one.colour} {one.shape}" for one in scene.objects}
+            if kind == "notes":
+                truth = [scene.background, *(f"{what} {place}" for place, what in at.items())]
+                assert sorted(found) == sorted(sorted(part.split()) for part in truth)
+            else:
+                assert found == [sorted(at.get(place, str(scene.background)).split()) for place in POSITIONS]
 
 
 def test_a_new_model_looks_for_the_same_word(llm):

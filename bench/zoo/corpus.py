@@ -13,16 +13,16 @@ from functools import cache
 from random import Random
 
 from bench.data.scenes.grammar import captions, vocabulary
-from bench.data.scenes.world import Scene, sample_scenes
+from bench.data.scenes.world import POSITIONS, Scene, sample_scenes
 from bench.zoo.matching import groups, pairs, recall
-from bench.zoo.questions import about_place, description, distinction, glimpse, question, yes_or_no
+from bench.zoo.questions import about_place, description, distinction, glimpse, place, question, yes_or_no
 from bench.zoo.sentences import sentence
 
 HELD_OUT_SUMS, HELD_OUT_SCENES, HELD_OUT_TEXTS = 256, 128, 200  # scenes: of one object, and as many of two
 HELD_OUT_SEED, TRAIN_SEED = 9_000_000, 1_000_000
 SHARES = {
-    "caption": 0.12, "paraphrase": 0.12, "notes": 0.23, "questions": 0.14, "distinctions": 0.05, "places": 0.10,
-    "glimpse": 0.02, "yes or no": 0.04, "recall": 0.01, "sums": 0.12, "sentences": 0.05,
+    "caption": 0.12, "paraphrase": 0.12, "notes": 0.12, "pictures": 0.12, "questions": 0.14, "distinctions": 0.03,
+    "places": 0.12, "glimpse": 0.01, "yes or no": 0.04, "recall": 0.01, "sums": 0.12, "sentences": 0.05,
 }  # fmt: skip
 PARAPHRASES = ("{} means {}", "{}, in other words {}")
 
@@ -108,19 +108,21 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
         scene = next(scenes[2])
         text = captions(scene)[0] if kind == "one wording" else rng.choice(captions(scene))
         return _interview(text, [distinction(scene, rng) for _ in range(8)])
-    if kind == "places":  # of two objects that are hardest to tell apart by their places
+    if kind in ("places", "pointing"):  # of two objects that are hardest to tell apart by their places
         scene = next(scene for scene in scenes[2] if _in_one_row(scene))
-        return _interview(rng.choice(captions(scene)), [about_place(scene, rng) for _ in range(6)])
+        text, forms = rng.choice(captions(scene)), (place, about_place)
+        asked = [(about_place if kind == "pointing" else rng.choice(forms))(scene, rng) for _ in range(6)]
+        return _interview(text, asked)
     scene = next(scenes[rng.choice((1, 2, 2))])
     if kind == "caption":
         return rng.choice(captions(scene))
     if kind == "paraphrase":  # in any order of the objects, so that copying the order is not enough
         shuffled = replace(scene, objects=tuple(rng.sample(scene.objects, len(scene.objects))))
         return rng.choice(PARAPHRASES).format(rng.choice(captions(scene)), rng.choice(captions(shuffled)))
-    if kind == "notes":  # words in any order before a caption, as what a picture shows has no order either
-        return rng.choice(PARAPHRASES).format(_notes(scene, rng), rng.choice(captions(scene)))
-    text = rng.choice(captions(scene))
-    asked: list[tuple[str, str]] = []
+    if kind in ("notes", "pictures"):
+        told = (_notes if kind == "notes" else _picture)(scene, rng)
+        return rng.choice(PARAPHRASES).format(told, rng.choice(captions(scene)))
+    text, asked = rng.choice(captions(scene)), []
     if kind == "glimpse":
         text, asked = glimpse(scene, rng)
     elif kind == "yes or no":
@@ -131,10 +133,16 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
 
 
 def _notes(scene: Scene, rng: Random) -> str:
-    """The words of a scene in any order, those of an object side by side."""
-    told = [" ".join(vars(one).values()).split() for one in scene.objects]
-    parts = [str(scene.background), *(" ".join(rng.sample(one, len(one))) for one in told)]
-    return ", ".join(rng.sample(parts, len(parts)))
+    """The values of a scene in any order, those of an object side by side, as what a picture shows has no order."""
+    told = [" ".join(rng.sample(list(vars(one).values()), 4)) for one in scene.objects]
+    return ", ".join(rng.sample([str(scene.background), *told], len(told) + 1))
+
+
+def _picture(scene: Scene, rng: Random) -> str:
+    """What is at each place, place by place: as in a picture, where something is shows in where it is told."""
+    told = {one.position: [one.size, one.colour, one.shape] for one in scene.objects}
+    parts = [told.get(place, [scene.background]) for place in POSITIONS]
+    return ", ".join(" ".join(str(value) for value in rng.sample(part, len(part))) for part in parts)
 
 
 def _in_one_row(scene: Scene) -> bool:

@@ -55,6 +55,13 @@ def distinction(scene: Scene, rng: Random) -> tuple[str, str]:
             return asked, answer
 
 
+def place(scene: Scene, rng: Random) -> tuple[str, str]:
+    """Where an object is: the answer of two words, of which the second is hard if the first is true of both objects."""
+    one = rng.choice(scene.objects)
+    name = _name(scene, one, rng, without="position")
+    return (f"{OPEN['position'].format(name)}?", str(one.position)) if name else place(scene, rng)
+
+
 def about_place(scene: Scene, rng: Random) -> tuple[str, str]:
     """A question that asks for an object's place or points at an object by it."""
     while True:
