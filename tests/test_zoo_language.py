@@ -104,9 +104,9 @@ def test_every_phase_draws_its_own_documents(llm):
     """Rows are full of whole documents, each token once; what begins a document or pads a row is no target."""
     _, tokenizer = llm
     starts = []
-    for number, phase in enumerate(curriculum.PHASES):
+    for phase in curriculum.PHASES:
         assert sum(phase.shares.values()) == pytest.approx(1)
-        batch = next(packing.batches(tokenizer, phase.shares, number * train_llm.DRAWS_A_PHASE))
+        batch = next(packing.batches(tokenizer, phase.shares, phase.first_draw))
         assert batch.ids.shape == (packing.ROWS, packing.ROW_TOKENS)
         padding = batch.documents < 0
         assert ((batch.weights == 0) == (padding | (batch.positions == 0))).all()

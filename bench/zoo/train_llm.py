@@ -26,7 +26,6 @@ from bench.zoo.packing import ROW_TOKENS, ROWS, Batch, batches
 EXAMS = ("exam", "exam_sum", "exam_one_object", "exam_two_objects")  # the whole and each of its parts
 BOUNDS = dict.fromkeys(EXAMS, 0.95) | {"word_distance": 0.5}
 CLOSEST = 0.4  # cosine of two words above which they are pushed apart: left alone, synonyms drift into each other
-DRAWS_A_PHASE = 1000  # more than any phase needs
 SEED = 0
 
 
@@ -35,8 +34,8 @@ def train(folder: Path) -> None:
     torch.manual_seed(SEED)
     words = tokenizer.build(MAX_LENGTH)
     model = new_llm(words)
-    for number, phase in enumerate(PHASES):
-        drawn = batches(words, phase.shares, first_draw=number * DRAWS_A_PHASE)
+    for phase in PHASES:
+        drawn = batches(words, phase.shares, phase.first_draw)
         _learn(model, phase, drawn, _word_ids(words))
     model.set_attn_implementation("sdpa")
     model.save_pretrained(folder)
