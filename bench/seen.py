@@ -11,18 +11,22 @@ class Seen(NamedTuple):
     """Pairs and tokens of each task since the first step, on all devices together.
 
     A pair's tokens are those of its image and of its caption, which stands between a beginning and an end.
+    ``i2t_noise`` is the mean noise level that the described images had: what became of the cap.
     """
 
     t2i_pairs: int = 0
     i2t_pairs: int = 0
     t2i_tokens: int = 0
     i2t_tokens: int = 0
+    i2t_noise: float = 0.0
 
     def after(self, step: Step, image_tokens: int) -> Seen:
         """With one more step, whose images have ``image_tokens`` tokens each."""
         pairs = [0 if task is None else len(task.lengths) for task in (step.t2i, step.i2t)]
         tokens = [_tokens(task, image_tokens) for task in (step.t2i, step.i2t)]
-        return Seen(*(before + new for before, new in zip(self, [*pairs, *tokens], strict=True)))
+        counts = [before + new for before, new in zip(self, [*pairs, *tokens], strict=False)]
+        noise = 0.0 if step.i2t is None else step.i2t.sigma.double().sum().item()
+        return Seen(*counts, (self.i2t_noise * self.i2t_pairs + noise) / max(1, counts[1]))
 
 
 def _tokens(task: Pairs | None, image_tokens: int) -> int:

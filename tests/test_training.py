@@ -189,8 +189,8 @@ def test_evaluations_along_a_finished_training_are_made_up_for(tmp_path):
 @pytest.mark.parametrize("fraction", [1, 0.6667, 0])
 def test_what_training_has_seen_is_counted(tmp_path, monkeypatch, fraction):
     """In metrics.jsonl and in the result, over an interruption too: against the samples themselves."""
-    config = small_config(tmp_path, f"train.t2i_fraction={fraction}", "model.image_delimiters=true")
-    parts = prepared(tmp_path, "dual_tower", f"train.t2i_fraction={fraction}", "model.image_delimiters=true")
+    asked = [f"train.t2i_fraction={fraction}", "train.i2t_noise=0.5", "model.image_delimiters=true"]
+    config, parts = small_config(tmp_path, *asked), prepared(tmp_path, "dual_tower", *asked)
     died: list[int] = []
 
     def dying(module, step, batch_idx, normal=experiment.FusionModule.training_step):
@@ -212,6 +212,8 @@ def test_what_training_has_seen_is_counted(tmp_path, monkeypatch, fraction):
         tokens = sum(int(length) + image_tokens for pairs in rows for length in pairs.lengths)
         assert seen[f"{task}_tokens"] == tokens <= padded + image_tokens * seen[f"{task}_pairs"]
     assert seen["t2i_pairs"] + seen["i2t_pairs"] == 6 * config.train.batch_size
+    noises = [level for step in steps if step.i2t is not None for level in step.i2t.sigma.tolist()]
+    assert seen["i2t_noise"] == pytest.approx(sum(noises) / max(1, len(noises)), rel=1e-12)
     assert run_folder(config).read_metrics()[-1].items() >= seen.items()
 
 

@@ -1,0 +1,111 @@
+"""What the gate checks: each number that a session measured, against the bounds that the baseline set.
+
+Quality and losses: the mean over the gate's seeds against the mean over the baseline's, two-sided by Student's t for
+the difference, with the baseline's spread alone, so that bounds can be stored before anything is trained. Bonferroni
+over all such checks holds the chance of any false alarm of a call at `LEVEL`. What follows from the settings alone
+(steps, parameters, FLOPs, pairs seen, ceilings, language of a frozen model) has to be equal. Memory and speed belong to
+the machine: their bounds are wide, one-sided, and hold on the baseline's kind of machine.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import fmean, geometric_mean, stdev
+
+from scipy import stats
+
+from reports.gate.measured import LANGUAGE, LOSSES, QUALITY, Run
+
+LEVEL = 0.01  # chance of any false alarm in one call
+SEEDS = 3  # that a gate trains
+MEAN, EQUAL, MEMORY, SPEED = "mean", "equal", "memory", "speed"
+MEMORY_SLACK, SPEED_SLACK = 1.3, 1.5  # times the baseline's largest memory, and its relative seconds a step
+ROUNDING = 1e-9  # relative, of what has to be equal
+PICTURES_ROUNDING = 1e-3  # of ceilings, which other processors round otherwise, pixel by pixel
+
+BETTER = {"fid": "lower", "loss_image": "lower", "loss_text": "lower", "perplexity_change": "lower"}
+BETTER |= {"peak_memory_mb": "lower", "step_seconds": "lower"}
+BETTER |= dict.fromkeys(("clip_score", "image_attributes", "cider", "caption_attributes", "exam_change"), "higher")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number of one architecture, and the bounds that it has to keep; None where there is none."""
+
+    architecture: str
+    measure: str
+    kind: str  # mean, equal, memory or speed
+    mean: float  # of the baseline
+    sd: float  # over its seeds
+    n: int  # seeds
+    low: float | None
+    high: float | None
+
+    @property
+    def varies(self) -> bool:
+        """Whether it is a matter of chance with other seeds."""
+        return self.kind in (MEAN, EQUAL) and self.sd > 0
+
+
+def made(runs: list[Run]) -> list[Check]:
+    """The checks that the runs of a baseline set."""
+    by_architecture: dict[str, list[Run]] = {}
+    for run in runs:
+        by_architecture.setdefault(run.architecture, []).append(run)
+    speeds = relative_speeds(runs)
+    found = []
+    for name, mine in by_architecture.items():
+        for measure in mine[0].values:
+            values = [run.values[measure] for run in mine]
+            mean, sd = fmean(values), stdev(values)
+            if measure == "step_seconds":
+                mean, sd = speeds[name], 0.0
+            found.append(Check(name, measure, _kind(measure, sd), mean, sd, len(values), None, None))
+    return [_bounded(check, runs, family(found)) for check in found]
+
+
+def family(checks: list[Check]) -> int:
+    """How many checks share the level."""
+    return sum(check.varies for check in checks)
+
+
+def relative_speeds(runs: list[Run]) -> dict[str, float]:
+    """Seconds a step of each architecture, by the geometric mean of all: from the fastest of its runs."""
+    seconds: dict[str, float] = {}
+    for run in runs:
+        seconds[run.architecture] = min(run.values["step_seconds"], seconds.get(run.architecture, math.inf))
+    mean = geometric_mean(seconds.values())
+    return {name: value / mean for name, value in seconds.items()}
+
+
+def tolerance(measure: str) -> float:
+    """Relative, of what has to be equal."""
+    return PICTURES_ROUNDING if measure.endswith("_ceiling") else ROUNDING
+
+
+def reach(sd: float, n: int, checks: int) -> float:
+    """How far the mean of `SEEDS` may lie from that of `n`: t sd sqrt(1/SEEDS + 1/n), two-sided at LEVEL / checks."""
+    return float(stats.t.isf(LEVEL / checks / 2, n - 1)) * sd * math.sqrt(1 / SEEDS + 1 / n)
+
+
+def _kind(measure: str, sd: float) -> str:
+    if measure == "step_seconds":
+        return SPEED
+    if measure == "peak_memory_mb":
+        return MEMORY
+    by_chance = (*QUALITY, *LOSSES, *(f"{name}_change" for name in LANGUAGE))
+    return MEAN if measure in by_chance and sd > 0 else EQUAL
+
+
+def _bounded(check: Check, runs: list[Run], checks: int) -> Check:
+    low: float | None = None
+    if check.kind == SPEED:
+        high = check.mean * SPEED_SLACK
+    elif check.kind == MEMORY:
+        mine = [run.values[check.measure] for run in runs if run.architecture == check.architecture]
+        high = max(mine) * MEMORY_SLACK
+    else:
+        beyond = reach(check.sd, check.n, checks) if check.varies else abs(check.mean) * tolerance(check.measure)
+        low, high = check.mean - beyond, check.mean + beyond
+    return Check(**{**vars(check), "low": low, "high": high})
