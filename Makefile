@@ -24,7 +24,7 @@ sweep_arguments = $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') $(if $(
 # More threads than cores only wait for each other: the tests run two processes of one thread.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help sweep-noise sweep-ratio sweep-architectures figures bench bench-growth test test-slow lint zoo zoo-check
+.PHONY: help sweep-noise sweep-ratio sweep-architectures figures regress bless bench bench-gate bench-growth test test-slow lint zoo zoo-check
 
 help:                 ## list the targets and variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 24
@@ -42,6 +42,18 @@ sweep-architectures: $(ready)  ## the architectures side by side: results/archit
 figures: $(ready)              ## the paper's figures from all stored runs, and every results folder drawn anew
 	@$(PYTHON) -m reports figures
 
+# Always trained anew: in folders of this moment, from data encoded anew.
+moment := $(shell date -u +%Y%m%dT%H%M%SZ)
+gate_runs = cache=$$(mktemp -d); trap 'rm -rf "$$cache"' EXIT; \
+	$(PYTHON) -m sweeps run regress gate $(sweep_arguments) --into $(moment) runtime.cache="$$cache"
+
+regress: $(ready)              ## train the four again, small, and compare with the baseline (2 minutes)
+	@$(gate_runs) || test $$? = 1; $(PYTHON) -m reports regress results/regress-gate*-$(moment)
+
+bless: SEEDS = 0,1,2,3,4,5,6,7,8,9
+bless: $(ready)                ## make what the code does now the baseline of `make regress`: shows the difference, asks
+	@$(gate_runs); $(PYTHON) -m reports bless results/regress-gate*-$(moment)
+
 test: $(ready)                 ## the default tests (minutes)
 	@$(one_thread) $(PYTHON) -m pytest
 
@@ -53,6 +65,9 @@ bench: $(ready)                ## speed and memory against the floor, the litera
 
 bench-growth: $(ready)         ## a step's cost against its size, ours and literal, with a figure (5 minutes)
 	@$(one_thread) $(PYTHON) -m benchmarks --growth results/bench/growth-$$(date -u +%Y%m%dT%H%M%SZ)
+
+bench-gate: $(ready)           ## does `make regress` raise alarms when it should, and only then? (an hour)
+	@$(one_thread) $(PYTHON) -m benchmarks.gate
 
 lint: $(ready)                 ## ruff and mypy
 	@$(PYTHON) -m ruff check .

@@ -22,11 +22,15 @@ class Seen(NamedTuple):
 
     def after(self, step: Step, image_tokens: int) -> Seen:
         """With one more step, whose images have ``image_tokens`` tokens each."""
-        pairs = [0 if task is None else len(task.lengths) for task in (step.t2i, step.i2t)]
-        tokens = [_tokens(task, image_tokens) for task in (step.t2i, step.i2t)]
-        counts = [before + new for before, new in zip(self, [*pairs, *tokens], strict=False)]
+        drawn, described = (0 if task is None else len(task.lengths) for task in (step.t2i, step.i2t))
         noise = 0.0 if step.i2t is None else step.i2t.sigma.double().sum().item()
-        return Seen(*counts, (self.i2t_noise * self.i2t_pairs + noise) / max(1, counts[1]))
+        return Seen(
+            t2i_pairs=self.t2i_pairs + drawn,
+            i2t_pairs=self.i2t_pairs + described,
+            t2i_tokens=self.t2i_tokens + _tokens(step.t2i, image_tokens),
+            i2t_tokens=self.i2t_tokens + _tokens(step.i2t, image_tokens),
+            i2t_noise=(self.i2t_noise * self.i2t_pairs + noise) / max(1, self.i2t_pairs + described),
+        )
 
 
 def _tokens(task: Pairs | None, image_tokens: int) -> int:

@@ -11,8 +11,7 @@ from typing import Any
 from bench.errors import UserError
 from bench.files import write_atomically
 from bench.provenance import now
-from bench.store import read_own, writing_to
-from bench.store import SCHEMA
+from bench.store import SCHEMA, read_own, writing_to
 from reports.gate import checks
 from reports.gate.checks import Check
 from reports.gate.measured import Run, Session
@@ -50,7 +49,8 @@ def made(session: Session) -> Baseline:
     for name in session.architectures:
         seeds = [run.seed for run in session.runs if run.architecture == name]
         if len(seeds) < LEAST:
-            raise UserError(f"a baseline has {LEAST} seeds or more, these runs of {name} have {len(seeds)}: `make bless`")
+            said = f"a baseline has {LEAST} seeds or more, these runs of {name} have {len(seeds)}"
+            raise UserError(f"{said}: `make bless` trains enough")
     return Baseline(
         now(), session.settings, session.options, session.environment, session.codes,
         checks.made(session.runs), session.runs,
@@ -72,12 +72,12 @@ def read(path: Path) -> Baseline | None:
         own, runs = content.pop("checks"), content.pop("runs")
         return Baseline(**content, checks=[Check(**check) for check in own], runs=[Run(**run) for run in runs])
     except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is no baseline ({error}): `git checkout` it, or `make bless` makes a new one") from error
+        raise UserError(f"{path} is no baseline ({error}): get it back from git, or `make bless` makes one") from error
 
 
 def write(path: Path, baseline: Baseline) -> None:
     """Write the file whole, replacing what was there. A check and a run are a line each, so that a diff can be read."""
-    content = {"schema": SCHEMA, "thresholds": thresholds(baseline)} | asdict(baseline)
+    content: dict[str, Any] = {"schema": SCHEMA, "thresholds": thresholds(baseline)} | asdict(baseline)
     lines = []
     for key, value in content.items():
         if key in ("checks", "runs"):
@@ -99,5 +99,5 @@ def thresholds(baseline: Baseline) -> dict[str, Any]:
         "memory_slack": checks.MEMORY_SLACK,
         "speed_slack": checks.SPEED_SLACK,
         "rounding": checks.ROUNDING,
-        "ceiling_rounding": checks.PICTURES_ROUNDING,
+        "ceiling_rounding": checks.CEILING_ROUNDING,
     }

@@ -2,15 +2,16 @@
 
 Quality and losses: the mean over the gate's seeds against the mean over the baseline's, two-sided by Student's t for
 the difference, with the baseline's spread alone, so that bounds can be stored before anything is trained. Bonferroni
-over all such checks holds the chance of any false alarm of a call at `LEVEL`. What follows from the settings alone
-(steps, parameters, FLOPs, pairs seen, ceilings, language of a frozen model) has to be equal. Memory and speed belong to
-the machine: their bounds are wide, one-sided, and hold on the baseline's kind of machine.
+over all such checks holds the chance of any false alarm of a call at `LEVEL`. FID is compared in logarithms, as its
+spread grows with it. What follows from settings and seed alone (steps, rates, parameters, FLOPs, what was seen,
+ceilings, the language of a frozen model) has to be equal. Memory and speed belong to the machine: their bounds are
+wide, one-sided, and hold on the baseline's kind of machine.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, geometric_mean, stdev
 
 from scipy import stats
@@ -22,8 +23,9 @@ SEEDS = 3  # that a gate trains
 MEAN, EQUAL, MEMORY, SPEED = "mean", "equal", "memory", "speed"
 MEMORY_SLACK, SPEED_SLACK = 1.3, 1.5  # times the baseline's largest memory, and its relative seconds a step
 ROUNDING = 1e-9  # relative, of what has to be equal
-PICTURES_ROUNDING = 1e-3  # of ceilings, which other processors round otherwise, pixel by pixel
+CEILING_ROUNDING = 1e-3  # of ceilings, which other processors round otherwise, pixel by pixel
 
+LOGARITHMIC = ("fid",)
 BETTER = {"fid": "lower", "loss_image": "lower", "loss_text": "lower", "perplexity_change": "lower"}
 BETTER |= {"peak_memory_mb": "lower", "step_seconds": "lower"}
 BETTER |= dict.fromkeys(("clip_score", "image_attributes", "cider", "caption_attributes", "exam_change"), "higher")
@@ -36,8 +38,8 @@ class Check:
     architecture: str
     measure: str
     kind: str  # mean, equal, memory or speed
-    mean: float  # of the baseline
-    sd: float  # over its seeds
+    mean: float  # of the baseline; the geometric one of what is compared in logarithms
+    sd: float  # over its seeds, of the logarithm there
     n: int  # seeds
     low: float | None
     high: float | None
@@ -58,11 +60,23 @@ def made(runs: list[Run]) -> list[Check]:
     for name, mine in by_architecture.items():
         for measure in mine[0].values:
             values = [run.values[measure] for run in mine]
-            mean, sd = fmean(values), stdev(values)
+            mean, sd = average(measure, values), spread(measure, values)
             if measure == "step_seconds":
                 mean, sd = speeds[name], 0.0
             found.append(Check(name, measure, _kind(measure, sd), mean, sd, len(values), None, None))
     return [_bounded(check, runs, family(found)) for check in found]
+
+
+def average(measure: str, values: list[float]) -> float:
+    """The mean over runs, geometric for what is compared in logarithms."""
+    return geometric_mean(values) if measure in LOGARITHMIC else fmean(values)
+
+
+def spread(measure: str, values: list[float]) -> float:
+    """The sample standard deviation over runs, of the logarithm for what is compared so."""
+    if max(values) == min(values):
+        return 0.0
+    return stdev(map(math.log, values) if measure in LOGARITHMIC else values)
 
 
 def family(checks: list[Check]) -> int:
@@ -81,7 +95,7 @@ def relative_speeds(runs: list[Run]) -> dict[str, float]:
 
 def tolerance(measure: str) -> float:
     """Relative, of what has to be equal."""
-    return PICTURES_ROUNDING if measure.endswith("_ceiling") else ROUNDING
+    return CEILING_ROUNDING if measure.endswith("_ceiling") else ROUNDING
 
 
 def reach(sd: float, n: int, checks: int) -> float:
@@ -105,7 +119,10 @@ def _bounded(check: Check, runs: list[Run], checks: int) -> Check:
     elif check.kind == MEMORY:
         mine = [run.values[check.measure] for run in runs if run.architecture == check.architecture]
         high = max(mine) * MEMORY_SLACK
+    elif check.measure in LOGARITHMIC:
+        times = math.exp(reach(check.sd, check.n, checks))
+        low, high = check.mean / times, check.mean * times
     else:
         beyond = reach(check.sd, check.n, checks) if check.varies else abs(check.mean) * tolerance(check.measure)
         low, high = check.mean - beyond, check.mean + beyond
-    return Check(**{**vars(check), "low": low, "high": high})
+    return replace(check, low=low, high=high)

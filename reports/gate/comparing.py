@@ -87,7 +87,7 @@ def _judged(check: Check, session: Session, baseline: Baseline) -> Row:
         return Row(check, None, MISSING, "not measured any more")
     if check.kind == EQUAL and (row := _equal(check, runs, baseline)):
         return row
-    observed = fmean(found)
+    observed = checks.average(check.measure, found)
     if check.kind in (SPEED, MEMORY):
         observed = max(found) if check.kind == MEMORY else _speed(check, session, baseline)
         if other := differences({"device": baseline.environment["device"]}, {"device": session.environment["device"]}):
@@ -97,16 +97,14 @@ def _judged(check: Check, session: Session, baseline: Baseline) -> Row:
 
 def _equal(check: Check, runs: list[Run], baseline: Baseline) -> Row | None:
     """What has to be equal run by run; None where it varies with the seed, and the baseline lacks one of these."""
-    expected = {run.seed: check.mean if not check.sd else None for run in runs}
     for run in runs:
-        if other := baseline.run(run.architecture, run.seed):
-            expected[run.seed] = other.values[check.measure]
-    if None in expected.values():
-        return None
-    for run in runs:
-        observed, wanted = run.values[check.measure], expected[run.seed]
-        if not math.isclose(observed, wanted, rel_tol=checks.tolerance(check.measure), abs_tol=0.0):
-            return Row(check, observed, _side(check, observed, wanted), f"seed {run.seed}: {wanted:.10g} in the baseline")
+        other, observed = baseline.run(run.architecture, run.seed), run.values[check.measure]
+        if other is None and check.varies:
+            return None
+        wanted = other.values[check.measure] if other else check.mean
+        if not math.isclose(observed, wanted, rel_tol=checks.tolerance(check.measure)):
+            why = f"seed {run.seed}; the baseline has {wanted:.10g}"
+            return Row(check, observed, _side(check, observed, wanted), why)
     return Row(check, fmean(run.values[check.measure] for run in runs), KEPT)
 
 

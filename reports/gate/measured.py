@@ -18,7 +18,7 @@ from bench.store import RunFolder
 from reports.runs import Point, Sweep, read_sweep
 
 QUALITY = ("fid", "clip_score", "image_attributes", "cider", "caption_attributes")
-LOSSES = ("loss_image", "loss_text")  # in training, the mean over its last third
+LOSSES = ("loss_image", "loss_text")  # in training, the mean over its second half
 LANGUAGE = ("exam", "perplexity")  # after training less before
 COUNTED = ("trainable_params", "total_params", "train_flops")
 FACTS = ("device", "python", "threads", "usable_cores", "packages")  # of where runs ran
@@ -109,7 +109,7 @@ def _run_folder(point: Point) -> Path:
 
 def _values(result: dict[str, Any], run: RunFolder) -> dict[str, float]:
     rows, metrics = run.read_metrics(), result["metrics"]
-    late = rows[-max(1, len(rows) // 3) :]
+    late = rows[len(rows) // 2 :]
     values = {name: metrics[name]["value"] for name in QUALITY if name in metrics}
     values |= {
         f"{name}_ceiling": metrics[name]["ceiling"]
@@ -122,7 +122,7 @@ def _values(result: dict[str, Any], run: RunFolder) -> dict[str, float]:
         for name in LANGUAGE
         if f"{name}_after" in metrics
     }
-    values |= {"steps": rows[-1]["step"], **result["seen"]}
+    values |= {"steps": rows[-1]["step"], "mean_lr": fmean(row["lr"] for row in rows), **result["seen"]}
     values |= {name: result["cost"][name] for name in COUNTED}
     return values | {"peak_memory_mb": result["cost"]["peak_memory_mb"], "step_seconds": _step_seconds(rows)}
 

@@ -1,0 +1,130 @@
+"""`python -m benchmarks.faults FAULT SWEEP_FILE`: a sweep's worker with a fault planted in it. See `benchmarks/gate.py`.
+
+Each fault is one that a careless change could bring: settings and identities are as ever, what is computed is not.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sweeps import worker
+
+TRAINING, SCORING = "training", "scoring"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How to plant it, and what it can touch: the training of all runs, scoring alone, or one architecture."""
+
+    plant: Callable[[], None]
+    touches: str
+
+
+def wrong_owner() -> None:
+    """A token's keys and values are made by the tower of its own modality, not by the one that reads it."""
+    from architectures.dual_tower import DualTower
+
+    plant(DualTower, "keys_values", lambda _: lambda self, bundle, reader: self.towers[bundle.kind].keys_values(bundle))
+
+
+def frozen_trained() -> None:
+    """The text tower is not frozen."""
+    from architectures.base import TEXT
+    from architectures.dual_tower import DualTower
+
+    def faulty(normal: Callable[..., None]) -> Callable[..., None]:
+        def init(self: Any, layer: Any) -> None:
+            normal(self, layer)
+            self.towers[TEXT].requires_grad_(True)
+
+        return init
+
+    plant(DualTower, "__init__", faulty)
+
+
+def noise_cap_ignored() -> None:
+    """Described pictures are as noisy as the schedule allows."""
+    _training_with("bench.data.mixing", "Mixture", lambda train: replace(train, i2t_noise=1.0))
+
+
+def ratio_swapped() -> None:
+    """As many pairs are described as should be drawn, and the other way round."""
+    _training_with("bench.data.mixing", "Mixture", lambda train: replace(train, t2i_fraction=1 - train.t2i_fraction))
+
+
+def slow_learning() -> None:
+    """The learning rate is 0.3 times what was asked for."""
+    _training_with("bench.module", "FusionModule", lambda train: replace(train, lr=0.3 * train.lr))
+
+
+def captions_shifted() -> None:
+    """In training, each image has the caption of the next one."""
+    from bench.data.mixing import Mixture
+
+    def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda self, indices, choice: normal(self, (indices + 1) % len(self.split), choice)
+
+    plant(Mixture, "_captions", faulty)
+
+
+def guidance_dropped() -> None:
+    """Pictures are drawn from the caption alone."""
+    from bench import evaluation
+
+    def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda model, ids, lengths, empty, noise, scale, *how: normal(
+            model, ids, lengths, empty, noise, 1.0, *how
+        )
+
+    plant(evaluation, "sample_latents", faulty)
+
+
+def wrong_split() -> None:
+    """FID and KID are taken to pictures of the training split."""
+    from bench import scoring
+    from bench.config import DataConfig
+    from bench.data import open_split
+
+    def train_split(pictures: Any) -> Any:
+        return open_split(DataConfig(train_size=len(pictures)), "train")  # as many
+
+    def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda pictures, net, asked: normal(train_split(pictures), net, asked)
+
+    plant(scoring, "_reference_features", faulty)
+
+
+def plant(owner: Any, name: str, faulty: Callable[[Any], Any]) -> None:
+    """Put ``faulty(what is there)`` in its place."""
+    setattr(owner, name, faulty(getattr(owner, name)))
+
+
+def _training_with(module: str, name: str, change: Callable[[Any], Any]) -> None:
+    """Have a class, whose second argument they are, made with changed settings of training."""
+    owner = getattr(__import__(module, fromlist=[name]), name)
+
+    def faulty(normal: Callable[..., None]) -> Callable[..., None]:
+        return lambda self, first, train, *others: normal(self, first, change(train), *others)
+
+    plant(owner, "__init__", faulty)
+
+
+FAULTS = {
+    "K/V made by the wrong owner": Fault(wrong_owner, "dual_tower"),
+    "a frozen weight trained": Fault(frozen_trained, "dual_tower"),
+    "the noise cap ignored": Fault(noise_cap_ignored, TRAINING),
+    "the ratio swapped": Fault(ratio_swapped, TRAINING),
+    "guidance dropped": Fault(guidance_dropped, SCORING),
+    "learning rate x 0.3": Fault(slow_learning, TRAINING),
+    "captions shifted by one image": Fault(captions_shifted, TRAINING),
+    "FID on the wrong split": Fault(wrong_split, SCORING),
+}
+
+
+if __name__ == "__main__":
+    FAULTS[sys.argv[1]].plant()
+    sys.exit(worker.main(Path(sys.argv[2])))
