@@ -24,7 +24,8 @@ sweep_arguments = $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') $(if $(
 # More threads than cores only wait for each other: the tests run two processes of one thread.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help sweep-noise sweep-ratio sweep-architectures figures regress bless bench bench-gate bench-growth test test-slow lint zoo zoo-check
+.PHONY: help sweep-noise sweep-ratio sweep-architectures figures regress bless bench bench-gate bench-growth test \
+	test-slow lint zoo zoo-check
 
 help:                 ## list the targets and variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 24
@@ -42,12 +43,13 @@ sweep-architectures: $(ready)  ## the architectures side by side: results/archit
 figures: $(ready)              ## the paper's figures from all stored runs, and every results folder drawn anew
 	@$(PYTHON) -m reports figures
 
-# Always trained anew: in folders of this moment, from data encoded anew.
+# Always trained anew: in folders of this moment, from data encoded anew. Checkpoints do not stay.
 moment := $(shell date -u +%Y%m%dT%H%M%SZ)
-gate_runs = cache=$$(mktemp -d); trap 'rm -rf "$$cache"' EXIT; \
-	$(PYTHON) -m sweeps run regress gate $(sweep_arguments) --into $(moment) runtime.cache="$$cache"
+gate_runs = cache=$$(mktemp -d); trap 'rm -rf "$$cache" runs/$(moment)/*/checkpoints' EXIT; \
+	$(PYTHON) -m sweeps run regress gate $(if $(SEEDS),'seed=[$(SEEDS)]') $(if $(JOBS),launcher.jobs=$(JOBS)) \
+	--into $(moment) runtime.cache="$$cache"
 
-regress: $(ready)              ## train the four again, small, and compare with the baseline (2 minutes)
+regress: $(ready)              ## train every architecture anew, small, and compare with the baseline (minutes)
 	@$(gate_runs) || test $$? = 1; $(PYTHON) -m reports regress results/regress-gate*-$(moment)
 
 bless: SEEDS = 0,1,2,3,4,5,6,7,8,9
