@@ -125,7 +125,8 @@ def share(fault: Fault, unchanged: plans.Plan, runs: Path) -> None:
 def said(row: comparing.Row) -> str:
     """A drifted check in a line."""
     observed = "nothing" if row.observed is None else f"{row.observed:.5g}"
-    return f"{row.check.architecture} {text.name(row.check.measure)}: {observed}, bounds {text.bounds(row.check)}"
+    bounds = row.why or f"bounds {text.bounds(row.check)}"
+    return f"{row.check.architecture} {text.name(row.check.measure)}: {observed}, {bounds}"
 
 
 if __name__ == "__main__":

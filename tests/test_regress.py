@@ -13,10 +13,10 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+import yaml
 from scipy import stats
 
 import architectures
-from bench import user_yaml
 from bench.command_line import exit_status
 from bench.config import load
 from bench.errors import UserError
@@ -304,6 +304,6 @@ def test_the_committed_baseline_is_of_this_preset_these_weights_and_every_archit
 @pytest.mark.parametrize("name", ["github-actions", "gitlab-ci"])
 def test_the_ci_examples_run_the_gate_and_show_what_it_writes(name):
     text = (Path(commands.__file__).parents[1] / "ci" / f"{name}.yml").read_text()
-    said = json.dumps(user_yaml.read(text))
+    said = json.dumps(yaml.safe_load(text))
     assert "make regress JOBS=2" in said and "results/regress-gate-*/regress." in said
     assert "regress.md" in said and ("regress.xml" in said or "regress.*" in said)
