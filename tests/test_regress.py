@@ -14,15 +14,18 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
+from experiments import small_config
 from scipy import stats
 
 import architectures
+from bench import experiment
 from bench.command_line import exit_status
 from bench.config import load
 from bench.errors import UserError
 from bench.failures import Failure
 from bench.identity import eval_identity, train_identity
 from bench.store import RunFolder
+from benchmarks.faults import FAULTS
 from reports.__main__ import main
 from reports.gate import baseline as baselines
 from reports.gate import checks, commands, measured
@@ -184,6 +187,8 @@ def test_what_drifts_is_named_everywhere(blessed, tmp_path, capsys, architecture
     folder = session(tmp_path, "drifted", GATED, {architecture: changes})
     assert gate(blessed, folder) == 1
     said = capsys.readouterr().out.partition("Bounds:")[0]
+    same_code = "different; hardware and versions are the same, and so is the code"
+    assert same_code in said or "all 6 equal" in said  # memory and speed are no results
     name = architecture.replace("_", " ")
     (line,) = [line for line in said.splitlines() if line.startswith(name)]
     assert measure in line and outcome in line
@@ -299,6 +304,23 @@ def test_the_committed_baseline_is_of_this_preset_these_weights_and_every_archit
         said = json.loads(json.dumps(result))
         assert measured._settings(said) == known.settings
         assert said["train_identity"]["model"]["options"] == known.options[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_changes_what_comes_out_and_not_what_was_asked_for(name, tmp_path):
+    asked = ["train.i2t_noise=0.25", "eval.guidance_scale=6", "train.steps=8"]
+    normal = experiment.run(small_config(tmp_path, *asked))
+    pid = os.fork()
+    if not pid:
+        FAULTS[name].plant()
+        experiment.run(small_config(tmp_path / "faulty", *asked))
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    (path,) = (tmp_path / "faulty").glob("runs/*/evals/*/*/result.json")
+    faulty = json.loads(path.read_text())
+    assert [faulty[key] for key in ("run_id", "eval_id")] == [normal[key] for key in ("run_id", "eval_id")]
+    assert faulty["metrics"] != normal["metrics"]
 
 
 @pytest.mark.parametrize("name", ["github-actions", "gitlab-ci"])

@@ -35,7 +35,7 @@ def bless(folder: Path, baseline: Path | None, yes: bool) -> int:
     path = baseline or baselines.default_path(session.name)
     new = baselines.made(session)
     print("\n".join(changes(baselines.read(path), new)))
-    if not (yes or _agreed(path)):
+    if not (yes or _agreed(path, folder)):
         print("nothing was changed")
         return 0
     baselines.write(path, new)
@@ -43,7 +43,8 @@ def bless(folder: Path, baseline: Path | None, yes: bool) -> int:
     return 0
 
 
-def _agreed(path: Path) -> bool:
+def _agreed(path: Path, folder: Path) -> bool:
     if not sys.stdin.isatty():
-        raise UserError(f"{path} was not touched: nobody can be asked here; look at the difference, then add --yes")
+        again = f"python -m reports bless {folder} --yes"
+        raise UserError(f"{path} was not touched: nobody can be asked here; if the difference is right, `{again}`")
     return input(f"Write {path}? [y/N] ").strip().lower() in ("y", "yes")

@@ -129,6 +129,9 @@ def _failed(session: Session) -> set[str]:
     return {line.partition(" ")[0] for line in session.failed}
 
 
-def environment_changes(comparison: Comparison) -> list[str]:
-    """What the two ran on, where it differs."""
-    return differences(flat(comparison.baseline.environment), flat(comparison.session.environment))
+def where_from(comparison: Comparison) -> list[str]:
+    """What differs between the two that can make results of the same settings and seed differ."""
+    baseline, session = comparison.baseline, comparison.session
+    machines = differences(flat(baseline.environment), flat(session.environment))
+    code = differences(baseline.codes, session.codes)
+    return machines or [f"hardware and versions are the same, {'the code is not' if code else 'and so is the code'}"]

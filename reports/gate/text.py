@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from reports import labels
 from reports.gate import checks
 from reports.gate.checks import EQUAL, MEAN, MEMORY, SPEED, Check
-from reports.gate.comparing import KEPT, NOT_JUDGED, Comparison, Row, environment_changes
+from reports.gate.comparing import KEPT, NOT_JUDGED, Comparison, Row, where_from
 
 NAMES = {
     "loss_image": "image loss",
@@ -93,7 +93,7 @@ def _digests(comparison: Comparison) -> str:
         return "no seed of these runs is in the baseline: no results to compare bit by bit"
     if not different:
         return f"results of the same seeds: all {same} equal, to the last bit"
-    why = environment_changes(comparison) or ["the same hardware and versions, so the code or the data changed"]
+    why = where_from(comparison)
     return f"results of the same seeds: {different} of {same + different} different; {'; '.join(why)}"
 
 
