@@ -39,8 +39,7 @@ class Run:
 class Session:
     """Runs that were made together."""
 
-    name: str
-    preset: str
+    name: str  # of the sweep
     runs: list[Run]
     failed: list[str]  # one line for each run that failed
     settings: dict[str, Any]  # which all runs share, by dotted key
@@ -67,7 +66,6 @@ def read(folder: Path) -> Session:
     starts = [RunFolder(_run_folder(point)).run_json()["starts"][-1] for point in done]
     return Session(
         name=sweep.name,
-        preset=sweep.preset,
         runs=[_run(point) for point in done],
         failed=[f"{p.settings['architecture']} seed={p.settings['seed']}: {p.error}" for p in sweep.points
                 if p.status == "failed"],
