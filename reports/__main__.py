@@ -1,9 +1,11 @@
-"""Tables, figures, samples and verdicts, from stored runs.
+"""Tables, figures, samples and verdicts, from stored runs; and the regression gate.
 
   python -m reports figures  [KEY=VALUE ...]          every results folder, and the paper's figures of all runs
   python -m reports build    FOLDER [--claims FILE]   runs.csv, table.*, figure.*, samples.*, verdicts.*, report.html
   python -m reports verdicts FOLDER [--claims FILE]   which claims its runs support, contradict or leave open
   python -m reports settle   FOLDER [--claims FILE]   what would settle those left open: more seeds, more images?
+  python -m reports regress  FOLDER                   whether its runs measure what the baseline says; 1 if not
+  python -m reports bless    FOLDER                   make them the baseline: shows the difference, and asks
 
 FOLDER is one such as results/noise. Claims are the paper's and those in claims/ here, or in FILE
 (the form: reports/claims/*.yaml).
@@ -20,6 +22,8 @@ COMMANDS = {  # command -> its module in reports/commands
     "build": "build",
     "verdicts": "judge",
     "settle": "judge",
+    "regress": "gate",
+    "bless": "gate",
 }
 
 
