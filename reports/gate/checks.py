@@ -21,7 +21,8 @@ from reports.gate.measured import LANGUAGE, LOSSES, QUALITY, Run
 LEVEL = 0.01  # chance of any false alarm in one call
 SEEDS = 3  # that a gate trains
 MEAN, EQUAL, MEMORY, SPEED = "mean", "equal", "memory", "speed"
-MEMORY_SLACK, SPEED_SLACK = 1.3, 1.5  # times the baseline's largest memory, and its relative seconds a step
+MEMORY_SLACK = 1.3  # times the baseline's largest
+SPEED_SLACK = 2.0  # times the baseline's; six busy processes on two cores moved it by 1.6 times at most
 ROUNDING = 1e-9  # relative, of what has to be equal
 CEILING_ROUNDING = 1e-3  # of ceilings, which other processors round otherwise, pixel by pixel
 
@@ -85,12 +86,12 @@ def family(checks: list[Check]) -> int:
 
 
 def relative_speeds(runs: list[Run]) -> dict[str, float]:
-    """Seconds a step of each architecture, by the geometric mean of all: from the fastest of its runs."""
+    """Seconds a step of each architecture in the fastest of its runs, by the geometric mean of all the others'."""
     seconds: dict[str, float] = {}
     for run in runs:
         seconds[run.architecture] = min(run.values["step_seconds"], seconds.get(run.architecture, math.inf))
-    mean = geometric_mean(seconds.values())
-    return {name: value / mean for name, value in seconds.items()}
+    others = {name: [seconds[other] for other in seconds if other != name] for name in seconds}
+    return {name: value / geometric_mean(others[name] or [value]) for name, value in seconds.items()}
 
 
 def tolerance(measure: str) -> float:

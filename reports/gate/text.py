@@ -16,7 +16,7 @@ NAMES = {
     "mean_lr": "learning rate",
     "train_flops": "training FLOPs",
     "peak_memory_mb": "peak memory (MB)",
-    "step_seconds": "relative seconds a step",
+    "step_seconds": "seconds a step, to the others'",
 }
 HEADS = ("architecture", "measured", "baseline", "bounds", "here", "")
 
