@@ -214,6 +214,15 @@ def test_on_another_machine_memory_and_speed_are_not_judged(blessed, tmp_path, c
     assert len(ElementTree.parse(folder / "regress.xml").getroot().findall(".//skipped")) == 4
 
 
+def test_an_architecture_without_a_baseline_is_named_and_stops_nothing(blessed, tmp_path, capsys):
+    folder = session(tmp_path, "more", GATED)
+    content = json.loads((folder / "sweep.json").read_text())
+    content["points"] += [land(folder / "runs", "linear", seed, {"seconds": 50.0}) for seed in GATED]
+    (folder / "sweep.json").write_text(json.dumps(content))
+    assert gate(blessed, folder) == 0
+    assert "without a baseline yet: linear" in capsys.readouterr().out
+
+
 def test_a_failed_run_is_an_alarm(blessed, tmp_path, capsys):
     folder = session(tmp_path, "failed", GATED, {FROZEN: {"error": "a frozen weight changed in training"}})
     assert gate(blessed, folder) == 1
