@@ -47,14 +47,14 @@ def markdown(comparison: Comparison) -> str:
 
 def bounds(check: Check) -> str:
     """The interval that a number has to lie in."""
-    if check.kind == EQUAL and not check.varies:
+    if check.kind == EQUAL and not check.sd:
         return f"= {_number(check.mean)}"
     return f"{_number(check.low)} to {_number(check.high)}" if check.low is not None else f"<= {_number(check.high)}"
 
 
 def spread(check: Check) -> str:
     """The baseline's mean and standard deviation."""
-    if check.kind not in (MEAN, EQUAL) or not check.varies:
+    if not check.sd or check.kind in (MEMORY, SPEED):
         return _number(check.mean)
     factor = check.measure in checks.LOGARITHMIC
     return f"{_number(check.mean)} {'x/' if factor else '±'} {_number(math.exp(check.sd) if factor else check.sd)}"
