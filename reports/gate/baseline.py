@@ -96,6 +96,7 @@ def thresholds(baseline: Baseline) -> dict[str, Any]:
         "level": checks.LEVEL,
         "checks": checks.family(baseline.checks),
         "seeds": checks.SEEDS,
+        "seeded_slack": checks.SEEDED_SLACK,
         "memory_slack": checks.MEMORY_SLACK,
         "speed_slack": checks.SPEED_SLACK,
         "rounding": checks.ROUNDING,

@@ -99,7 +99,7 @@ def _equal(check: Check, runs: list[Run], baseline: Baseline) -> Row | None:
     """What has to be equal run by run; None where it varies with the seed, and the baseline lacks one of these."""
     for run in runs:
         other, observed = baseline.run(run.architecture, run.seed), run.values[check.measure]
-        if other is None and check.sd:
+        if other is None and check.measure in checks.SEEDED:
             return None
         wanted = other.values[check.measure] if other else check.mean
         if not math.isclose(observed, wanted, rel_tol=checks.tolerance(check.measure)):

@@ -47,7 +47,7 @@ def markdown(comparison: Comparison) -> str:
 
 def bounds(check: Check) -> str:
     """The interval that a number has to lie in."""
-    if check.kind == EQUAL and not check.sd:
+    if check.kind == EQUAL and check.measure not in checks.SEEDED:
         return f"= {_number(check.mean)}"
     return f"{_number(check.low)} to {_number(check.high)}" if check.low is not None else f"<= {_number(check.high)}"
 
