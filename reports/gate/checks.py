@@ -4,9 +4,9 @@ Quality and losses: the mean over the gate's seeds against the mean over the bas
 the difference, with the baseline's spread alone, so that bounds can be stored before anything is trained. Bonferroni
 over all such checks holds the chance of any false alarm of a call at `LEVEL`. FID is compared in logarithms, as its
 spread grows with it. What follows from settings and seed alone (steps, rates, parameters, FLOPs, what was seen,
-ceilings, the language of a frozen model) has to be equal. Where it hangs on the seed and that is none of the baseline's,
-plain bounds hold: captions make FLOPs and tokens, in a few sizes, so no t distribution fits them. Memory and speed belong
-to the machine: their bounds are wide, one-sided, and hold on the baseline's kind of machine.
+ceilings, the language of a frozen model) has to be equal. Where it hangs on the seed and that is none of the
+baseline's, plain bounds hold: captions make FLOPs and tokens, in a few sizes, so no t distribution fits them. Memory
+and speed belong to the machine: their bounds are wide, one-sided, and hold on the baseline's kind of machine.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROUNDING = 1e-9  # relative, of what has to be equal
 CEILING_ROUNDING = 1e-3  # of ceilings, which other processors round otherwise, pixel by pixel
 
 LOGARITHMIC = ("fid",)
-BETTER = {"fid": "lower", "loss_image": "lower", "loss_text": "lower", "perplexity_change": "lower"}
+BETTER = {"fid": "lower", "loss_image": "lower", "loss_text": "lower", "text_loss_change": "lower"}
 BETTER |= {"peak_memory_mb": "lower", "step_seconds": "lower"}
 BETTER |= dict.fromkeys(("clip_score", "image_attributes", "cider", "caption_attributes", "exam_change"), "higher")
 
@@ -107,8 +107,7 @@ def _kind(measure: str, sd: float) -> str:
         return SPEED
     if measure == "peak_memory_mb":
         return MEMORY
-    by_chance = (*QUALITY, *LOSSES, *(f"{name}_change" for name in LANGUAGE))
-    return MEAN if measure in by_chance and sd > 0 else EQUAL
+    return MEAN if measure in (*QUALITY, *LOSSES, *LANGUAGE) and sd > 0 else EQUAL
 
 
 def _bounded(check: Check, runs: list[Run], checks: int) -> Check:

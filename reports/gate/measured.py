@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from reports.runs import Point, Sweep, read_sweep
 
 QUALITY = ("fid", "clip_score", "image_attributes", "cider", "caption_attributes")
 LOSSES = ("loss_image", "loss_text")  # in training, the mean over its second half
-LANGUAGE = ("exam", "perplexity")  # after training less before
+LANGUAGE = ("exam_change", "text_loss_change")  # after training less before; nats a token
 COUNTED = ("trainable_params", "total_params", "train_flops")
 FACTS = ("device", "python", "threads", "usable_cores", "packages")  # of where runs ran
 VARYING = ("seed", "model.architecture", "model.options")  # settings in which the runs of a gate may differ
@@ -115,11 +116,11 @@ def _values(result: dict[str, Any], run: RunFolder) -> dict[str, float]:
         if name in metrics and metrics[name]["ceiling"] is not None
     }
     values |= {name: fmean(row[name] for row in late) for name in LOSSES}
-    values |= {
-        f"{name}_change": metrics[f"{name}_after"]["value"] - metrics[f"{name}_before"]["value"]
-        for name in LANGUAGE
-        if f"{name}_after" in metrics
-    }
+    if "exam_after" in metrics:
+        values["exam_change"] = metrics["exam_after"]["value"] - metrics["exam_before"]["value"]
+    if "perplexity_after" in metrics:
+        after, before = (metrics[f"perplexity_{when}"]["value"] for when in ("after", "before"))
+        values["text_loss_change"] = math.log(after / before)
     values |= {"steps": rows[-1]["step"], "mean_lr": fmean(row["lr"] for row in rows), **result["seen"]}
     values |= {name: result["cost"][name] for name in COUNTED}
     return values | {"peak_memory_mb": result["cost"]["peak_memory_mb"], "step_seconds": _step_seconds(rows)}
