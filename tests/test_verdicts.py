@@ -181,6 +181,15 @@ def test_a_claim_of_ones_own_is_judged(tmp_path: Path, monkeypatch: pytest.Monke
     assert verdicts(folder)["mine"].outcome == "contradicted"
 
 
+def test_settings_that_differ_beside_those_compared_are_told(tmp_path: Path) -> None:
+    points = four(tmp_path, 2)
+    others = [p for p in points if not p["run_id"].startswith("gated_layer")]
+    others += [land(tmp_path / "runs", "gated_layer", 0, seed, -3.0, batch_size=64) for seed in (0, 1)]
+    found = verdicts(study(tmp_path, others))["2-gated-worst"]
+    notes = {note for finding in found.findings if finding.pairs for note in finding.pairs.notes}
+    assert notes == {"the two sides also differ in train.batch_size"}
+
+
 WRONG = [
     (("metrics: [cider]", "metrics: [ciderr]"), "unknown metric 'ciderr' (did you mean 'cider'?)"),
     (("gated_layer", "gate_layer"), "unknown architecture 'gate_layer' (did you mean 'gated_layer'?)"),
