@@ -24,25 +24,27 @@ def with_intervals(summary: pd.DataFrame, sweep: Sweep, scores: pd.DataFrame) ->
 
     Over seeds: Student's t over the runs' values, for other seeds on the same items; from two seeds on. Over items:
     Student's t over the items, each averaged over the seeds, for other items at the same seeds; where the metric is
-    the mean of its items. FID and KID are not.
+    the mean of its items. FID and KID are not. A share's interval ends at 0 and 1.
     """
     by = ["metric", "weights", "x", "architecture"]
     values = {key: group["value"].to_numpy() for key, group in scores.groupby(by)}
     items = _items(sweep)
     rows = []
-    for metric, weights, x, architecture, mean in summary[[*by, "mean"]].itertuples(index=False):
+    for metric, weights, x, architecture, mean, unit in summary[[*by, "mean", "unit"]].itertuples(index=False):
         found = values[metric, weights, x, architecture]
         seeds = student(found) if len(found) > 1 else (np.nan, np.nan)
-        rows.append((*seeds, *_over_items(items.get((metric, x, architecture), []), len(found), mean)))
+        over_items = _over_items(items.get((metric, x, architecture), []), len(found), mean)
+        rows.append(np.clip((*seeds, *over_items), *((0, 1) if unit.startswith("share") else (-np.inf, np.inf))))
     return summary.assign(**dict(zip(COLUMNS, np.array(rows, float).reshape(-1, 4).T, strict=True)))
 
 
 def _over_items(runs: list[np.ndarray], wanted: int, mean: float) -> tuple[float, float]:
-    """None where a run's items are missing, are others, or are not on the metric's scale, as perplexity's."""
+    """None where a run's items are missing or not on the metric's scale, as perplexity's; or all alike, which would
+    make the interval a point."""
     if len(runs) != wanted or len({len(items) for items in runs}) != 1 or len(runs[0]) < 2:
         return np.nan, np.nan
     by_item = np.mean(runs, axis=0)  # N
-    if not np.isclose(by_item.mean(), mean, rtol=1e-5, atol=1e-9):
+    if not np.isclose(by_item.mean(), mean, rtol=1e-5, atol=1e-9) or np.ptp(by_item) == 0:
         return np.nan, np.nan
     return student(by_item)
 

@@ -21,6 +21,20 @@ METRICS = {
 }
 """The metrics of a table, in its order; whatever else was measured stands in table.csv and runs.csv."""
 
+MEANINGS = {
+    "fid": "drawing: how far the features of drawn pictures lie from those of real ones, as two Gaussians",
+    "kid": "drawing: the same distance without Gaussians, and unbiased on few pictures",
+    "clip_score": "drawing: how well each drawn picture fits its prompt, by an image-text model",
+    "image_attributes": "drawing: attributes of the prompt (colour, shape, size, place, background) seen in it",
+    "image_all_right": "drawing: pictures with every attribute right",
+    "cider": "describing: how much a caption shares with the picture's own captions (CIDEr-D)",
+    "caption_attributes": "describing: attributes of the picture that its caption tells rightly",
+    "caption_all_right": "describing: captions with every attribute right",
+    "exam_after": "language: the language model's own exam, answered without a picture, after training",
+    "perplexity_after": "language: how surprising ordinary text is to the model after training",
+}
+"""What a metric tells, and of which task."""
+
 AXES = {
     "i2t_noise": "noise cap on I2T images",
     "t2i_fraction": "share of T2I samples",

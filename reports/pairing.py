@@ -62,10 +62,18 @@ def paired(claim: Claim, comparison: Comparison, runs: list[Run]) -> Pairs:
     lone = sorted(set(ours) ^ set(theirs))
     if lone:
         notes.append(f"seeds {', '.join(map(str, lone))} were run on one side only and are left out")
-    if len({code for run in used for code in run.point.codes}) > 1:
+    if _code_changed(used):
         notes.append("these runs are of different versions of the code")
     ours_mean, theirs_mean = values.mean(0)
     return Pairs(metric, differences, (float(ours_mean), float(theirs_mean)), used, tuple(notes))
+
+
+def _code_changed(runs: tuple[Run, ...]) -> bool:
+    """Whether the code of any one architecture did: its digest leaves out the files of the others."""
+    codes: dict[str, set[str]] = {}
+    for run in runs:
+        codes.setdefault(run.settings["model.architecture"], set()).update(run.point.codes)
+    return any(len(digests) > 1 for digests in codes.values())
 
 
 def _also_differ(claim: Claim, comparison: Comparison, couples: list[tuple[Run, Run]]) -> list[str]:

@@ -20,7 +20,7 @@ PROMPTS = 8
 CELL, GAP, MARGIN, HEAD, PROMPT, WRITTEN = 160, 12, 20, 110, 430, 760  # pixels
 FONT, SMALL = 20, 16  # pixels
 CHARACTERS, WRITTEN_CHARACTERS = 34, 74  # in a line of a prompt, and of a caption
-REAL = "the data's own"
+REAL = "real picture"
 
 
 class Item(NamedTuple):
@@ -108,7 +108,7 @@ def _grid(pictures: dict[str, Pictures], captions: Captions, where: str) -> byte
             page.paste(whole, (corner, MARGIN + HEAD + step * items.index(item)))
     if written:
         place = (left + GAP, MARGIN + HEAD - GAP)
-        write.text(place, f"captions of {REAL}", "black", _font(FONT), anchor="ld")
+        write.text(place, f"captions of the {REAL}", "black", _font(FONT), anchor="ld")
     buffer = io.BytesIO()
     page.save(buffer, "PNG")
     return buffer.getvalue()

@@ -92,7 +92,8 @@ def side(settings: Settings) -> str:
 def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
     claim = verdict.claim
     source = f"Source: {claim.source or 'none given'}."
-    lines = [" ".join(filter(None, [f"**{verdict.outcome.capitalize()}.**", reason(verdict), source]))]
+    said = [f"**{verdict.outcome.capitalize()}.**", reason(verdict), judged_at(claim), source]
+    lines = [" ".join(filter(None, said))]
     if verdict.below_paper:
         lines.append(f"Scale not comparable with the paper's: {'; '.join(verdict.below_paper)}.")
     if claim.needs:
@@ -106,6 +107,11 @@ def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
     if lacking := lacks(verdict):
         lines.append(f"- {lacking}: `{command(sweep, claim)}`")
     return lines
+
+
+def judged_at(claim: Claim) -> str:
+    """The settings that all its runs share, in words; "" where it names none."""
+    return f"Judged at {side(claim.where)} alone." if claim.where else ""
 
 
 def notes(verdict: Verdict) -> list[str]:

@@ -59,6 +59,7 @@ def draw(
         costs=cost_table.build(sweep),
         cost_columns=cost_table.COLUMNS,
         facts=circumstances.facts(sweep, scores),
+        meanings=circumstances.meanings(sweep, scores),
         absent=[point for point in sweep.points if point.status != "done"],
         table=table,
         metric_charts=along,

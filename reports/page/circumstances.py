@@ -34,6 +34,13 @@ def facts(sweep: Sweep, scores: pd.DataFrame) -> list[tuple[str, str]]:
     return [(what, value) for what, value in rows if value]
 
 
+def meanings(sweep: Sweep, scores: pd.DataFrame) -> list[tuple[str, str]]:
+    """(name, what it tells) of the metrics that the page shows, and of the names of the tasks."""
+    shown = [name for name in labels.MEANINGS if name in sweep.y and (scores["metric"] == name).any()]
+    tasks = [("T2I", "text-to-image pairs: the model learns to draw"), ("I2T", "image-to-text pairs: to describe")]
+    return [*tasks, *((labels.metric(name), labels.MEANINGS[name]) for name in shown)]
+
+
 def _data(point: Point) -> str:
     data = _identity(point, "data")
     if not data:

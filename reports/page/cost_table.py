@@ -17,7 +17,7 @@ COLUMNS = {  # heading -> what stands below it
     "FLOPs per step": "forward and backward",
     "FLOPs in all": "of the whole training",
     "seconds": "of training, on that machine",
-    "peak memory (MB)": "of the process",
+    "peak memory (MB)": "of the process, with what its earlier runs keep",
 }
 COSTS = ("trainable_params", "train_flops", "train_seconds", "peak_memory_mb")  # that runs are charted against
 MULTIPLIERS = (("P", 1e15), ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from reports.runs import Sweep
 from reports.statistics.judging import CONTRADICTED, Judgement
 from reports.table import NOTHING
-from reports.verdict_text import HEADS, command, comparison_cells, lacks, notes, reason
+from reports.verdict_text import HEADS, command, comparison_cells, judged_at, lacks, notes, reason
 from reports.verdicts import NOT_JUDGED, Finding, Verdict
 
 TOLD = ["comparison", "metric", "means", "effect", "over both", "over items", "smallest detectable", "p (Holm)"]
 TOLD += ["the paper's"]
 NAMES = {  # of a column, where it stands alone
-    "comparison": "compared", "means": "means", "effect": "effect (positive: the first is better)",
+    "comparison": "it hangs on", "means": "means", "effect": "effect (positive: the first is better)",
     "over both": "95 % interval over seeds and items", "over items": "95 % interval over items, at this seed",
     "smallest detectable": "smallest detectable effect",
 }  # fmt: skip
@@ -28,6 +28,7 @@ class Card:
     source: str
     outcome: str
     reason: str
+    judged_at: str  # which runs it is about
     below_paper: tuple[str, ...]  # why its scale is not comparable
     told: list[tuple[str, str]]  # name and value of one comparison
     rows: list[list[str]]  # of all, below HEADS
@@ -49,8 +50,8 @@ def _card(sweep: Sweep, verdict: Verdict) -> Card:
     said = [f"It needs a setting that this version does not have: {claim.needs}"] if claim.needs else notes(verdict)
     named = [(NAMES.get(name, name), told[name]) for name in _named(told)]
     return Card(
-        claim.text, claim.source, verdict.outcome, reason(verdict), verdict.below_paper, named, rows, said,
-        lacks(verdict), command(sweep, claim),
+        claim.text, claim.source, verdict.outcome, reason(verdict), judged_at(claim), verdict.below_paper, named, rows,
+        said, lacks(verdict), command(sweep, claim),
     )  # fmt: skip
 
 
