@@ -21,16 +21,17 @@ class Group:
 def largest(exhibit: Exhibit, runs: list[Run], only: Settings) -> Group:
     """Of the runs with the exhibit's settings and `only` these, the group that compares most, and there is most of.
 
-    The runs of a group share every setting but `by` and the seed.
+    The runs of a group share every setting but `by` and the seed. Empty where none compares two values.
     """
     wanted = exhibit.where | only
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         if exhibit.by in run.settings and has(run, wanted):
             groups[json.dumps(_shared(exhibit, run), sort_keys=True)].append(run)
-    if not groups:
+    comparing = [key for key, group in groups.items() if _compared(exhibit, group) > 1]
+    if not comparing:
         return Group([], [])
-    chosen = max(sorted(groups), key=lambda key: (_compared(exhibit, groups[key]), len(groups[key])))
+    chosen = max(sorted(comparing), key=lambda key: (_compared(exhibit, groups[key]), len(groups[key])))
     here = json.loads(chosen)
     passed = [key for key in sorted(groups) if key != chosen]
     return Group(groups[chosen], [f"{_difference(here, json.loads(key))} ({_count(groups[key])})" for key in passed])

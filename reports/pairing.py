@@ -77,9 +77,14 @@ def _code_changed(runs: tuple[Run, ...]) -> bool:
 
 
 def _also_differ(claim: Claim, comparison: Comparison, couples: list[tuple[Run, Run]]) -> list[str]:
-    """Settings that the comparison does not speak of, and in which its sides are not alike."""
+    """Settings that the comparison does not speak of, and in which its sides are not alike.
+
+    An architecture's own options go with it.
+    """
     named = claim.where.keys() | comparison.runs.keys() | comparison.than.keys()
     keys = {key for couple in couples for run in couple for key in run.settings} - named
+    if "model.architecture" in named:
+        keys = {key for key in keys if not key.startswith("model.options")}
     return sorted(
         key for key in keys if any(not equal(one.settings.get(key), two.settings.get(key)) for one, two in couples)
     )

@@ -55,13 +55,14 @@ def land(runs: Path, architecture: str, seed: int, step: int, folder: str = "", 
 
 
 def study(root: Path) -> Path:
-    """Four architectures of two seeds, evaluated twice along training, and two noises of one."""
+    """Four architectures of two seeds, evaluated twice along training; two noises and two ratios of one."""
     for name in FOUR:
         for seed in (0, 1):
             for step in (200, 400):
                 land(root / "runs", name, seed, step)
     for step in (200, 400):
         land(root / "runs", "dual_tower", 0, step, i2t_noise=1)
+        land(root / "runs", "dual_tower", 0, step, t2i_fraction=0.5)
     return root
 
 
@@ -85,7 +86,8 @@ def test_curves_are_means_over_seeds_along_training(drawn: dict[str, bytes]) -> 
     assert noise.loc[("fid", 1.0, 400), ["mean", "seeds"]].tolist() == [2.5, 1]
     assert set(noise.index.get_level_values("by")) == {0.0, 1.0}
     ratio = table(drawn, "ratio.csv")
-    assert ratio["t2i_tokens"].tolist() == pytest.approx(list(ratio["step"] * 4 * 0.6667 * 20))
+    assert ratio["t2i_tokens"].tolist() == pytest.approx(list(ratio["step"] * 4 * ratio["by"] * 20))
+    assert set(ratio["by"]) == {0.5, 0.6667}
     time = table(drawn, "time-to-quality.csv")
     assert set(time["by"]) == set(FOUR) and (time["train_seconds"] == time["step"] / 10).all()
 
@@ -114,17 +116,18 @@ def test_every_exhibit_is_drawn_or_says_what_would_make_it(drawn: dict[str, byte
 
 def test_runs_that_differ_otherwise_are_not_mixed_and_are_named(tmp_path: Path) -> None:
     study(tmp_path)
-    for seed in (0, 1, 2):
-        land(tmp_path / "runs", "dual_tower", seed, 800, steps=800)
+    for name, seed in (("dual_tower", 0), ("dual_tower", 1), ("gated_layer", 0)):
+        land(tmp_path / "runs", name, seed, 800, steps=800)
     files = draw(tmp_path)
     assert set(table(files, "architectures.csv")["seeds"]) == {"0 1"}
     assert "left out: runs with train.steps=800 (3 evaluations)" in files["index.md"].decode()
     chosen = table(draw(tmp_path, "train.steps=800"), "time-to-quality.csv")
-    assert set(chosen["by"]) == {"dual_tower"} and set(chosen["step"]) == {800}
+    assert set(chosen["by"]) == {"dual_tower", "gated_layer"} and set(chosen["step"]) == {800}
 
 
 def test_what_has_no_runs_says_which_command_makes_them(tmp_path: Path) -> None:
-    land(tmp_path / "runs", "dual_tower", 0, 400, i2t_noise=0.5)
+    for noise in (0.5, 1):
+        land(tmp_path / "runs", "dual_tower", 0, 400, i2t_noise=noise)
     files = draw(tmp_path)
     index = files["index.md"].decode()
     assert "noise.png" in files and "architectures.md" not in files and "cost.png" not in files
@@ -146,7 +149,7 @@ def test_edited_runs_are_named_and_left_out(tmp_path: Path) -> None:
 
 def test_parquet_holds_every_evaluation(drawn: dict[str, bytes]) -> None:
     frame = pd.read_parquet(io.BytesIO(drawn["runs.parquet"]))
-    assert len(frame) == 4 * 2 * 2 + 2 and frame["train.steps"].eq(400).all()
+    assert len(frame) == 4 * 2 * 2 + 4 and frame["train.steps"].eq(400).all()
     assert np.allclose(frame["fid"], 1000 / frame["step"] + frame["seed"])
     assert {"cost.train_flops", "seen.t2i_tokens", "model.architecture", "fid.n", "code"} <= set(frame)
 
