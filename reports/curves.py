@@ -74,6 +74,8 @@ def _of(frame: pd.DataFrame, panel: dict[str, str]) -> pd.DataFrame:
 
 def _lines(panel: Axes, exhibit: Exhibit, against: str, mine: pd.DataFrame, style: dict[Any, Style]) -> None:
     """Means joined along training; a band from the smallest to the largest seed."""
+    from matplotlib.ticker import EngFormatter
+
     first = mine.iloc[0]
     title(panel, first)
     for value, (colour, marker) in style.items():
@@ -85,6 +87,7 @@ def _lines(panel: Axes, exhibit: Exhibit, against: str, mine: pd.DataFrame, styl
     panel.set_xlabel(labels.axis(against))
     panel.set_ylabel(first["unit"])
     panel.set_xlim(left=0)
+    panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     scale(panel, "y", mine)
 
 

@@ -61,6 +61,7 @@ def scale(panel: Axes, axis: str, summary: pd.DataFrame) -> None:
         which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         which.set_minor_formatter(NullFormatter())
     elif found == scales.FROM_ZERO:
+        panel.set(**{f"{axis}margin": 0.1})  # room for a marker at the top
         panel.set(**{f"{axis}lim": (0, None)})
     elif found == scales.SHARE:
         panel.set(**{f"{axis}lim": (0, scales.SHARE_TO)})
