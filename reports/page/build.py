@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reports import labels
 from reports.colours import styles
 from reports.page import (
+    along_axis,
     charts,
     circumstances,
     cost_charts,
@@ -55,6 +56,7 @@ def draw(
         heads=HEADS,
         method=METHOD,
         contests=winners.contests(sweep, summary),
+        along=along_axis.build(sweep, summary),
         one_seed=bool((summary["runs"] < 2).all()),
         costs=cost_table.build(sweep),
         cost_columns=cost_table.COLUMNS,

@@ -11,7 +11,8 @@ from reports.claims import BETTER, Claim, Comparison
 from reports.page.charts import footing, heading
 from reports.pairing import Unpaired, paired
 from reports.runs import Sweep
-from reports.statistics.judging import SUPPORTED, Judgement, judge
+from reports.statistics.intervals import Interval
+from reports.statistics.judging import INCONCLUSIVE, SUPPORTED, Judgement, judge
 from reports.stored import Run, finished
 from reports.table import decimals
 from reports.verdict_text import interval_text, number
@@ -127,21 +128,28 @@ def _winner(
     lead = f"by {number(gap)} over {labels.architecture(second['architecture'])}"
     if tested is None:
         return Winner(at, list(best["architecture"]), value, lead, "", str(found), clear=False)
-    interval, sure = _certainty(tested)
+    interval, sure = certainty(tested)
     return Winner(at, list(best["architecture"]), value, lead, interval, sure, tested.outcome == SUPPORTED)
 
 
-def _certainty(tested: Judgement) -> tuple[str, str]:
-    """The 95 % interval of the lead, and what may be said of it."""
+def certainty(tested: Judgement) -> tuple[str, str]:
+    """The 95 % interval of the size of an effect, and what may be said of it."""
     seeds, items = len(tested.differences.seeds), tested.differences.count
     if tested.by_both and tested.p_holm is not None:
         over = f"{seeds} seeds" + (f" and {items} items" if items else "")
-        told = "told apart" if tested.outcome == SUPPORTED else "not told apart"
-        return f"{interval_text(tested.by_both)} over {over}", f"{told} (p = {tested.p_holm:.2g})"
+        told = "not told apart" if tested.outcome == INCONCLUSIVE else "told apart"
+        return f"{_of_size(tested, tested.by_both)} over {over}", f"{told} (p = {tested.p_holm:.2g})"
     if tested.by_items:
-        told = "told apart on these items" if tested.by_items[0] > 0 else "not told apart on these items"
-        return f"{interval_text(tested.by_items)} over {items} items", told
+        low, high = tested.by_items
+        told = "not told apart on these items" if low <= 0 <= high else "told apart on these items"
+        return f"{_of_size(tested, tested.by_items)} over {items} items", told
     return "", "one seed and no items: chance is not excluded"
+
+
+def _of_size(tested: Judgement, interval: Interval) -> str:
+    """Turned round where the effect is negative."""
+    low, high = interval
+    return interval_text((low, high) if tested.effect >= 0 else (-high, -low))
 
 
 def _best(winners: dict[Place, Winner], groups: dict[Place, pd.DataFrame]) -> Winner | None:

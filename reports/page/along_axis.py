@@ -1,0 +1,104 @@
+"""What the axis itself did: the numbers of each architecture at its last value against those at its first."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports import labels
+from reports.claims import BETTER, Claim, Comparison
+from reports.page.charts import footing, heading
+from reports.page.winners import certainty
+from reports.pairing import Pairs, Unpaired, paired
+from reports.runs import Sweep
+from reports.statistics.judging import INCONCLUSIVE, Judgement, judge
+from reports.stored import Run, finished
+from reports.table import decimals
+from reports.verdict_text import number
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Place = tuple[str, str]  # metric, architecture
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of one architecture's metric."""
+
+    values: str  # "" where the two cannot be compared
+    change: str
+    interval: str
+    sure: str
+    clear: bool
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric."""
+
+    title: str
+    said: str
+    changes: list[Change]
+
+
+@dataclass(frozen=True)
+class Along:
+    """From which value of the axis to which, and a row a metric."""
+
+    first: str
+    last: str
+    architectures: list[str]
+    rows: list[Row]
+
+
+def build(sweep: Sweep, summary: pd.DataFrame) -> Along | None:
+    """None where the axis is the architecture, or has one value alone. All of it is one Holm family."""
+    runs = finished(sweep.points)
+    key = _key(sweep, runs) if sweep.x != "architecture" else None
+    values = sorted({run.settings[key] for run in runs}) if key else []
+    if key is None or len(values) < 2:
+        return None
+    architectures = list(dict.fromkeys(run.settings["model.architecture"] for run in runs))
+    measures = [name for name in sweep.y if (summary["metric"] == name).any()]
+    found = {(name, who): _paired(runs, name, who, key, values) for name in measures for who in architectures}
+    asked = [Judgement(place, pairs.differences, 0.0, math.inf) for place, pairs in found.items()
+             if isinstance(pairs, Pairs)]  # fmt: skip
+    tested = {one.key: one for one in judge(asked)}
+    rows = []
+    for name in measures:
+        mine = summary[summary["metric"] == name]
+        changes = [_change(found[name, who], tested.get((name, who)), decimals(mine["mean"])) for who in architectures]
+        rows.append(Row(heading(mine.iloc[0]), footing(mine), changes))
+    first, last = (labels.axis_value(sweep.x, value) for value in (values[0], values[-1]))
+    return Along(first, last, architectures, rows)
+
+
+def _key(sweep: Sweep, runs: list[Run]) -> str | None:
+    """The setting that the axis is, whose last part alone the sweep names: train.i2t_noise for i2t_noise."""
+    named = sorted({key for run in runs for key in run.settings if key.rpartition(".")[2] == sweep.x})
+    same = (key for key in named if all(run.settings.get(key) == run.point.settings[sweep.x] for run in runs))
+    return next(same, None)
+
+
+def _paired(runs: list[Run], metric: str, architecture: str, key: str, values: list[float]) -> Pairs | str:
+    """The last value against the first, or why they cannot be compared."""
+    comparison = Comparison({key: values[-1]}, BETTER, {key: values[0]}, metric, 0.0, relative=False)
+    claim = Claim("axis", "", "", "axis", "", {"model.architecture": architecture}, "", "", (comparison,), "")
+    try:
+        return paired(claim, comparison, runs)
+    except Unpaired as reason:
+        return str(reason)
+
+
+def _change(pairs: Pairs | str, tested: Judgement | None, digits: int) -> Change:
+    if not isinstance(pairs, Pairs) or tested is None:
+        return Change("", "", "", str(pairs), clear=False)
+    last, first = pairs.means
+    values = f"{first:.{digits}f} → {last:.{digits}f}"
+    if not pairs.differences.values.any():
+        return Change(values, "equal", "", "", clear=False)
+    way = "better" if tested.effect > 0 else "worse"
+    interval, sure = certainty(tested)
+    return Change(values, f"{way} by {number(abs(tested.effect))}", interval, sure, tested.outcome != INCONCLUSIVE)
