@@ -114,6 +114,23 @@ def test_hover_says_value_n_and_seeds(page: Page) -> None:
     assert said["architecture"] in [name.replace("_", " ") for name in FOUR] and said["noise cap on I2T images"]
 
 
+def test_a_learning_curve_says_whose_it_is_and_stands_out(page: Page) -> None:
+    chart = page.locator("#curve-loss")
+    chart.scroll_into_view_if_needed()
+    chart.locator("svg").wait_for()
+    box = chart.locator(".mark-symbol path").last.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+    tip = page.locator("#vg-tooltip-element.visible")
+    tip.wait_for()
+    said = dict(zip(tip.locator("td.key").all_inner_texts(), tip.locator("td.value").all_inner_texts(), strict=True))
+    assert said["architecture"] in [name.replace("_", " ") for name in FOUR] and said["seed"] in ("0", "1")
+    assert float(said["loss"]) == pytest.approx(1 / int(said["step"]), rel=1e-3)
+    faint = chart.locator(".mark-line path[stroke-opacity='0.1'], .mark-line path[opacity='0.1']")
+    faint.first.wait_for(state="attached")
+    assert 0 < faint.count() < chart.locator(".mark-line path").count()
+
+
 def test_means_are_those_of_table_csv(page: Page, results: Path) -> None:
     table = pd.read_csv(results / "table.csv").set_index(["metric", "architecture", "i2t_noise"])
     read = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
