@@ -2,11 +2,12 @@
 
 Quality and losses: the mean over the gate's seeds against the mean over the baseline's, two-sided by Student's t for
 the difference, with the baseline's spread alone, so that bounds can be stored before anything is trained. Bonferroni
-over all such checks holds the chance of any false alarm of a call at `LEVEL`. FID is compared in logarithms, as its
-spread grows with it. What follows from settings and seed alone (steps, rates, parameters, FLOPs, what was seen,
-ceilings, the language of a frozen model) has to be equal. Where it hangs on the seed and that is none of the
-baseline's, plain bounds hold: captions make FLOPs and tokens, in a few sizes, so no t distribution fits them. Memory
-and speed belong to the machine: their bounds are wide, one-sided, and hold on the baseline's kind of machine.
+over all such checks holds the chance of any false alarm of a call at `LEVEL` where seeds spread normally (some metrics
+have heavier tails: `benchmarks/results` has how often random splits of unchanged seeds part). FID is compared in
+logarithms, as its spread grows with it. What follows from settings and seed alone (steps, rates, parameters, FLOPs,
+what was seen, ceilings, the language of a frozen model) has to be equal. Where it hangs on the seed and that is none of
+the baseline's, plain bounds hold: captions make FLOPs and tokens, in a few sizes, so no t distribution fits them.
+Memory and speed belong to the machine: their bounds are wide, one-sided, and hold on the baseline's kind of machine.
 """
 
 from __future__ import annotations

@@ -74,7 +74,8 @@ def _facts(comparison: Comparison) -> list[str]:
     seeds = ", ".join(map(str, session.seeds))
     lines = [
         f"{len(session.runs)} runs, seeds {seeds}, against {len(baseline.runs)} runs blessed {baseline.blessed}",
-        f"chance of any false alarm: at most {100 * checks.LEVEL:g} %, over {checks.family(baseline.checks)} means",
+        f"chance of any false alarm: {100 * checks.LEVEL:g} % if seeds spread normally, over "
+        f"{checks.family(baseline.checks)} means",
         _digests(comparison),
     ]
     lines += [f"failed: {line}" for line in session.failed]
