@@ -14,6 +14,7 @@ from reports.runs import Point, Sweep
 from reports.samples import read_lines
 
 ITEMS = 24  # at most
+CELLS = 3000  # of all items and runs together, at most: no page shows more
 BYTES = 3_000_000  # of all pictures together
 SIDE = 160  # pixels of a picture at most
 
@@ -67,11 +68,12 @@ class _Kept:
 
 
 def build(sweep: Sweep) -> Gallery:
-    """Of the runs that are done, the first items that all together stay within ``BYTES``."""
+    """Of the runs that are done, the first items that all together stay within ``BYTES`` and ``CELLS``."""
     done = [point for point in sweep.points if point.status == "done"]
-    kept = {id(point): _kept(point) for point in done}
+    most = min(ITEMS, CELLS // max(1, len(done)) + 1)
+    kept = {id(point): _kept(point, most) for point in done}
     architectures = list(dict.fromkeys(point.settings["architecture"] for point in done))
-    ids = list(dict.fromkeys(name for point in done for name in _ids(kept[id(point)])[:ITEMS]))[:ITEMS]
+    ids = list(dict.fromkeys(name for point in done for name in _ids(kept[id(point)])[:most]))[:most]
     items: list[Item] = []
     size = 0
     for name in ids:
@@ -92,10 +94,10 @@ def _item(sweep: Sweep, name: str, done: list[Point], kept: dict[int, _Kept], ar
         mine = kept[id(point)]
         prompt = prompt or mine.prompts.get(name, "")
         written = mine.captions.get(name)
-        real = real or (_uri(mine.real[name]) if name in mine.real else "")
+        real = real or _shown(mine.real.get(name), point)
         references = references or (written or {}).get("references", [])
         at = None if sweep.x == "architecture" else point.settings.get(sweep.x)
-        picture = _uri(mine.pictures[name]) if name in mine.pictures else ""
+        picture = _shown(mine.pictures.get(name), point)
         cell = Cell(picture, None if written is None else written["caption"])
         rows.setdefault((at, point.settings["seed"]), {}).setdefault(point.settings["architecture"], cell)
     arranged = [
@@ -106,22 +108,23 @@ def _item(sweep: Sweep, name: str, done: list[Point], kept: dict[int, _Kept], ar
     return Item(name, prompt, real, references, arranged)
 
 
-def _kept(point: Point) -> _Kept:
-    """Of the first items; a picture that was changed since it landed is left out."""
-    prompts, captions = (read_lines(point.folder / f"{name}.jsonl", ITEMS) for name in ("prompts", "captions"))
+def _kept(point: Point, most: int) -> _Kept:
+    """Of the first ``most`` items."""
+    prompts, captions = (read_lines(point.folder / f"{name}.jsonl", most) for name in ("prompts", "captions"))
     drawn, real = (
         {line["id"]: point.folder / name / line["sample"] for line in prompts} for name in ("samples", "real")
     )
     return _Kept(
-        _whole(drawn, point),
-        _whole(real, point),
+        drawn,
+        real,
         {line["id"]: line["prompt"] for line in prompts},
         {line["id"]: line for line in captions},
     )
 
 
-def _whole(files: dict[str, Path], point: Point) -> dict[str, Path]:
-    return {name: file for name, file in files.items() if results.picture_is_whole(file, point.result)}
+def _shown(file: Path | None, point: Point) -> str:
+    """The picture as a data URI; "" where there is none, or it was changed since it landed."""
+    return _uri(file) if file and results.picture_is_whole(file, point.result) else ""
 
 
 def _ids(kept: _Kept) -> list[str]:
