@@ -13,6 +13,11 @@ from typing import Any
 NAME = "result.json"
 
 
+def place(run: Path, eval_id: str, step: int) -> Path:
+    """Where in a run's folder the evaluation ``eval_id`` of the model after ``step`` steps lands."""
+    return run / "evals" / eval_id / f"step-{step}"
+
+
 def write(folder: Path, result: dict[str, Any]) -> None:
     """Write result.json: the result, the SHA-256 of every other file in `folder`, and the seal of it all."""
     files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}

@@ -197,7 +197,7 @@ class RunFolder:
 
     def result_folder(self, eval_id: str, step: int) -> Path:
         """Where the evaluation `eval_id` of the model after `step` steps lands."""
-        return self.path / "evals" / eval_id / f"step-{step}"
+        return results.place(self.path, eval_id, step)
 
     def result(self, eval_id: str, step: int) -> dict[str, Any] | None:
         """The landed result, None if there is none. Raises UserError for another schema."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bench.errors import UserError, nearest
+
 MAX_DEPTH = 20  # lists and mappings inside each other; thousands of them would crash the C parser
 MAX_VALUES = 500_000  # with anchors written out
 MAX_BITS = 63  # of a whole number
@@ -29,6 +31,16 @@ def read(text: str) -> Any:
         raise Unreadable(f"{error}") from error
     _check(content)
     return content
+
+
+def check_keys(place: str, given: dict[str, Any], known: tuple[str, ...], needed: tuple[str, ...]) -> None:
+    """Raise UserError for a key that is not `known`, or one that is missing; `place` stands before it."""
+    for key in given:
+        if key not in known:
+            raise UserError(f"unknown key '{place}{key}'{nearest(key, known)}")
+    for key in needed:
+        if key not in given:
+            raise UserError(f"{place}{key}: is missing")
 
 
 def _check_depth(text: str) -> None:

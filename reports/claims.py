@@ -94,7 +94,8 @@ def _claim(path: Path) -> Claim:
 
 
 def _checked(name: str, content: dict[str, Any]) -> Claim:
-    _check_keys("", content, KEYS, ("text", "needs") if "needs" in content else ("text", "sweep", "comparisons"))
+    needed = ("text", "needs") if "needs" in content else ("text", "sweep", "comparisons")
+    user_yaml.check_keys("", content, KEYS, needed)
     for key in ("text", "source", "family", "sweep", "equal", "published", "needs"):
         if not isinstance(content.get(key, ""), str):
             raise UserError(f"{key}: must be a text")
@@ -115,7 +116,7 @@ def _comparisons(place: str, given: Any) -> list[Comparison]:
     """Every metric with every other side."""
     if not isinstance(given, dict):
         raise UserError(f"{place}: must be a mapping of {', '.join(COMPARISON_KEYS)}")
-    _check_keys(f"{place}.", given, COMPARISON_KEYS, ("are", "metrics"))
+    user_yaml.check_keys(f"{place}.", given, COMPARISON_KEYS, ("are", "metrics"))
     relation, metrics = given["are"], given["metrics"]
     if relation not in RELATIONS:
         raise UserError(f"{place}.are: unknown relation '{relation}'{nearest(str(relation), RELATIONS)}")
@@ -158,12 +159,3 @@ def _settings(place: str, given: Any) -> Settings:
             hint = nearest(str(value), architectures.catalogue())
             raise UserError(f"{place}: unknown architecture '{value}'{hint}")
     return given
-
-
-def _check_keys(place: str, given: dict[str, Any], known: tuple[str, ...], needed: tuple[str, ...]) -> None:
-    for key in given:
-        if key not in known:
-            raise UserError(f"unknown key '{place}{key}'{nearest(key, known)}")
-    for key in needed:
-        if key not in given:
-            raise UserError(f"{place}{key}: is missing")

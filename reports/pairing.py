@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from reports import labels
-from reports.claims import EQUAL, UNCHANGED, Claim, Comparison
+from reports.claims import BETTER, EQUAL, UNCHANGED, Claim, Comparison
 from reports.estimates import per_item
 from reports.statistics.differences import Differences
 from reports.stored import Run, Settings, equal, has
@@ -66,6 +66,16 @@ def paired(claim: Claim, comparison: Comparison, runs: list[Run]) -> Pairs:
         notes.append("these runs are of different versions of the code")
     ours_mean, theirs_mean = values.mean(0)
     return Pairs(metric, differences, (float(ours_mean), float(theirs_mean)), used, tuple(notes))
+
+
+def against(runs: list[Run], metric: str, ours: Settings, theirs: Settings) -> Pairs | str:
+    """One metric of the runs with some settings against that of those with others, or why they are no fair pairs."""
+    comparison = Comparison(ours, BETTER, theirs, metric, 0.0, relative=False)
+    claim = Claim("", "", "", "", "", {}, "", "", (comparison,), "")
+    try:
+        return paired(claim, comparison, runs)
+    except Unpaired as reason:
+        return str(reason)
 
 
 def _code_changed(runs: tuple[Run, ...]) -> bool:

@@ -39,6 +39,11 @@ class Point:
     codes: list[str]  # digests of the project's code it was started with; several where that changed in between
     error: str  # why it failed or does not count, in one line
 
+    @property
+    def run(self) -> Path:
+        """The folder of the run that it is of."""
+        return self.folder.parents[2]
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -121,7 +126,7 @@ def read_point(folder: Path, eval_id: str, step: int, asked: dict[str, Any]) -> 
         status, result, codes, error = "unreadable", {}, [], str(reason).replace(f"{folder}/", "")
     settings = {"architecture": folder.name.rpartition("-")[0], "seed": 0, **asked}
     settings |= {name: result[name] for name in ("architecture", "seed", "i2t_noise", "t2i_fraction") if name in result}
-    landed = folder / "evals" / eval_id / f"step-{step}"
+    landed = results.place(folder, eval_id, step)
     return Point(folder.name, eval_id, step, landed, settings, status, result, codes, error)
 
 

@@ -68,7 +68,7 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _sweep(name: str, content: dict[str, Any]) -> Sweep:
-    _check_keys(content, (*TEXTS, *AXES, "plot"), ("question", "plot"), "")
+    user_yaml.check_keys("", content, (*TEXTS, *AXES, "plot"), ("question", "plot"))
     for key in TEXTS:
         if not isinstance(content.get(key, ""), str) or content.get(key, "-").strip() == "":
             raise UserError(f"{key}: must be a text")
@@ -91,15 +91,6 @@ def _check_axis(axis: str) -> None:
     check_setting(axis, "axis")
     if axis.startswith("runtime.") and axis != "runtime.compile":
         raise UserError(f"{axis}: is no axis: all runs of a sweep share it")
-
-
-def _check_keys(given: dict[str, Any], known: tuple[str, ...], needed: tuple[str, ...], prefix: str) -> None:
-    for key in given:
-        if key not in known:
-            raise UserError(f"unknown key '{prefix}{key}'{nearest(key, known)}")
-    for key in needed:
-        if key not in given:
-            raise UserError(f"{prefix}{key}: is missing")
 
 
 def _grid(given: Any) -> list[Dimension]:
@@ -141,7 +132,7 @@ def _mapping(key: str, given: Any) -> dict[str, Any]:
 
 def _plot(given: Any, dimensions: list[Dimension]) -> dict[str, Any]:
     """x by the last part of an axis's name, as runs.csv has it, and y."""
-    _check_keys(_mapping("plot", given), ("x", "y"), ("x", "y"), "plot.")
+    user_yaml.check_keys("plot.", _mapping("plot", given), ("x", "y"), ("x", "y"))
     columns = {axis: dimension.column(axis) for dimension in dimensions for axis in dimension.axes}
     x, y = given["x"], given["y"]
     axis = x if x in list(columns) else next((axis for axis in columns if axis.rpartition(".")[2] == x), None)

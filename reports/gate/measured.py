@@ -64,7 +64,7 @@ def read(folder: Path) -> Session:
     done = [point for point in sweep.points if point.status == "done"]
     if not done:
         raise UserError(f"{folder}: all {len(sweep.points)} runs failed, the first: {sweep.points[0].error}")
-    starts = [RunFolder(_run_folder(point)).run_json()["starts"][-1] for point in done]
+    starts = [RunFolder(point.run).run_json()["starts"][-1] for point in done]
     return Session(
         name=sweep.name,
         runs=[_run(point) for point in done],
@@ -98,12 +98,8 @@ def _check_finished(sweep: Sweep, folder: Path) -> None:
 
 
 def _run(point: Point) -> Run:
-    settings, folder = point.settings, _run_folder(point)
+    settings, folder = point.settings, point.run
     return Run(settings["architecture"], settings["seed"], _values(point.result, RunFolder(folder)), _digest(folder))
-
-
-def _run_folder(point: Point) -> Path:
-    return point.folder.parents[2]  # of runs/<id>/evals/<id>/step-<n>
 
 
 def _values(result: dict[str, Any], run: RunFolder) -> dict[str, float]:

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports import labels
-from reports.claims import BETTER, Claim, Comparison
 from reports.page.charts import footing, heading
 from reports.page.winners import certainty
-from reports.pairing import Pairs, Unpaired, paired
+from reports.pairing import Pairs, against
 from reports.runs import Sweep
 from reports.statistics.judging import INCONCLUSIVE, Judgement, judge
 from reports.stored import Run, finished
@@ -84,12 +83,8 @@ def _key(sweep: Sweep, runs: list[Run]) -> str | None:
 
 def _paired(runs: list[Run], metric: str, architecture: str, key: str, values: list[float]) -> Pairs | str:
     """The last value against the first, or why they cannot be compared."""
-    comparison = Comparison({key: values[-1]}, BETTER, {key: values[0]}, metric, 0.0, relative=False)
-    claim = Claim("axis", "", "", "axis", "", {"model.architecture": architecture}, "", "", (comparison,), "")
-    try:
-        return paired(claim, comparison, runs)
-    except Unpaired as reason:
-        return str(reason)
+    whose = {"model.architecture": architecture}
+    return against(runs, metric, whose | {key: values[-1]}, whose | {key: values[0]})
 
 
 def _change(pairs: Pairs | str, tested: Judgement | None, digits: int) -> Change:

@@ -30,12 +30,12 @@ def origins(sweep: Sweep) -> list[Origin]:
 
 def run_folder(point: Point) -> RunFolder:
     """The run that a result lies in. Raises UserError where another schema wrote it."""
-    return RunFolder(point.folder.parents[2])
+    return RunFolder(point.run)
 
 
 def config(point: Point) -> str:
     """The run's config.yaml, "" before it has begun."""
-    file = point.folder.parents[2] / "config.yaml"
+    file = point.run / "config.yaml"
     return file.read_text(errors="replace") if file.is_file() else ""
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports import labels
-from reports.claims import BETTER, Claim, Comparison
 from reports.page.charts import footing, heading
-from reports.pairing import Unpaired, paired
+from reports.pairing import against
 from reports.runs import Sweep
 from reports.statistics.intervals import Interval
 from reports.statistics.judging import INCONCLUSIVE, SUPPORTED, Judgement, judge
@@ -96,13 +95,8 @@ def _compared(runs: list[Run], place: Place, group: pd.DataFrame) -> Judgement |
         return _why_not_ranked(group)
     best, second = group[group["best"]].iloc[0], _second(group)
     sides = [{"model.architecture": row["architecture"]} for row in (best, second)]
-    comparison = Comparison(sides[0], BETTER, sides[1], place[0], 0.0, relative=False)
-    claim = Claim("best", "", "", "best", "", {}, "", "", (comparison,), "")
-    try:
-        pairs = paired(claim, comparison, runs)
-    except Unpaired as reason:
-        return str(reason)
-    return Judgement(place, pairs.differences, 0.0, math.inf)
+    pairs = against(runs, place[0], *sides)
+    return pairs if isinstance(pairs, str) else Judgement(place, pairs.differences, 0.0, math.inf)
 
 
 def _at(sweep: Sweep, runs: list[Run], place: Place) -> list[Run]:
