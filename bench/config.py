@@ -101,6 +101,7 @@ class RuntimeConfig:
     cache: str = "cache"  # folder of what can be computed again
     threads: int = ranged(1, 1)  # CPU threads per process
     compile: bool = False  # torch.compile the blocks; on CPUs it was no faster (`make bench`), on GPUs try it
+    products: Literal["auto", "blas", "onednn"] = "auto"  # who multiplies float32 matrices on a CPU; auto: the faster
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"  # Lightning's
     devices: int = ranged(1, 1)  # processes that share each step: the losses of one, but for rounding (20 steps: 1e-5)
     strategy: Literal["auto", "ddp"] = "auto"  # Lightning's, of several devices: auto is ddp
@@ -176,10 +177,10 @@ def typed(preset: str) -> Any:
 
 def validate(config: Config) -> None:
     """Check ranges, the architecture and fields against each other; fill in what is left to the architecture (options)
-    or to the machine (precision)."""
+    or to the machine (precision, products)."""
     import architectures
+    from bench.arithmetic import resolve_precision, resolve_products
     from bench.loggers import check_loggers
-    from bench.precision import resolve
 
     check_ranges(config)
     check_loggers(config.runtime.loggers)
@@ -207,7 +208,9 @@ def validate(config: Config) -> None:
         )
     if config.train.text_weight == config.train.image_weight == 0:
         raise UserError("train.text_weight: text_weight and image_weight are both 0, so there is nothing to learn")
-    config.train.precision = resolve(config.train.precision, config.runtime.accelerator)  # type: ignore[assignment]
+    train, runtime = config.train, config.runtime
+    train.precision = resolve_precision(train.precision, runtime.accelerator)  # type: ignore[assignment]
+    runtime.products = resolve_products(runtime.products, train.precision, runtime.accelerator)  # type: ignore[assignment]
 
 
 def to_yaml(config: Config) -> str:

@@ -6,7 +6,9 @@ import time
 
 import numpy as np
 import torch
+from torch import nn
 
+from architectures.products import multiply_by
 from bench.config import Config
 from bench.data.encoded import EncodedSplit, padded, token_ids
 from bench.data.mixing import Mixture
@@ -32,14 +34,18 @@ def counted(config: Config) -> tuple[int, int]:
     return flops * config.train.steps, trained * BYTES_PER_TRAINED
 
 
-def multiplying_rate(precision: str, width: int = 512, rows: int = 2048) -> float:
-    """FLOPs a second at which this machine multiplies matrices of this size: the best of a few tries."""
+@torch.inference_mode()
+def multiplying_rate(config: Config, width: int = 512, rows: int = 2048) -> float:
+    """FLOPs a second at which this machine multiplies matrices of this size as ``config`` does: the best of a few
+    tries."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
-    left, right = (torch.ones(shape, dtype=dtype, device=device) for shape in ((rows, width), (width, 4 * width)))
+    dtype = torch.bfloat16 if config.train.precision == "bfloat16" else torch.float32
+    layer = nn.Linear(width, 4 * width, bias=False, dtype=dtype, device=device)
+    multiply_by(config.runtime.products, layer)
+    states = torch.ones(rows, width, dtype=dtype, device=device)
     best = 0.0
     for _ in range(5):
         begin = time.perf_counter()
-        (left @ right)[0, 0].item()  # waits for the device
+        layer(states)[0, 0].item()  # waits for the device
         best = max(best, 8 * rows * width * width / (time.perf_counter() - begin))
     return best

@@ -53,7 +53,7 @@ def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluate
     references = [pictures.captions(index) for index in seen]
     scores = image_scores(images, prompts, world, config)
     scores |= caption_scores(captions, world, config)
-    scores |= language_scores(model, world)
+    scores |= language_scores(model, world, config)
     ids = pictures.ids
     return Evaluated(
         scores, images, real, prompts, [ids[i] for i in drawn], captions, references, [ids[i] for i in seen]

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import torch
 
+from architectures.products import multiply_by
 from architectures.transformer import FusionTransformer
 from bench import checkpoints, evaluation, ranks, revision
 from bench.claims import Lost
@@ -20,7 +21,7 @@ from bench.errors import UserError
 from bench.failures import Failure
 from bench.flops import count_flops
 from bench.identity import eval_id, eval_identity, landed, run_folder, train_identity
-from bench.memory import peak_memory_mb, reset_peak_memory
+from bench.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
 from bench.metrics.cider import check_java
 from bench.mirrors import Mirrors
 from bench.model import build_model
@@ -83,9 +84,14 @@ def prepare(config: Config) -> Experiment:
     """Load what the run stands on and build its model at step 0."""
     quiet_libraries()
     torch.set_num_threads(config.runtime.threads)
+    keep_freed_memory()
+    if config.runtime.products == "onednn" and not torch.backends.mkldnn.is_available():
+        raise UserError("runtime.products: this torch was built without oneDNN (did you mean runtime.products=blas?)")
     world = world_of(config)
+    multiply_by(config.runtime.products, world.llm)
     channels, size, _ = world.latent_shape
     model = build_model(config, world.llm, channels, size)
+    multiply_by(config.runtime.products, model)
     if config.runtime.compile:
         model.compile_blocks()
     module = FusionModule(model, config.train)

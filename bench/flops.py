@@ -1,7 +1,9 @@
-"""Floating point operations as torch counts them, with the CPU's fused attention, which its table leaves out."""
+"""Floating point operations as torch counts them, with what its table leaves out: the CPU's fused attention and
+oneDNN's products."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 def count_flops(work: Callable[[], Any]) -> int:
     """Of everything that ``work()`` computes."""
-    with FlopCounterMode(display=False, custom_mapping=_CPU_ATTENTION) as counter:
+    with FlopCounterMode(display=False, custom_mapping=_CPU) as counter:
         work()
     return counter.get_total_flops()
 
@@ -24,7 +26,13 @@ def _backward(grad: Any, query: Any, key: Any, value: Any, *_: Any, **__: Any) -
     return sdpa_backward_flop_count(grad, query, key, value)
 
 
-_CPU_ATTENTION = {
+def _product(left: Any, right: Any, *_: Any, **__: Any) -> int:
+    """(..., k), (n, k) -> (..., n)."""
+    return 2 * math.prod(left) * right[0]
+
+
+_CPU = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _forward,
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: _backward,
+    torch.ops.mkldnn._linear_pointwise: _product,
 }

@@ -15,8 +15,9 @@ from bench.config import Config, DataConfig
 from bench.store import SCHEMA, RunFolder
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-SCORING = ("threads", "compile")  # settings of the runtime that change last digits of what one process computes
+SCORING = ("threads", "compile", "products")  # runtime settings that change last digits of what a process computes
 ROUNDING = (*SCORING, "devices")  # and of training: what changes last digits counts
+UNSAID = {"devices": 1, "products": "blas"}
 
 
 def train_id(config: Config) -> str:
@@ -80,9 +81,9 @@ def eval_identity(config: Config) -> dict[str, Any]:
 
 
 def _rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
-    """Settings of the runtime; a single device goes without saying, which keeps the names of all that ran on one."""
+    """Settings of the runtime; what goes without saying is left out, which keeps the names of all that ran so."""
     settings = {name: getattr(config.runtime, name) for name in names}
-    return {name: value for name, value in settings.items() if name != "devices" or value > 1}
+    return {name: value for name, value in settings.items() if UNSAID.get(name) != value}
 
 
 def _data_identity(config: Config) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def caption_scores(captions: list[str], world: World, config: Config) -> dict[st
     return scores
 
 
-def language_scores(model: FusionTransformer, world: World) -> dict[str, Score]:
+def language_scores(model: FusionTransformer, world: World, config: Config) -> dict[str, Score]:
     """What the language model knew before the fusion, and knows after it."""
 
     def after(ids: Tensor, lengths: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ def language_scores(model: FusionTransformer, world: World) -> dict[str, Score]:
             scores["perplexity"] = perplexity(logits, world.tokenizer, world.texts)
         return scores
 
-    known = world.once("language", lambda: measured(before))
+    known = world.once(("language", config.runtime.products), lambda: measured(before))
     kept = measured(after)
     return {f"{name}_{when}": s[name] for name in kept for when, s in (("before", known), ("after", kept))}
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from architectures.products import product
+from benchmarks.models import products_of
 from benchmarks.necessary import LAYERS, necessary_flops
 from benchmarks.paired import Paired, Ratio, Ways, quartiles
 from benchmarks.shapes import Shape
@@ -20,7 +22,8 @@ OPTIMIZER_NUMBERS = 7  # AdamW reads weight, gradient and two moments, and write
 class Products:
     """The matrix products of one decoder layer on all tokens of a step: forward, and both gradients.
 
-    They write to memory that is there: what it costs to get some is not theirs.
+    They are multiplied by whom the step has multiply them. What it costs to get memory is not theirs: BLAS writes to
+    memory that is there, and oneDNN's comes from what was freed.
     """
 
     def __init__(self, shape: Shape, device: str = "cpu") -> None:
@@ -31,10 +34,16 @@ class Products:
         how = {"dtype": dtype, "device": device}
         self.operands = [(torch.randn(tokens, n, **how), torch.randn(m, n, **how)) for n, m in sizes]
         self.results = [tuple(torch.randn_like(each) for each in (x @ w.T, x, w)) for x, w in self.operands]
+        self.by_onednn = products_of(shape, device) == "onednn"
         self.flops = sum(3 * 2 * tokens * n * m for n, m in sizes)
 
     def __call__(self) -> None:
         for (x, w), (y, x_gradient, w_gradient) in zip(self.operands, self.results, strict=True):
+            if self.by_onednn:
+                product(x, w)
+                product(y, w.T)
+                product(y.T, x.T)
+                continue
             torch.mm(x, w.T, out=y)
             torch.mm(y, w, out=x_gradient)
             torch.mm(y.T, x, out=w_gradient)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from bench.errors import UserError
+from bench.memory import keep_freed_memory
 from bench.quiet import quiet_libraries
 from benchmarks import describing, drawing, peak, peers, training
 from benchmarks.rows import Row, Setting
@@ -40,6 +41,7 @@ def setting_of(shape: Shape, names: tuple[str, ...], device: str, threads: int, 
     """With torch made ready for it."""
     quiet_libraries()
     torch.set_num_threads(threads)
+    keep_freed_memory()
     settle = torch.cuda.synchronize if device == "cuda" else _nothing
     return Setting(shape, names, device, threads, seconds, settle)
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from architectures.products import multiply_by
 from architectures.sequence import Image, ImageTokens, Text
 from architectures.transformer import FusionTransformer
+from bench.arithmetic import resolve_products
 from benchmarks.shapes import Shape
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,21 @@ def model_of(shape: Shape, architecture: str, device: str = "cpu") -> FusionTran
     """A random model at step 0, the same for every call and in as far as possible for every architecture."""
     llm = language_model_of(shape, device)
     with _making(shape, device):
-        return FusionTransformer(llm, architecture, ImageTokens(shape.channels, shape.image_side))
+        model = FusionTransformer(llm, architecture, ImageTokens(shape.channels, shape.image_side))
+    multiply_by(products_of(shape, device), model)
+    return model
+
+
+def products_of(shape: Shape, device: str) -> str:
+    """Who multiplies: what ``runtime.products=auto`` means here."""
+    return resolve_products("auto", shape.dtype, "cpu" if device == "cpu" else "gpu")
+
+
+def by_blas(model: Model) -> Model:
+    """The model on the same parameters, its products torch's own."""
+    twin = copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()})
+    multiply_by("blas", twin)
+    return twin
 
 
 def batch_of(shape: Shape, device: str = "cpu") -> Batch:

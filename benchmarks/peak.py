@@ -9,7 +9,7 @@ from multiprocessing import get_context
 
 import torch
 
-from bench.memory import peak_memory_mb, reset_peak_memory
+from bench.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
 from benchmarks.literal import EQUATIONS, MISSING
 from benchmarks.models import batch_of, model_of
 from benchmarks.rows import Row, Setting, small
@@ -40,6 +40,7 @@ def _row(shape: str, name: str, peaks: dict[tuple[str, bool], float]) -> Row:
 def peak_mb(shape: Shape, architecture: str, literal: bool, device: str, threads: int) -> float:
     """Above what the process held before it made the model."""
     torch.set_num_threads(threads)
+    keep_freed_memory()
     reset_peak_memory()
     before = peak_memory_mb()
     model, batch = model_of(shape, architecture, device), batch_of(shape, device)

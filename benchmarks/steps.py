@@ -13,8 +13,6 @@ from architectures.transformer import FusionTransformer
 from benchmarks.literal import final_states
 from benchmarks.models import Batch
 
-Loss = Callable[[FusionTransformer, Batch], Tensor]
-
 
 def loss(model: FusionTransformer, batch: Batch) -> Tensor:
     """Both tasks' loss by the product's own pass."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
+from torch import Tensor
 from torch.optim import AdamW
 
 from architectures.transformer import FusionTransformer
 from benchmarks.floor import Floor
 from benchmarks.literal import EQUATIONS, MISSING
-from benchmarks.models import Batch, batch_of, model_of
+from benchmarks.models import Batch, batch_of, by_blas, model_of, products_of
 from benchmarks.necessary import LAYERS
 from benchmarks.paired import Paired, Ways
 from benchmarks.rows import Row, Setting, small
 from benchmarks.shapes import BASE
-from benchmarks.steps import Loss, Step, literal_loss, loss, mixed_loss, optimizer_of
+from benchmarks.steps import Step, literal_loss, loss, mixed_loss, optimizer_of
+
+Pass = Callable[[Batch], Tensor]  # to its loss
 
 NO_FLOOR = "its FLOPs are not counted (LAYERS in benchmarks/necessary.py), so it has no floor"
 
@@ -34,9 +38,9 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
     for name in order:
         model = model_of(setting.shape, name, setting.device)
         optimizer = optimizer_of(model)
-        losses: dict[str, Loss] = _losses(setting, name) if name in names else {"ours": loss}
+        passes = _passes(setting, name, model) if name in names else _ours(model)
         steps, small_steps = (
-            _steps(name, model, optimizer, losses, batch_of(shape, setting.device))
+            _steps(name, optimizer, passes, batch_of(shape, setting.device))
             for shape in (setting.shape, small(setting.shape))
         )
         ours = {f"{name} ours": steps.pop(f"{name} ours")}
@@ -47,25 +51,32 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
     return [_row(setting, name, trained[name], times, floor) for name in names]
 
 
-def _losses(setting: Setting, name: str) -> dict[str, Loss]:
-    losses: dict[str, Loss] = {"ours": loss}
+def _ours(model: FusionTransformer) -> dict[str, Pass]:
+    return {"ours": partial(loss, model)}
+
+
+def _passes(setting: Setting, name: str, model: FusionTransformer) -> dict[str, Pass]:
+    """The ways of a step to its loss, on the same weights."""
+    passes = _ours(model)
     if name in EQUATIONS:
-        losses["literal"] = literal_loss
+        passes["literal"] = partial(literal_loss, model)
     if setting.shape.dtype == "float32":
-        losses["bfloat16"] = mixed_loss
-    return losses
+        passes["bfloat16"] = partial(mixed_loss, model)
+    if products_of(setting.shape, setting.device) == "onednn":
+        passes["BLAS"] = partial(loss, by_blas(model))
+    return passes
 
 
-def _steps(
-    name: str, model: FusionTransformer, optimizer: AdamW, losses: dict[str, Loss], batch: Batch
-) -> dict[str, Step]:
-    """All on the same weights and moments."""
-    return {f"{name} {kind}": Step(optimizer, partial(way, model, batch)) for kind, way in losses.items()}
+def _steps(name: str, optimizer: AdamW, passes: dict[str, Pass], batch: Batch) -> dict[str, Step]:
+    """All with the same moments."""
+    return {f"{name} {kind}": Step(optimizer, partial(way, batch)) for kind, way in passes.items()}
 
 
 def _row(setting: Setting, name: str, trained: int, times: Paired, floor: Floor) -> Row:
     ours, shape = f"{name} ours", setting.shape
     others = {"literal": f"{name} literal", BASE: f"{BASE} ours"}
+    if f"{name} BLAS" in times.seconds:
+        others["BLAS"] = f"{name} BLAS"
     is_counted = name in LAYERS
     over = {"floor": floor.under(name, trained, times, ours) if is_counted else None} | {
         other: times.ratio(ours, way) if way in times.seconds else None for other, way in others.items()

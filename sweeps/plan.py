@@ -77,7 +77,11 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
     for rows in itertools.product(*_rows(sweep.dimensions, variants)):
         config = variants.config(change for row in rows for change in row.changes)
         # Overrides run in another process: they must say all that this one resolved.
-        resolved = [say("runtime.runs", runs), say("train.precision", config.train.precision)]
+        resolved = [
+            say("runtime.runs", runs),
+            say("train.precision", config.train.precision),
+            say("runtime.products", config.runtime.products),
+        ]
         point = Point(
             architecture=config.model.architecture,
             seed=config.seed,

@@ -22,7 +22,7 @@ from sweeps.grid import read
 
 NOISE = ["0", "0.25", "0.5", "0.75", "1"]
 PLOT = "plot: {x: seed, y: [fid]}\n"
-ADDED = ("runtime.runs=", "train.precision=")  # to every point's overrides, for the process that runs it
+ADDED = ("runtime.runs=", "train.precision=", "runtime.products=")  # to every point, for the process that runs it
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_every_setting_stands_in_one_of_the_lists_above(weights):
             yield from keys(value, f"{prefix}{item.name}.") if is_dataclass(value) else [f"{prefix}{item.name}"]
 
     said = {text.partition("=")[0] for text in [*TRAINING, *EVALUATION, *NEITHER, *weights]}
-    others = {"data.name", "data.root", "data.image_size", "model.options"}  # see the tests below
+    others = {"data.name", "data.root", "data.image_size", "model.options", "runtime.products"}  # see the tests below
     assert set(keys(Config())) == said | others
 
 
@@ -104,11 +104,20 @@ def test_pictures_count_by_what_they_hold(weights, monkeypatch):
 
 
 def test_a_run_is_named_by_the_precision_that_auto_means_here(weights, monkeypatch):
-    monkeypatch.setattr("bench.precision.gpu", lambda: None)
-    for flags, precision in ((["amx_bf16"], "bfloat16"), ([], "float32")):
-        monkeypatch.setattr("bench.precision._cpu_flags", lambda flags=flags: flags)
+    monkeypatch.setattr("bench.arithmetic.gpu", lambda: None)
+    for flags, precision in (("amx_bf16", "bfloat16"), ("avx2", "float32")):
+        monkeypatch.setattr("bench.arithmetic._cpu", lambda flags=flags: {"vendor_id": "x", "flags": flags})
         named, auto = (train_id(load("smoke", [*weights, f"train.precision={p}"])) for p in (precision, "auto"))
         assert named == auto
+
+
+def test_products_count_where_torchs_own_do_not_make_them(weights):
+    blas, onednn = (
+        load("smoke", [*weights, "train.precision=float32", f"runtime.products={products}"])
+        for products in ("blas", "onednn")
+    )
+    assert train_id(blas) != train_id(onednn) and eval_id(blas) != eval_id(onednn)
+    assert "products" not in identity.train_identity(blas)  # so that runs before there was a choice keep their names
 
 
 def test_the_folder_is_named_by_architecture_and_training(weights):

@@ -23,7 +23,7 @@ def language_checks(world: World, config: Config) -> list[Check]:
         return []
     model = build_model(config, world.llm, *world.latent_shape[:2]).eval()
     spoilt = [model, *[Noisy(model, grade, config.seed) for grade in NOISES]]
-    graded = [scoring.language_scores(speaker, world) for speaker in spoilt]  # type: ignore[arg-type]
+    graded = [scoring.language_scores(speaker, world, config) for speaker in spoilt]  # type: ignore[arg-type]
     found = []
     for metric, score in graded[0].items():
         demand = keeps if metric.endswith("_before") else worsens
@@ -31,17 +31,18 @@ def language_checks(world: World, config: Config) -> list[Check]:
         if metric.endswith("_after"):
             before = graded[0][metric.replace("_after", "_before")]
             found.append(equals(metric, "at step 0: as before", score.value, before.value, 1e-5 * abs(before.value)))
-    return found + _known(world, model.device)
+    return found + _known(world, config, model.device)
 
 
-def _known(world: World, device: torch.device) -> list[Check]:
+def _known(world: World, config: Config, device: torch.device) -> list[Check]:
     """Models whose scores are known beforehand."""
     words = len(world.tokenizer)
     speakers = {"knows every token": 1, "knows none": 2, "guesses": 0}
     expected = {"exam_after": (1.0, 0.0, None), "perplexity_after": (1.0, None, float(words))}
     found = []
     for place, (name, ahead) in enumerate(speakers.items()):
-        scores = scoring.language_scores(Known(ahead, words, device), world)  # type: ignore[arg-type]
+        model = Known(ahead, words, device)
+        scores = scoring.language_scores(model, world, config)  # type: ignore[arg-type]
         for metric, answers in expected.items():
             answer = answers[place]
             if metric in scores and answer is not None:

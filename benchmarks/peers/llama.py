@@ -11,7 +11,7 @@ from transformers import LlamaForCausalLM
 from architectures.base import IMAGE, TEXT
 from architectures.transformer import FusionTransformer
 from benchmarks.literal import masks
-from benchmarks.models import Batch, batch_of, language_model_of, model_of
+from benchmarks.models import Batch, batch_of, by_blas, language_model_of, model_of
 from benchmarks.paired import Ratio, Ways
 from benchmarks.rows import Setting, small
 from benchmarks.shapes import BASE, Shape
@@ -34,12 +34,12 @@ def compare(setting: Setting) -> tuple[float, int, Ratio]:
 
 
 def around(model: FusionTransformer, shape: Shape) -> LlamaForCausalLM:
-    """A Llama on the layers of ``model``, a single tower. Its final norm joins the language head: images have one of
-    their own."""
+    """A Llama on the weights of ``model``, a single tower, multiplied by torch's BLAS as transformers does. Its final
+    norm joins the language head: images have one of their own."""
     llm = language_model_of(shape, model.device.type)
-    llm.model.layers = nn.ModuleList(block.get_submodule("block.layer") for block in model.blocks)
+    llm.model.layers = nn.ModuleList(by_blas(block.get_submodule("block.layer")) for block in model.blocks)
     llm.model.norm = nn.Identity()
-    llm.lm_head = nn.Sequential(model.norm, model.lm_head)
+    llm.lm_head = nn.Sequential(model.norm, by_blas(model.lm_head))
     return llm
 
 

@@ -71,7 +71,7 @@ def _counted(plan: Plan, job: Job, rate: float | None) -> Cost:
     flops, checkpoint = counted(config)
     basis = "counted FLOPs, at the rate of finished runs of other shapes"
     if rate is None:
-        rate = multiplying_rate(config.train.precision)
+        rate = multiplying_rate(config)
         basis = "counted FLOPs, at the rate of bare products: training alone takes at least this"
     return Cost(flops / rate, checkpoint * config.runtime.keep_checkpoints, basis)
 

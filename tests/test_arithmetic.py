@@ -1,12 +1,14 @@
-"""`train.precision=auto` means what the machine is fast at; attention stays in float32 on a CPU."""
+"""`auto` means what the machine is fast at; attention stays in float32 on a CPU."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
 
 import architectures
-from bench import precision
+from bench import arithmetic
 from bench.evaluation import precision as trained_precision
 from bench.experiment import prepare
 from tests.experiments import small_config
@@ -25,10 +27,35 @@ from tests.experiments import small_config
         ("bfloat16", "cpu", None, [], "bfloat16"),
     ],
 )
-def test_auto_means_what_is_fast_here(monkeypatch, asked, accelerator, gpu, flags, means):
-    monkeypatch.setattr(precision, "gpu", lambda: gpu)
-    monkeypatch.setattr(precision, "_cpu_flags", lambda: flags)
-    assert precision.resolve(asked, accelerator) == means
+def test_the_precision_is_what_is_fast_here(monkeypatch, asked, accelerator, gpu, flags, means):
+    monkeypatch.setattr(arithmetic, "gpu", lambda: gpu)
+    monkeypatch.setattr(arithmetic, "_cpu", lambda: {"flags": " ".join(flags)})
+    assert arithmetic.resolve_precision(asked, accelerator) == means
+
+
+@pytest.mark.parametrize(
+    ("asked", "precision", "accelerator", "gpu", "vendor", "flags", "means"),
+    [
+        ("auto", "float32", "auto", None, "AuthenticAMD", "avx2 avx512f", "onednn"),
+        ("auto", "float32", "cpu", "a GPU", "AuthenticAMD", "avx512f", "onednn"),
+        ("auto", "float32", "auto", "a GPU", "AuthenticAMD", "avx512f", "blas"),
+        ("auto", "float32", "mps", None, "AuthenticAMD", "avx512f", "blas"),
+        ("auto", "bfloat16", "cpu", None, "AuthenticAMD", "avx512f", "blas"),
+        ("auto", "float32", "cpu", None, "AuthenticAMD", "avx2", "blas"),
+        ("auto", "float32", "cpu", None, "GenuineIntel", "avx512f", "blas"),
+        ("blas", "float32", "cpu", None, "AuthenticAMD", "avx512f", "blas"),
+        ("onednn", "float32", "cpu", None, "GenuineIntel", "avx2", "onednn"),
+    ],
+)
+def test_the_products_are_the_faster_ones(monkeypatch, asked, precision, accelerator, gpu, vendor, flags, means):
+    monkeypatch.setattr(arithmetic, "gpu", lambda: gpu)
+    monkeypatch.setattr(arithmetic, "_cpu", lambda: {"vendor_id": vendor, "flags": flags})
+    assert arithmetic.resolve_products(asked, precision, accelerator) == means
+
+
+def test_the_processor_says_what_it_is():
+    facts = arithmetic._cpu()
+    assert facts["vendor_id"] in Path("/proc/cpuinfo").read_text() and "sse2" in facts["flags"].split()
 
 
 @pytest.mark.parametrize("architecture", architectures.catalogue())
