@@ -13,10 +13,10 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from bench import sealed
 from bench.data.mixing import Mixture
-from bench.errors import UserError
+from bench.errors import UserError, writing_to
 from bench.files import draft, flush
 from bench.module import FusionModule
-from bench.store import RunFolder, writing_to
+from bench.stored_run import StoredRun
 
 NEEDED = {
     "global_step", "loops", "state_dict", "optimizer_states", "lr_schedulers",
@@ -69,7 +69,7 @@ def damage(path: Path) -> str | None:
     return f"it has no {', '.join(sorted(missing))}" if missing else None
 
 
-def newest(folder: RunFolder, until: int | None = None) -> Path | None:
+def newest(folder: StoredRun, until: int | None = None) -> Path | None:
     """The newest checkpoint, of at most ``until`` steps, that is whole; a damaged one is named and passed over."""
     found = _newest_first(folder.checkpoints)
     if until is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
+from pathlib import Path
 
 LONGEST = 1000  # characters of a message: it may quote what it was given
 
@@ -28,3 +30,12 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     if close:
         return f" (did you mean '{close[0]}'?)"
     return f" (choose from {', '.join(choices)})" if choices else ""
+
+
+@contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Turn a refusal by the file system into a UserError that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {(error.strerror or str(error)).lower()}") from error

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Config, DataConfig
-from bench.store import SCHEMA, RunFolder
+from bench.schema import SCHEMA
+from bench.store import RunFolder
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 SCORING = ("threads", "compile", "products")  # runtime settings that change last digits of what a process computes

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.store import RunFolder
+from bench.stored_run import StoredRun
 
 MEASURED = ("train_seconds", "score_seconds", "peak_memory_mb")  # of the machine, not of the model
 
@@ -22,7 +22,7 @@ def landed(run: Path) -> dict[str, Any]:
         del result["seal"]  # of the times too
         result["cost"] = {key: value for key, value in result["cost"].items() if key not in MEASURED}
         found[name] = result
-    rows = {row["step"]: {k: v for k, v in row.items() if k != "seconds"} for row in RunFolder(run).read_metrics()}
+    rows = {row["step"]: {k: v for k, v in row.items() if k != "seconds"} for row in StoredRun(run).read_metrics()}
     return found | {"metrics.jsonl": rows}
 
 

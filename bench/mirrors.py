@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.config import Config
 from bench.loggers import LOGGERS, close
-from bench.store import RunFolder
+from bench.stored_run import StoredRun
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
@@ -32,7 +32,7 @@ class Numbers(NamedTuple):
 class Mirror:
     """One logger: made when there is something to show, used until it fails."""
 
-    def __init__(self, name: str, config: Config, folder: RunFolder) -> None:
+    def __init__(self, name: str, config: Config, folder: StoredRun) -> None:
         self.name, self.config, self.folder = name, config, folder
         self.logger: Logger | None = None
         self.failed = False
@@ -81,7 +81,7 @@ class Mirror:
 class Mirrors:
     """All mirrors of one start of a run. A context manager: leaving it closes them."""
 
-    def __init__(self, config: Config, folder: RunFolder, eval_id: str) -> None:
+    def __init__(self, config: Config, folder: StoredRun, eval_id: str) -> None:
         self.folder, self.eval_id = folder, eval_id
         self.mirrors = [Mirror(name, config, folder) for name in dict.fromkeys(config.runtime.loggers)]
         self.begun = False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import results
 from bench.errors import UserError
-from bench.store import RunFolder
+from bench.stored_run import StoredRun
 from reports import sweep_file, trust
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def scores_frame(sweep: Sweep) -> pd.DataFrame:
 def read_point(folder: Path, eval_id: str, step: int, asked: dict[str, Any]) -> Point:
     """One evaluation of the run in `folder`, if there is one. `asked`: settings, by the last part of their keys."""
     try:
-        status, result, codes, error = _stored(RunFolder(folder), eval_id, step)
+        status, result, codes, error = _stored(StoredRun(folder), eval_id, step)
     except UserError as reason:
         status, result, codes, error = "unreadable", {}, [], str(reason).replace(f"{folder}/", "")
     settings = {"architecture": folder.name.rpartition("-")[0], "seed": 0, **asked}
@@ -130,7 +130,7 @@ def read_point(folder: Path, eval_id: str, step: int, asked: dict[str, Any]) -> 
     return Point(folder.name, eval_id, step, landed, settings, status, result, codes, error)
 
 
-def _stored(run: RunFolder, eval_id: str, step: int) -> tuple[str, dict[str, Any], list[str], str]:
+def _stored(run: StoredRun, eval_id: str, step: int) -> tuple[str, dict[str, Any], list[str], str]:
     """Status, result, digests of code and what is wrong. Raises UserError where another schema wrote it."""
     status, result = run.status(eval_id, step), run.result(eval_id, step) or {}
     codes = [str(start["code"]) for start in run.run_json().get("starts", []) if start.get("code")]

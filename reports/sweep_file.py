@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UserError
-from bench.store import read_own
+from bench.schema import read_own
 
 NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
 TEXTS = ("name", "preset", "question", "source", "runs_root")

@@ -11,7 +11,7 @@ from typing import Any
 from bench.errors import UserError
 from bench.files import size_of
 from bench.identity import CANONICAL
-from bench.store import RunFolder
+from bench.stored_run import StoredRun
 
 LOOKED_AT = 400  # finished runs read at most, the newest
 ENOUGH = 5  # of one shape
@@ -79,7 +79,7 @@ class Experience:
 def _read(path: Path) -> tuple[str, _Seen] | None:
     """Shape and cost of a run, by a last step's result; None where it has none that can be read."""
     try:
-        folder = RunFolder(path)
+        folder = StoredRun(path)
         known = folder.run_json()["identity"]["train"]
         cost = (folder.result(*folder.evaluations()[-1]) or {})["cost"]
         seconds, steps = cost["train_seconds"], known["train"]["steps"]

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.config_checks import leaves
 from bench.errors import UserError
-from bench.store import RunFolder
+from bench.stored_run import StoredRun
 
 ABSENT = "nothing"
 
@@ -27,7 +27,7 @@ def finished(runs: Path) -> list[Finished]:
     found = []
     for path in sorted(runs.glob("*/evals")):
         try:
-            folder = RunFolder(path.parent)
+            folder = StoredRun(path.parent)
             known = folder.run_json().get("identity", {})
             for eval_id, step in folder.evaluations():
                 result = folder.result(eval_id, step) or {}

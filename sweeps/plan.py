@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import identity
-from bench.errors import UserError
+from bench.errors import UserError, writing_to
 from bench.files import write_atomically
 from bench.overrides import say
-from bench.store import SCHEMA, RunFolder, read_own, writing_to
+from bench.schema import SCHEMA, read_own
+from bench.store import RunFolder
 from bench.variants import Variants
 from sweeps import grid
 from sweeps.dimensions import Dimension, Sweep, check_size, folder_name, narrow

@@ -15,7 +15,8 @@ from bench.claims import Held
 from bench.errors import UserError
 from bench.failures import Failure
 from bench.files import append_line, publish, write_atomically
-from bench.store import SCHEMA, RunFolder
+from bench.schema import SCHEMA
+from bench.store import RunFolder
 
 
 @pytest.fixture

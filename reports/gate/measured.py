@@ -15,7 +15,7 @@ from typing import Any
 from bench.config_checks import leaves
 from bench.errors import UserError
 from bench.landed import landed
-from bench.store import RunFolder
+from bench.stored_run import StoredRun
 from reports.runs import Point, Sweep, read_sweep
 
 QUALITY = ("fid", "clip_score", "image_attributes", "cider", "caption_attributes")
@@ -64,7 +64,7 @@ def read(folder: Path) -> Session:
     done = [point for point in sweep.points if point.status == "done"]
     if not done:
         raise UserError(f"{folder}: all {len(sweep.points)} runs failed, the first: {sweep.points[0].error}")
-    starts = [RunFolder(point.run).run_json()["starts"][-1] for point in done]
+    starts = [StoredRun(point.run).run_json()["starts"][-1] for point in done]
     return Session(
         name=sweep.name,
         runs=[_run(point) for point in done],
@@ -99,10 +99,10 @@ def _check_finished(sweep: Sweep, folder: Path) -> None:
 
 def _run(point: Point) -> Run:
     settings, folder = point.settings, point.run
-    return Run(settings["architecture"], settings["seed"], _values(point.result, RunFolder(folder)), _digest(folder))
+    return Run(settings["architecture"], settings["seed"], _values(point.result, StoredRun(folder)), _digest(folder))
 
 
-def _values(result: dict[str, Any], run: RunFolder) -> dict[str, float]:
+def _values(result: dict[str, Any], run: StoredRun) -> dict[str, float]:
     rows, metrics = run.read_metrics(), result["metrics"]
     late = rows[len(rows) // 2 :]
     values = {name: metrics[name]["value"] for name in QUALITY if name in metrics}

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from bench.errors import UserError
-from bench.store import RunFolder
+from bench.stored_run import StoredRun
 from reports import labels
 from reports.runs import Point, Sweep
 
@@ -28,9 +28,9 @@ def origins(sweep: Sweep) -> list[Origin]:
     return [_origin(sweep, point) for point in sweep.points]
 
 
-def run_folder(point: Point) -> RunFolder:
+def run_folder(point: Point) -> StoredRun:
     """The run that a result lies in. Raises UserError where another schema wrote it."""
-    return RunFolder(point.run)
+    return StoredRun(point.run)
 
 
 def config(point: Point) -> str:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import claims
-from bench.errors import UserError
+from bench.errors import UserError, writing_to
 from bench.files import size_of
-from bench.store import writing_to
 from sweeps.jobs import Job, jobs
 from sweeps.plan import Plan
 

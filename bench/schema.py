@@ -1,0 +1,27 @@
+"""The version of the files that this project leaves: another version's are refused, never misread."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UserError
+
+SCHEMA = 1
+
+
+def read_own(path: Path) -> dict[str, Any] | None:
+    """What a JSON file of this project holds, None if there is none. Raises UserError if another schema wrote it."""
+    try:
+        content = json.loads(path.read_text())
+        found = content["schema"]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} is not a file of xfusion-bench: move it away, or name another folder") from error
+    if found != SCHEMA:
+        raise UserError(f"{path} has schema {found}, this version has {SCHEMA}: move it away, or name another folder")
+    return content

@@ -1,0 +1,120 @@
+"""What a run's folder holds, to be read. Status is derived from the files, never stored. No torch."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bench import claims, results
+from bench.failures import Failure
+from bench.schema import read_own
+
+TAIL = 65536  # bytes of metrics.jsonl that hold its last row
+
+
+class StoredRun:
+    """`<architecture>-<train_id>/`: config.yaml, run.json, metrics.jsonl, checkpoints/, claims/, evals/, error.txt."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Name a run folder, which need not exist yet. Raises UserError if it holds another schema."""
+        self.path = Path(path)
+        read_own(self.path / "run.json")
+
+    @property
+    def run_id(self) -> str:
+        """`<architecture>-<train_id>`."""
+        return self.path.name
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where checkpoints are written."""
+        return self.path / "checkpoints"
+
+    def checkpoint(self, step: int) -> Path:
+        """The checkpoint after `step` steps."""
+        return self.checkpoints / f"step-{step:08d}.ckpt"
+
+    @property
+    def metrics_file(self) -> Path:
+        """The append-only log of training."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def error_file(self) -> Path:
+        """The traceback of a run that failed."""
+        return self.path / "error.txt"
+
+    @property
+    def claim_files(self) -> Path:
+        """Where processes say that they are at this run."""
+        return self.path / "claims"
+
+    def run_json(self) -> dict[str, Any]:
+        """What run.json holds, {} before the run was created."""
+        path = self.path / "run.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        """All rows by step; the last one of a repeated step, and nothing of a line that a kill tore."""
+        rows: dict[int, dict[str, Any]] = {}
+        if self.metrics_file.exists():
+            for line in self.metrics_file.read_text(errors="replace").splitlines():
+                try:
+                    row = json.loads(line)
+                    rows[row["step"]] = row
+                except (ValueError, KeyError, TypeError):
+                    continue
+        return [rows[step] for step in sorted(rows)]
+
+    def last_metrics(self) -> dict[str, Any]:
+        """The last row that can be read, {} if there is none. Reads the end of the file only."""
+        try:
+            with self.metrics_file.open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+                lines = file.read().decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            return {}
+        for line in reversed(lines):
+            with suppress(ValueError):
+                row = json.loads(line)
+                if isinstance(row, dict) and isinstance(row.get("step"), int):
+                    return row
+        return {}
+
+    def result_folder(self, eval_id: str, step: int) -> Path:
+        """Where the evaluation `eval_id` of the model after `step` steps lands."""
+        return results.place(self.path, eval_id, step)
+
+    def result(self, eval_id: str, step: int) -> dict[str, Any] | None:
+        """The landed result, None if there is none. Raises UserError for another schema."""
+        return read_own(self.result_folder(eval_id, step) / results.NAME)
+
+    def evaluations(self, eval_id: str = "*") -> list[tuple[str, int]]:
+        """Which results there are, of one evaluation or of all: evaluation and step, in this order."""
+        places = [path.parent for path in self.path.glob(f"evals/{eval_id}/step-*/result.json")]
+        return sorted((place.parent.name, int(place.name.removeprefix("step-"))) for place in places)
+
+    def results(self, eval_id: str) -> list[dict[str, Any]]:
+        """Every landed result of one evaluation, by step."""
+        return [result for place in self.evaluations(eval_id) if (result := self.result(*place)) is not None]
+
+    def failure(self) -> Failure | None:
+        """Why the run failed, None if it did not."""
+        try:
+            return Failure.parse(self.error_file.read_text(errors="replace"))
+        except FileNotFoundError:
+            return None
+
+    def status(self, eval_id: str, *steps: int) -> str:
+        """pending, running, partial, failed or done, with respect to one evaluation after each of these steps."""
+        if all((self.result_folder(eval_id, step) / results.NAME).exists() for step in steps):
+            return "done"
+        if claims.seems_alive(self.claim_files):
+            return "running"
+        if self.error_file.exists():
+            return "failed"
+        begun = self.metrics_file.exists() or any(self.checkpoints.glob("*"))
+        return "partial" if begun else "pending"
