@@ -1,27 +1,19 @@
-"""One experiment's settings: typed dataclasses, and `load`: defaults < preset file < `key=value` overrides.
+"""One experiment's settings, each with its type, its range and its default.
 
 "Gap" marks what the paper leaves open: the default is then this project's documented choice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
-from bench.config_checks import check_keys, check_ranges, config_error, ranged, resolve_options
-from bench.errors import UserError, nearest
-from bench.overrides import parse
+from bench.config_checks import ranged
 
-PRESETS = Path(__file__).with_name("presets")
 DATA_SETS = {
     "scenes": "the embedded world: rendered scenes with exact captions; difficulty by data.objects=1|2",
     "coco": "your own pictures in COCO-captions layout at data.root=FOLDER",
 }
-VAE_FACTOR = 8  # pixels per latent, along each side: the embedded VAE and Stable Diffusion's alike
 
 
 @dataclass
@@ -123,98 +115,3 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
     eval: EvalConfig = field(default_factory=EvalConfig)
     runtime: RuntimeConfig = field(default_factory=RuntimeConfig)
-
-
-def presets() -> list[str]:
-    """Names of the shipped presets, in alphabetical order."""
-    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
-
-
-def load(preset: str = "default", overrides: list[str] | None = None) -> Config:
-    """Merge defaults < preset < overrides (`key=value`, values as in YAML), check everything, fill in what is open.
-
-    Raises UserError, one line, for whatever is wrong with the request.
-    """
-    config = merge(preset, overrides or [])
-    validate(config)
-    return config
-
-
-def merge(preset: str, overrides: list[str]) -> Config:
-    """Defaults < preset < overrides, each value of its type, not validated. Raises UserError."""
-    from omegaconf import OmegaConf
-
-    asked = parse(overrides)
-    check_keys(Config, OmegaConf.to_container(asked))
-    with checked(overrides):
-        config = OmegaConf.to_object(OmegaConf.merge(typed(preset), asked))
-    assert isinstance(config, Config)
-    return config
-
-
-@contextmanager
-def checked(overrides: list[str]) -> Iterator[None]:
-    """Turn OmegaConf's complaints about values of these overrides into UserErrors."""
-    from omegaconf.errors import OmegaConfBaseException
-
-    try:
-        yield
-    except (OmegaConfBaseException, TypeError, ValueError, OverflowError) as error:
-        raise config_error(error, Config, overrides) from error
-
-
-@cache
-def typed(preset: str) -> Any:
-    """Defaults < preset, as OmegaConf's typed container, which is not to be changed."""
-    from omegaconf import OmegaConf
-
-    if preset not in presets():
-        raise UserError(f"unknown preset '{preset}'{nearest(preset, presets())}")
-    content = OmegaConf.load(PRESETS / f"{preset}.yaml")
-    check_keys(Config, OmegaConf.to_container(content))
-    return OmegaConf.merge(OmegaConf.structured(Config), content)
-
-
-def validate(config: Config) -> None:
-    """Check ranges, the architecture and fields against each other; fill in what is left to the architecture (options)
-    or to the machine (precision, products)."""
-    import architectures
-    from bench.arithmetic import resolve_precision, resolve_products
-    from bench.loggers import check_loggers
-
-    check_ranges(config)
-    check_loggers(config.runtime.loggers)
-    catalogue = architectures.catalogue()
-    name = config.model.architecture
-    if name not in catalogue:
-        raise UserError(f"model.architecture: unknown architecture '{name}'{nearest(name, catalogue)}")
-    config.model.options = resolve_options(name, catalogue[name].options, config.model.options)
-    if not all(0 <= beta < 1 for beta in config.train.betas):
-        raise UserError(f"train.betas: must lie in [0, 1), not {list(config.train.betas)}")
-    patch = VAE_FACTOR * config.model.patch_size
-    if config.data.image_size % patch:
-        raise UserError(
-            f"data.image_size: {config.data.image_size} is no multiple of {patch} "
-            f"({VAE_FACTOR} pixels a latent x model.patch_size={config.model.patch_size})"
-        )
-    if config.data.name == "coco" and not config.data.root:
-        raise UserError("data.root: data.name=coco needs data.root=FOLDER")
-    if config.data.name == "scenes" and config.data.root:
-        raise UserError("data.root: data.name=scenes has no folder (did you mean data.name=coco?)")
-    if config.runtime.devices > config.train.batch_size:
-        raise UserError(
-            f"runtime.devices: {config.runtime.devices} devices cannot share the {config.train.batch_size} pairs of a "
-            f"step (train.batch_size)"
-        )
-    if config.train.text_weight == config.train.image_weight == 0:
-        raise UserError("train.text_weight: text_weight and image_weight are both 0, so there is nothing to learn")
-    train, runtime = config.train, config.runtime
-    train.precision = resolve_precision(train.precision, runtime.accelerator)  # type: ignore[assignment]
-    runtime.products = resolve_products(runtime.products, train.precision, runtime.accelerator)  # type: ignore[assignment]
-
-
-def to_yaml(config: Config) -> str:
-    """The resolved config as YAML, every key written out."""
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_yaml(OmegaConf.structured(config))

@@ -15,12 +15,13 @@ from architectures.products import multiply_by
 from architectures.transformer import FusionTransformer
 from bench import checkpoints, evaluation, ranks, revision
 from bench.claims import Lost
-from bench.config import Config, to_yaml
+from bench.config import Config
 from bench.data.mixing import Mixture
 from bench.errors import UserError
 from bench.failures import Failure
 from bench.flops import count_flops
 from bench.identity import eval_id, eval_identity, landed, run_folder, train_identity
+from bench.loading import to_yaml
 from bench.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
 from bench.metrics.cider import check_java
 from bench.mirrors import Mirrors

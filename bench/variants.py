@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bench import config as configs
+from bench import loading
 from bench.config import Config
 from bench.config_checks import setting_keys
 from bench.errors import UserError
 from bench.overrides import say
+from bench.validation import validate
 
 AS_THEY_ARE = (int, float, str)  # a value of exactly this declared type passes through OmegaConf unchanged
 
@@ -19,9 +20,9 @@ class Variants:
 
     def __init__(self, preset: str, overrides: list[str]) -> None:
         """Raises UserError for what is wrong with the settings one by one; whether they go together is not asked."""
-        self.base = configs.merge(preset, overrides)
+        self.base = loading.merge(preset, overrides)
         self._kinds = setting_keys(Config)
-        self._container = configs.typed(preset).copy()
+        self._container = loading.typed(preset).copy()
 
     def value(self, key: str, value: Any) -> Any:
         """`value` as the setting's type has it. Raises UserError where it is of another."""
@@ -31,7 +32,7 @@ class Variants:
             return value
         if isinstance(value, dict):
             raise UserError(f"{key}: a mapping is no value (write its names with dots)")
-        with configs.checked([say(key, value)]):
+        with loading.checked([say(key, value)]):
             OmegaConf.update(self._container, key, value)
             found = OmegaConf.select(self._container, key)
             return OmegaConf.to_object(found) if OmegaConf.is_config(found) else found
@@ -48,7 +49,7 @@ class Variants:
                 model.options[name] = value
             else:
                 setattr(getattr(config, group) if group else config, name, value)
-        configs.validate(config)
+        validate(config)
         return config
 
 

@@ -8,9 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bench.config import Config, load
+from bench.config import Config
 from bench.errors import UserError
 from bench.identity import eval_id, run_id
+from bench.loading import load
 from bench.store import RunFolder
 from sweeps.plan import Plan, Point
 

@@ -6,7 +6,8 @@ import functools
 import tempfile
 from pathlib import Path
 
-from bench.config import Config, load
+from bench.config import Config
+from bench.loading import load
 
 SMALLER = [
     "data.train_size=64",

@@ -13,7 +13,7 @@ import architectures
 from bench.__main__ import COMMANDS
 from bench.__main__ import main as bench
 from bench.command_line import exit_status
-from bench.config import presets
+from bench.loading import presets
 from sweeps.__main__ import main as sweeps
 
 PROJECT = Path(__file__).parents[1]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 import architectures
-from bench import config as configs
-from bench.config import load, presets, to_yaml
+from bench.config import Config, TrainConfig
 from bench.errors import UserError
+from bench.loading import load, presets, to_yaml
 
 
 def test_overrides_beat_the_preset_which_beats_the_defaults():
-    assert configs.TrainConfig().steps != load("smoke").train.steps != load("smoke", ["train.steps=7"]).train.steps == 7
-    assert load("smoke").train.text_weight == configs.TrainConfig().text_weight  # in no preset
+    assert TrainConfig().steps != load("smoke").train.steps != load("smoke", ["train.steps=7"]).train.steps == 7
+    assert load("smoke").train.text_weight == TrainConfig().text_weight  # in no preset
 
 
 def test_a_later_override_wins_and_presets_do_not_leak_into_each_other():
@@ -33,7 +33,7 @@ def test_every_preset_loads_and_its_yaml_says_the_same_again(preset, tmp_path):
     config = load(preset, [f"data.root={tmp_path}"] if preset.startswith("paper") else [])
     from omegaconf import OmegaConf
 
-    typed = OmegaConf.merge(OmegaConf.structured(configs.Config), OmegaConf.create(to_yaml(config)))
+    typed = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(to_yaml(config)))
     assert OmegaConf.to_object(typed) == config
 
 

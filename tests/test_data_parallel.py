@@ -15,9 +15,10 @@ from experiments import SMALLER, shared_cache, small_config
 
 import architectures
 from bench import checkpoints, experiment, own_process
-from bench.config import Config, load
+from bench.config import Config
 from bench.errors import UserError
 from bench.identity import eval_id, run_folder
+from bench.loading import load
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
 DDP = ["runtime.devices=2", "runtime.strategy=ddp", "runtime.accelerator=cpu", "train.precision=float32"]
@@ -170,7 +171,7 @@ def test_no_process_outlives_another_and_the_run_goes_on(long, tmp_path, victim)
 def test_nothing_outlives_who_asked_for_a_run_in_its_own_process(long):
     """However that one ends: here by kill -9."""
     config, command = long
-    asks = f"from bench import own_process, config; own_process.run(config.load('smoke', {command[5:]}))"
+    asks = f"from bench import own_process, loading; own_process.run(loading.load('smoke', {command[5:]}))"
     asking = subprocess.Popen([sys.executable, "-c", asks], stderr=subprocess.DEVNULL)
     wait_for_a_checkpoint(config, asking)
     (first,) = children(asking.pid)
@@ -201,7 +202,7 @@ def test_a_loss_that_one_process_finds_not_finite_stops_both(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from bench import experiment, ranks\n"
-        "from bench.config import load\n"
+        "from bench.loading import load\n"
         "normal = experiment.FusionModule.losses\n"
         "def exploding(module, step):\n"
         "    losses = normal(module, step)\n"

@@ -12,8 +12,9 @@ import pytest
 
 import architectures
 from bench import identity
-from bench.config import Config, load
+from bench.config import Config
 from bench.errors import UserError
+from bench.loading import load
 from bench.overrides import say
 from bench.variants import Variants
 from sweeps import dimensions, grid, plan

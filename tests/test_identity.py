@@ -8,8 +8,9 @@ from dataclasses import fields, is_dataclass
 import pytest
 
 from bench import identity
-from bench.config import Config, load
+from bench.config import Config
 from bench.identity import eval_id, run_folder, run_id, train_id
+from bench.loading import load
 
 
 @pytest.fixture

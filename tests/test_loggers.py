@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from experiments import small_config
 
-from bench import config as configs
 from bench import experiment, training
 from bench.__main__ import main
 from bench.command_line import exit_status
 from bench.errors import UserError
 from bench.identity import eval_id, run_folder
+from bench.loading import load
 from bench.loggers import LOGGERS
 from bench.mirrors import Mirrors
 from bench.store import RunFolder
@@ -214,4 +214,4 @@ def test_a_wrong_request_is_refused_before_training(value, tmp_path, monkeypatch
     assert said.startswith("error: ") and said.count("\n") == 1 and WRONG[value] in said
     assert not (tmp_path / "runs").exists()
     with pytest.raises(UserError):
-        configs.load("smoke", words[2:])
+        load("smoke", words[2:])

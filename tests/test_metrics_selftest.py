@@ -14,9 +14,10 @@ from torch.nn import functional as F
 from bench import experiment, scoring
 from bench.__main__ import main
 from bench.command_line import exit_status
-from bench.config import Config, DataConfig, load
+from bench.config import Config, DataConfig
 from bench.data import open_split
 from bench.data.scenes import ATTRIBUTES
+from bench.loading import load
 from bench.metrics import Score
 from bench.model import build_model
 from bench.selftest import attributes, distances

@@ -10,8 +10,8 @@ import pytest
 
 from bench import identity
 from bench.command_line import exit_status
-from bench.config import load
 from bench.failures import Failure
+from bench.loading import load
 from sweeps import plan as plans
 from sweeps.__main__ import main
 from sweeps.estimate import Experience, shape

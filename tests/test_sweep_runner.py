@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import config as configs
 from bench import identity
 from bench.claims import Held
 from bench.failures import LOST_WORKER, Failure
+from bench.loading import load
 from sweeps import events, plan, report, runner, worker
 from sweeps.jobs import jobs
 from sweeps.launchers import local
@@ -130,7 +130,7 @@ def test_fresh_runs_and_results_have_folders_of_their_own():
     assert fresh.results == usual.results.with_name(usual.results.name + "-fresh-1")
     assert fresh.runs == usual.runs / "fresh-1"
     assert [p.folder.run_id for p in fresh.points] == [p.folder.run_id for p in usual.points]
-    there = configs.load("smoke", fresh.points[0].overrides)  # what a worker makes of it
+    there = load("smoke", fresh.points[0].overrides)  # what a worker makes of it
     assert identity.run_folder(there).path == fresh.points[0].folder.path
 
 

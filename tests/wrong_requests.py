@@ -9,8 +9,9 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from bench.config import Config, presets
+from bench.config import Config
 from bench.config_checks import setting_keys
+from bench.loading import presets
 from sweeps import grid
 
 KEYS = sorted(setting_keys(Config))

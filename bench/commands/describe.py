@@ -6,9 +6,9 @@ import argparse
 from typing import get_args, get_type_hints
 
 import architectures
-from bench import config as configs
-from bench import identity
+from bench import identity, loading
 from bench.command_line import add_request, split_request
+from bench.config import DATA_SETS, DataConfig
 from bench.files import size_of
 from bench.pretrained import WEIGHTS
 
@@ -32,12 +32,12 @@ def _list() -> int:
             first, *others = values if isinstance(values, tuple) else (values,)
             print(f"  {'':18}   {option}={_text(first)} (default){''.join(f' | {_text(other)}' for other in others)}")
     print("\npresets:")
-    for name in configs.presets():
-        comment = (configs.PRESETS / f"{name}.yaml").read_text().partition("\n")[0]
+    for name in loading.presets():
+        comment = (loading.PRESETS / f"{name}.yaml").read_text().partition("\n")[0]
         print(f"  {name:18} {comment.lstrip('# ')}")
     print("\ndata sets (data.name=NAME):")
-    for name in get_args(get_type_hints(configs.DataConfig)["name"]):
-        print(f"  {name:18} {configs.DATA_SETS[name]}")
+    for name in get_args(get_type_hints(DataConfig)["name"]):
+        print(f"  {name:18} {DATA_SETS[name]}")
     print("\nembedded weights (the default of model.llm, model.vae, eval.clip, eval.features):")
     for folder in sorted(path for path in WEIGHTS.glob("*") if path.is_dir()):
         megabytes = size_of(folder) / 1e6
@@ -46,9 +46,9 @@ def _list() -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    config = configs.load(*split_request(args.request))
+    config = loading.load(*split_request(args.request))
     folder, eval_id = identity.run_folder(config), identity.eval_id(config)
-    print(configs.to_yaml(config), end="")
+    print(loading.to_yaml(config), end="")
     print(f"# train_id: {identity.train_id(config)}\n# eval_id:  {eval_id}")
     print(f"# run:      {folder.path} ({folder.status(eval_id, config.train.steps)})")
     return 0

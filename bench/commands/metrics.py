@@ -10,9 +10,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import config as configs
 from bench.command_line import add_request, split_request
 from bench.commands.train import fix_threads
+from bench.loading import load
 
 if TYPE_CHECKING:
     from bench.selftest.checks import Check
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 
 def run(command: str, args: argparse.Namespace) -> int:
     """Print the checks; returns 1 if a metric failed one. Raises UserError for a wrong request."""
-    config = configs.load(*split_request(args.request))
+    config = load(*split_request(args.request))
     fix_threads(config.runtime.threads)
     from bench.selftest import verdict as verdicts
     from bench.selftest.run import selftest, verdict

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench import config as configs
 from bench.command_line import add_request, split_request
 from bench.commands.train import fix_threads, refuse_untrained
 from bench.config import Config
 from bench.errors import UserError
+from bench.loading import load
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 
 def run(command: str, args: argparse.Namespace) -> int:
     """Draw or describe; returns 0. Raises UserError if the training is not finished or the picture is broken."""
-    config = configs.load(*split_request(args.request))
+    config = load(*split_request(args.request))
     refuse_untrained(config)
     fix_threads(config.runtime.threads)
     if command == "sample":

@@ -7,12 +7,12 @@ import os
 import sys
 from typing import Any
 
-from bench import config as configs
 from bench import identity, lifeline
 from bench.claims import Held, Lost, outlived
 from bench.command_line import add_request, split_request
 from bench.config import Config
 from bench.errors import UserError
+from bench.loading import load
 
 HEADLINES = ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_before", "exam_after")
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 
 def run(command: str, args: argparse.Namespace) -> int:
     """Run the experiment and print its numbers. Returns 0, or 1 if it failed; raises UserError for a wrong request."""
-    config = configs.load(*split_request(args.request))
+    config = load(*split_request(args.request))
     if command == "eval":
         config.eval.every = 0  # what was not scored along training cannot be without training again
     folder, eval_id, step = identity.run_folder(config), identity.eval_id(config), config.train.steps

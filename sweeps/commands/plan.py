@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from bench.config import load
 from bench.errors import UserError
+from bench.loading import load
 from sweeps.estimate import Cost, Experience
 from sweeps.jobs import Job, jobs
 from sweeps.launchers.local import default_jobs

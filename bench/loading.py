@@ -1,0 +1,74 @@
+"""From a request to its config: defaults < preset file < `key=value` overrides, each of its type, all checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from bench.config import Config
+from bench.config_checks import check_keys, config_error
+from bench.errors import UserError, nearest
+from bench.overrides import parse
+from bench.validation import validate
+
+PRESETS = Path(__file__).with_name("presets")
+
+
+def presets() -> list[str]:
+    """Names of the shipped presets, in alphabetical order."""
+    return sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def load(preset: str = "default", overrides: list[str] | None = None) -> Config:
+    """Merge defaults < preset < overrides (`key=value`, values as in YAML), check everything, fill in what is open.
+
+    Raises UserError, one line, for whatever is wrong with the request.
+    """
+    config = merge(preset, overrides or [])
+    validate(config)
+    return config
+
+
+def merge(preset: str, overrides: list[str]) -> Config:
+    """Defaults < preset < overrides, each value of its type, not validated. Raises UserError."""
+    from omegaconf import OmegaConf
+
+    asked = parse(overrides)
+    check_keys(Config, OmegaConf.to_container(asked))
+    with checked(overrides):
+        config = OmegaConf.to_object(OmegaConf.merge(typed(preset), asked))
+    assert isinstance(config, Config)
+    return config
+
+
+@contextmanager
+def checked(overrides: list[str]) -> Iterator[None]:
+    """Turn OmegaConf's complaints about values of these overrides into UserErrors."""
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        yield
+    except (OmegaConfBaseException, TypeError, ValueError, OverflowError) as error:
+        raise config_error(error, Config, overrides) from error
+
+
+@cache
+def typed(preset: str) -> Any:
+    """Defaults < preset, as OmegaConf's typed container, which is not to be changed."""
+    from omegaconf import OmegaConf
+
+    if preset not in presets():
+        raise UserError(f"unknown preset '{preset}'{nearest(preset, presets())}")
+    content = OmegaConf.load(PRESETS / f"{preset}.yaml")
+    check_keys(Config, OmegaConf.to_container(content))
+    return OmegaConf.merge(OmegaConf.structured(Config), content)
+
+
+def to_yaml(config: Config) -> str:
+    """The resolved config as YAML, every key written out."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_yaml(OmegaConf.structured(config))

@@ -1,0 +1,46 @@
+"""Whether a config's settings go together, and those that are left to the architecture or to the machine."""
+
+from __future__ import annotations
+
+import architectures
+from bench.arithmetic import resolve_precision, resolve_products
+from bench.config import Config
+from bench.config_checks import check_ranges, resolve_options
+from bench.errors import UserError, nearest
+from bench.loggers import check_loggers
+
+VAE_FACTOR = 8  # pixels per latent, along each side: the embedded VAE and Stable Diffusion's alike
+
+
+def validate(config: Config) -> None:
+    """Check ranges, the architecture and fields against each other; fill in what is left to the architecture (options)
+    or to the machine (precision, products)."""
+    check_ranges(config)
+    check_loggers(config.runtime.loggers)
+    catalogue = architectures.catalogue()
+    name = config.model.architecture
+    if name not in catalogue:
+        raise UserError(f"model.architecture: unknown architecture '{name}'{nearest(name, catalogue)}")
+    config.model.options = resolve_options(name, catalogue[name].options, config.model.options)
+    if not all(0 <= beta < 1 for beta in config.train.betas):
+        raise UserError(f"train.betas: must lie in [0, 1), not {list(config.train.betas)}")
+    patch = VAE_FACTOR * config.model.patch_size
+    if config.data.image_size % patch:
+        raise UserError(
+            f"data.image_size: {config.data.image_size} is no multiple of {patch} "
+            f"({VAE_FACTOR} pixels a latent x model.patch_size={config.model.patch_size})"
+        )
+    if config.data.name == "coco" and not config.data.root:
+        raise UserError("data.root: data.name=coco needs data.root=FOLDER")
+    if config.data.name == "scenes" and config.data.root:
+        raise UserError("data.root: data.name=scenes has no folder (did you mean data.name=coco?)")
+    if config.runtime.devices > config.train.batch_size:
+        raise UserError(
+            f"runtime.devices: {config.runtime.devices} devices cannot share the {config.train.batch_size} pairs of a "
+            f"step (train.batch_size)"
+        )
+    if config.train.text_weight == config.train.image_weight == 0:
+        raise UserError("train.text_weight: text_weight and image_weight are both 0, so there is nothing to learn")
+    train, runtime = config.train, config.runtime
+    train.precision = resolve_precision(train.precision, runtime.accelerator)  # type: ignore[assignment]
+    runtime.products = resolve_products(runtime.products, train.precision, runtime.accelerator)  # type: ignore[assignment]
