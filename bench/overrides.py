@@ -44,9 +44,11 @@ def parse(overrides: list[str]) -> Any:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    for override in overrides:
-        read(*split(override))
+    asked = [(key, read(key, text)) for key, text in map(split, overrides)]
+    found = OmegaConf.create()
     try:
-        return OmegaConf.from_dotlist(overrides)
-    except (OmegaConfBaseException, ValueError) as error:  # settings that exclude each other: a=1 a.b=2
+        for key, value in asked:
+            OmegaConf.update(found, key, value)
+    except (OmegaConfBaseException, TypeError, ValueError) as error:  # settings that exclude each other: a=1 a.b=2
         raise UserError(f"cannot read {' '.join(overrides)}: {error}") from error
+    return found

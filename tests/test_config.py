@@ -93,6 +93,12 @@ def test_a_wrong_setting_is_one_line_that_says_what_is_right(override):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("overrides", ["seed=1 seed.a=2", "seed=[1] seed.a=2", "seed=[1] seed.a.b=2"])
+def test_settings_that_exclude_each_other_are_refused(overrides):
+    with pytest.raises(UserError):
+        load("smoke", overrides.split())
+
+
 @pytest.mark.parametrize("option", ["gate_scope=lyer", "gate_lr_scale=fast", "text_only_bypass=1.5"])
 def test_a_wrong_option_is_refused(option):
     with pytest.raises(UserError, match=rf"^model\.options\.{option.partition('=')[0]}: "):
