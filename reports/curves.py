@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bench.columns import column
 from reports import labels
 from reports.colours import Style, ordered, styles
 from reports.exhibits import Exhibit
@@ -58,7 +59,7 @@ def draw(exhibit: Exhibit, frame: pd.DataFrame) -> Figure | None:
     for panel, (what, mine) in zip(axes, shown, strict=True):
         _lines(panel, exhibit, what["against"], mine, style)
     handles, names = axes[0].get_legend_handles_labels()
-    name = exhibit.by.rpartition(".")[2]
+    name = column(exhibit.by)
     heading = None if name == "architecture" else labels.axis(name).removesuffix(" (%)")
     figure.legend(handles, names, title=heading, loc="outside lower center", ncols=min(len(names), 2 * len(axes)))
     return figure
@@ -80,7 +81,7 @@ def _lines(panel: Axes, exhibit: Exhibit, against: str, mine: pd.DataFrame, styl
     title(panel, first)
     for value, (colour, marker) in style.items():
         line = mine[mine["by"] == value].sort_values(against)
-        label = labels.axis_value(exhibit.by.rpartition(".")[2], value)
+        label = labels.axis_value(column(exhibit.by), value)
         panel.plot(line[against], line["mean"], color=colour, marker=marker, label=label)
         if (line["seeds"] > 1).any():
             panel.fill_between(line[against], line["min"], line["max"], color=colour, alpha=0.15, linewidth=0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import results
+from bench.columns import column
 from bench.errors import UserError
 from bench.stored_run import StoredRun
 from reports import sweep_file, trust
@@ -33,7 +34,7 @@ class Point:
     eval_id: str
     step: int
     folder: Path  # where the result, the samples and the captions are
-    settings: dict[str, Any]  # architecture, seed, the axes: by the last part of the key
+    settings: dict[str, Any]  # architecture, seed, the axes: as `column` calls them
     status: str  # pending, running, partial, failed, done; changed or unreadable where a result may not be believed
     result: dict[str, Any]  # result.json, {} where there is none that counts
     codes: list[str]  # digests of the project's code it was started with; several where that changed in between
@@ -119,7 +120,7 @@ def scores_frame(sweep: Sweep) -> pd.DataFrame:
 
 
 def read_point(folder: Path, eval_id: str, step: int, asked: dict[str, Any]) -> Point:
-    """One evaluation of the run in `folder`, if there is one. `asked`: settings, by the last part of their keys."""
+    """One evaluation of the run in `folder`, if there is one. `asked`: settings, as `column` calls them."""
     try:
         status, result, codes, error = _stored(StoredRun(folder), eval_id, step)
     except UserError as reason:
@@ -155,12 +156,7 @@ def _check_settings(point: Point, x: str, folder: Path) -> None:
 def _settings(overrides: list[str]) -> dict[str, Any]:
     """`train.i2t_noise=0.25` as {"i2t_noise": 0.25}; where it ran is no setting of the experiment."""
     pairs = [override.partition("=") for override in overrides if not override.startswith("runtime.")]
-    return {_column(key): _value(text) for key, _, text in pairs}
-
-
-def _column(key: str) -> str:
-    """A setting's column: the last part of its key, but for the evaluation's own seed."""
-    return key if key == "eval.seed" else key.rpartition(".")[2]
+    return {column(key): _value(text) for key, _, text in pairs}
 
 
 def _value(text: str) -> Any:

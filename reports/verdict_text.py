@@ -8,6 +8,7 @@ import shlex
 from collections import Counter
 from typing import Any
 
+from bench.columns import column
 from reports import labels, published
 from reports.claims import NOT_BETTER, UNCHANGED, Claim
 from reports.pairing import described
@@ -83,7 +84,7 @@ def side(settings: Settings) -> str:
     """One side of a comparison, as readers call it."""
     texts = []
     for key, value in settings.items():
-        name = key.rpartition(".")[2]
+        name = column(key)
         shown = labels.axis_value(name, value)
         texts.append(shown if name == "architecture" else f"{labels.axis(name).removesuffix(' (%)')} {shown}")
     return ", ".join(texts) or described(settings)

@@ -100,10 +100,12 @@ def check_setting(key: str, what: str) -> None:
     raise UserError(f"unknown {what} '{key}'{nearest_setting(Config, key)}")
 
 
-def folder_name(full: Sweep, preset: str, overrides: list[str]) -> str:
-    """The results folder: `noise` for all of preset default, `noise-smoke` for all of another preset, and with a digest
-    of the narrowing for anything else. Settings under `runtime.` narrow nothing, but for those that change rounding."""
-    asked = narrow(full, overrides)
+def folder_name(full: Sweep, asked: Sweep, preset: str) -> str:
+    """The results folder of what is `asked` of a sweep, `full` being all of it.
+
+    `noise` for all of preset default, `noise-smoke` for all of another preset, and with a digest of the narrowing for
+    anything else. Settings under `runtime.` narrow nothing, but for those that change rounding.
+    """
     fixed = [f"{key}={text}" for key, text in asked.fixed.items() if key in ROUNDING or not key.startswith("runtime.")]
     changed = {
         ",".join(new.axes): [row[0] if len(row) == 1 else row for row in new.rows]

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import user_yaml
+from bench.columns import column
 from bench.errors import UserError, nearest
 from sweeps.dimensions import Dimension, Sweep, check_setting, cross, values
 
@@ -131,11 +132,14 @@ def _mapping(key: str, given: Any) -> dict[str, Any]:
 
 
 def _plot(given: Any, dimensions: list[Dimension]) -> dict[str, Any]:
-    """x by the last part of an axis's name, as runs.csv has it, and y."""
+    """x, an axis by its key or the last part of it, as runs.csv calls it; and y."""
     user_yaml.check_keys("plot.", _mapping("plot", given), ("x", "y"), ("x", "y"))
     columns = {axis: dimension.column(axis) for dimension in dimensions for axis in dimension.axes}
     x, y = given["x"], given["y"]
-    axis = x if x in list(columns) else next((axis for axis in columns if axis.rpartition(".")[2] == x), None)
+    fitting = [x] if x in list(columns) else [axis for axis in columns if axis.rpartition(".")[2] == x]
+    if len(fitting) > 1:
+        raise UserError(f"plot.x: '{x}' may be {' or '.join(fitting)}: name one of them")
+    axis = fitting[0] if fitting else None
     if axis is None and x != "architecture":
         names = [*(axis.rpartition(".")[2] for axis in columns), "architecture"]
         raise UserError(f"plot.x: '{x}' is no axis of this sweep{nearest(str(x), names)}")
@@ -143,4 +147,4 @@ def _plot(given: Any, dimensions: list[Dimension]) -> dict[str, Any]:
         raise UserError(f"plot.x: '{x}' has values that are no numbers; plot another axis, or architecture")
     if not isinstance(y, list) or not y or not all(isinstance(metric, str) and metric for metric in y):
         raise UserError("plot.y: must be a list of metrics")
-    return {"x": axis.rpartition(".")[2] if axis else x, "y": y}
+    return {"x": column(axis) if axis else x, "y": y}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import identity
+from bench.columns import column
 from bench.errors import UserError, writing_to
 from bench.files import write_atomically
 from bench.overrides import say
@@ -67,7 +67,7 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
     whole = grid.read(name)
     sweep = narrow(whole, overrides)
     check_size(sweep)
-    results = RESULTS / (folder_name(whole, preset, overrides) + (f"-{fresh}" if fresh else ""))
+    results = RESULTS / (folder_name(whole, sweep, preset) + (f"-{fresh}" if fresh else ""))
     _check_results(results, sweep.name)
     fixed = [f"{key}={text}" for key, text in sweep.fixed.items()]
     variants = Variants(preset, fixed)
@@ -108,11 +108,10 @@ class _Row:
 
 
 def _rows(dimensions: Iterable[Dimension], variants: Variants) -> list[list[_Row]]:
-    shown = _short_names([axis for dimension in dimensions for axis in dimension.axes])
-    return [[_row(dimension.axes, row, variants, shown) for row in dimension.rows] for dimension in dimensions]
+    return [[_row(dimension.axes, row, variants) for row in dimension.rows] for dimension in dimensions]
 
 
-def _row(axes: tuple[str, ...], row: tuple[Any, ...], variants: Variants, shown: dict[str, str]) -> _Row:
+def _row(axes: tuple[str, ...], row: tuple[Any, ...], variants: Variants) -> _Row:
     changes = [(axis, variants.value(axis, value)) for axis, value in zip(axes, row, strict=True)]
     # As the user wrote it (0 for 0.0), but for a number that was written as a text.
     said = [(axis, asked if type(asked) is not str else value)
@@ -120,15 +119,9 @@ def _row(axes: tuple[str, ...], row: tuple[Any, ...], variants: Variants, shown:
     return _Row(
         changes=changes,
         overrides=[say(axis, value) for axis, value in said],
-        label=" ".join(say(shown[axis], value) for axis, value in said if axis in shown),
+        # The run's own name says the architecture.
+        label=" ".join(say(column(axis), value) for axis, value in said if axis != "model.architecture"),
     )
-
-
-def _short_names(axes: list[str]) -> dict[str, str]:
-    """What each axis is called in a label, which leaves the architecture to the run's own name."""
-    lasts = Counter(axis.rpartition(".")[2] for axis in axes)
-    short = {axis: axis.rpartition(".")[2] for axis in axes if axis != "model.architecture"}
-    return {axis: last if lasts[last] == 1 else axis for axis, last in short.items()}
 
 
 def _check_results(results: Path, name: str) -> None:

@@ -17,6 +17,7 @@ from bench.errors import UserError
 from bench.loading import load
 from bench.overrides import say
 from bench.variants import Variants
+from reports.runs import read_sweep, runs_frame
 from sweeps import dimensions, grid, plan
 from sweeps.dimensions import folder_name, narrow
 from sweeps.grid import read
@@ -155,6 +156,15 @@ def test_a_label_tells_settings_of_one_name_apart(mine):
     assert made.points[0].label == "seed=0 train.batch_size=4 eval.batch_size=5 split=test"
 
 
+def test_settings_of_the_same_last_name_have_columns_of_their_own(mine):
+    axes = "seed: [0, 1], eval.seed: [2, 3], train.batch_size: [4, 5], eval.batch_size: [6, 7], train.lr: [1]"
+    made = plan.make(mine(f"grid: {{{axes}}}"), "smoke", [])
+    plan.write(made)
+    runs = runs_frame(read_sweep(made.results))
+    found = runs[["seed", "eval.seed", "train.batch_size", "eval.batch_size", "lr"]].to_records(index=False).tolist()
+    assert found == list(itertools.product([0, 1], [2, 3], [4, 5], [6, 7], [1]))
+
+
 ODD = [" ", "null", "NO", "1e3", "017", "0x1f", "1:30", "2024-01-01", "~", "a b", "a: b", "a=b=c", "[x", "{", "#x", "'",
        '"', "\\", "\\n", "\n", "\t", "\x07", "\x85", "\u2028", "\ufeff", "\uffff", "é", "水", "😀", "!!int x", "- a",
        "&a", "*a", "%", "@", "`", "|", ">", "?", "???x", "$x", "=", "<<", ".nan", "-.inf", "y", "True", "a,b", "/x y",
@@ -232,19 +242,23 @@ def test_ten_thousand_points_are_what_single_loads_say(mine):
 
 def test_results_of_a_part_never_go_where_the_whole_goes():
     noise = read("noise")
-    assert folder_name(noise, "default", []) == "noise"
-    assert folder_name(noise, "smoke", []) == "noise-smoke"
-    assert folder_name(noise, "default", ["seed=[0]", "runtime.progress=false"]) == "noise"  # the same runs
+
+    def folder(preset, overrides):
+        return folder_name(noise, narrow(noise, overrides), preset)
+
+    assert folder("default", []) == "noise"
+    assert folder("smoke", []) == "noise-smoke"
+    assert folder("default", ["seed=[0]", "runtime.progress=false"]) == "noise"  # the same runs
     asked = [["seed=[0,1]"], ["seed=[1]"], ["train.steps=5"], ["model.architecture=dual_tower"]]
     asked += [["runtime.threads=2"], ["runtime.compile=true"]]
     asked += [["train.steps=5", "train.steps=6"], ["train.steps=6", "train.lr=1"], ["train.lr=1"]]
-    folders = [folder_name(noise, "default", overrides) for overrides in asked]
+    folders = [folder("default", overrides) for overrides in asked]
     assert len(set(folders)) == len(asked)
     assert all(name.startswith("noise-default-") for name in folders)
     both = ["seed=[1]", "train.steps=5"]
-    assert folder_name(noise, "smoke", both) == folder_name(noise, "smoke", both[::-1])
-    last = folder_name(noise, "smoke", ["train.steps=6", "train.steps=5"])
-    assert last == folder_name(noise, "smoke", ["train.steps=5"])
+    assert folder("smoke", both) == folder("smoke", both[::-1])
+    last = folder("smoke", ["train.steps=6", "train.steps=5"])
+    assert last == folder("smoke", ["train.steps=5"])
 
 
 def test_one_folder_never_holds_two_sweeps(mine):
@@ -314,6 +328,8 @@ def test_a_wrong_request_is_refused_with_the_nearest_right_one(name, overrides, 
         ("question: q\ngrid: {seed: [1]}\nplot: {x: seed}\n", "plot.y: is missing"),
         ("question: q\ngrid: {seed: [1]}\nplot: {x: sed, y: [fid]}", r"plot.x: 'sed' is no axis .*'seed'"),
         ("question: q\ngrid: {seed: [1]}\nplot: {x: [1], y: [fid]}", "plot.x: "),
+        ("question: q\ngrid: {train.batch_size: [1], eval.batch_size: [1]}\nplot: {x: batch_size, y: [fid]}",
+         "plot.x: 'batch_size' may be train.batch_size or eval.batch_size"),
         ("question: q\ngrid: {eval.sampler: [euler]}\nplot: {x: sampler, y: [fid]}", "'sampler' has values that"),
         ("question: q\ngrid: {seed: [1]}\nplot: {x: seed, y: fid}", "plot.y: must be a list"),
         ("question: q\nquestion: r\n", "line 2: found duplicate key question"),

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.columns import column
 from reports import labels
 from reports.page.charts import footing, heading
 from reports.page.winners import certainty
@@ -75,8 +76,8 @@ def build(sweep: Sweep, summary: pd.DataFrame) -> Along | None:
 
 
 def _key(sweep: Sweep, runs: list[Run]) -> str | None:
-    """The setting that the axis is, whose last part alone the sweep names: train.i2t_noise for i2t_noise."""
-    named = sorted({key for run in runs for key in run.settings if key.rpartition(".")[2] == sweep.x})
+    """The setting that the axis is, which the sweep names as its column: train.i2t_noise for i2t_noise."""
+    named = sorted({key for run in runs for key in run.settings if column(key) == sweep.x})
     same = (key for key in named if all(run.settings.get(key) == run.point.settings[sweep.x] for run in runs))
     return next(same, None)
 
