@@ -25,7 +25,6 @@ from bench.provenance import job_id, now
 
 LEASE = 60.0  # seconds without a heartbeat after which a holder has lost its run
 BEATS = 6  # heartbeats in a lease
-GLANCE = 0.2  # seconds between looks at a holder that may be dead
 
 
 class Held(Exception):
@@ -117,7 +116,7 @@ def claimed(folder: Path, lease: float = LEASE) -> Iterator[Claim]:
     holder = Holder(
         socket.gethostname(), os.getpid(), processes.space(), processes.born(os.getpid()), job_id(), lease, now()
     )
-    _take(folder, number, holder)
+    take(folder, number, holder)
     claim = Claim(folder, number, holder)
     try:
         yield claim
@@ -146,43 +145,7 @@ def seems_alive(folder: Path) -> bool:
     return time.time() - seen.beat / 1e9 < seen.holder.lease
 
 
-def outlived(folder: Path) -> bool:
-    """Whether the run is free: a holder on another machine is watched until its heart beats, or for a lease."""
-    first = sighting(folder)
-    if first and first.holder.space == processes.space() and not first.holder.dead:
-        return False
-    watch = Watch()
-    while watch.alive(folder):
-        if sighting(folder) != first:
-            return False
-        time.sleep(GLANCE)
-    return True
-
-
-class Watch:
-    """Looks at claims again and again, and takes the runs from holders that have stopped."""
-
-    def __init__(self) -> None:
-        self._first: dict[Path, tuple[Sighting, float]] = {}  # a claim as it now looks, and since when it does
-
-    def alive(self, folder: Path) -> bool:
-        """Whether somebody holds the run, as far as can be told yet. A holder silent for its lease loses it here."""
-        seen = sighting(folder)
-        if seen is None or seen.holder.dead:
-            return False
-        clock = time.monotonic()
-        known, since = self._first.get(folder, (None, clock))
-        if known != seen:
-            self._first[folder] = seen, clock
-            return True
-        if clock - since < seen.holder.lease:
-            return True
-        with contextlib.suppress(Held):
-            _take(folder, seen.number + 1, Holder(**asdict(seen.holder) | {"ended": now()}))
-        return False
-
-
-def _take(folder: Path, number: int, holder: Holder) -> None:
+def take(folder: Path, number: int, holder: Holder) -> None:
     """Become the holder that counts, or raise Held: by whoever was quicker."""
     path = _path(folder, number)
     if not publish(path, json.dumps(asdict(holder))):

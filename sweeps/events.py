@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from bench import claims
 from bench.failures import LOST_WORKER, Failure
+from bench.watching import Watch
 from sweeps.jobs import Job
 from sweeps.launchers import Launcher, News
 
@@ -36,7 +37,7 @@ class Events:
         self.launcher = launcher
         self.open = {job.run_id: job for job in jobs}
         self._elsewhere: dict[str, Job] = {}  # held by processes that this launcher knows nothing of
-        self._watch = claims.Watch()
+        self._watch = Watch()
         self._lost: Counter[str] = Counter()  # how often a run's worker was
 
     def submit(self) -> None:

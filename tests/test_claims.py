@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from bench import claims
-from bench.claims import Held, Lost, Watch, claimed, seems_alive, sighting
+from bench.claims import Held, Lost, claimed, seems_alive, sighting
+from bench.watching import Watch, outlived
 
 PROJECT = Path(__file__).parents[1]
 HOLD = """
@@ -115,7 +116,7 @@ def test_one_that_sleeps_past_its_lease_loses_the_run_and_learns_it(folder, othe
 def test_a_claim_taken_over_can_no_longer_be_used(folder):
     with claimed(folder, lease=60) as claim:
         holder = sighting(folder).holder
-        claims._take(folder, 2, replace(holder, pid=1))
+        claims.take(folder, 2, replace(holder, pid=1))
         with pytest.raises(Lost, match="taken over"):
             claim.check()
     assert sighting(folder).number == 2 and sighting(folder).holder.ended is None
@@ -135,7 +136,7 @@ def test_a_clock_that_jumps_takes_no_run_from_a_beating_holder(folder, monkeypat
 def test_a_silent_holder_of_another_machine_loses_the_run_only_by_being_watched(folder, monkeypatch):
     with claimed(folder, lease=0.3):
         holder = replace(sighting(folder).holder, space="elsewhere", host="far", lease=0.3)
-    claims._take(folder, 2, holder)
+    claims.take(folder, 2, holder)
     os.utime(folder / "00002.json", (0, 0))  # by this machine's clock it is very old
     with pytest.raises(Held, match="far"), claimed(folder):
         pass
@@ -148,20 +149,20 @@ def test_a_silent_holder_of_another_machine_loses_the_run_only_by_being_watched(
 
 
 def test_whether_a_holder_has_been_outlived_is_watched_on_other_machines_only(folder, other):
-    assert claims.outlived(folder)  # nobody was ever there
+    assert outlived(folder)  # nobody was ever there
     process, begin = other(lease=60), time.monotonic()
-    assert not claims.outlived(folder)
+    assert not outlived(folder)
     assert time.monotonic() - begin < 1.0  # it can be seen to live
     process.kill()
     process.wait()
-    assert claims.outlived(folder)
+    assert outlived(folder)
 
 
 @pytest.mark.parametrize("beats", [True, False])
 def test_a_holder_elsewhere_is_outlived_once_it_has_been_silent_for_its_lease(folder, beats):
     with claimed(folder):
         here = sighting(folder).holder
-    claims._take(folder, 2, replace(here, space="elsewhere", lease=0.8))
+    claims.take(folder, 2, replace(here, space="elsewhere", lease=0.8))
     over = threading.Event()
 
     def beat():
@@ -170,7 +171,7 @@ def test_a_holder_elsewhere_is_outlived_once_it_has_been_silent_for_its_lease(fo
 
     if beats:
         threading.Thread(target=beat, daemon=True).start()
-    assert claims.outlived(folder) is not beats
+    assert outlived(folder) is not beats
     over.set()
 
 
@@ -182,7 +183,7 @@ def test_a_claim_that_cannot_be_read_is_watched_as_any_other(folder, content, mo
     (folder / "notes.json").write_text("somebody's own")
     with pytest.raises(Held, match="unknown"), claimed(folder):
         pass
-    assert claims.outlived(folder)
+    assert outlived(folder)
     with claimed(folder):
         assert numbers(folder) == ["00006.json", "notes.json"]
 

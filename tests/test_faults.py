@@ -129,7 +129,7 @@ def test_a_run_that_is_taken_over_in_training_writes_nothing_more(tmp_path, monk
     def slept(*args):
         steps.append(1)
         if len(steps) == 4:  # meanwhile another process has come
-            claims._take(folder.claim_files, 2, claims.sighting(folder.claim_files).holder)
+            claims.take(folder.claim_files, 2, claims.sighting(folder.claim_files).holder)
             written.update(files())
         return step(*args)
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 import types
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench import identity
+from bench import claims, identity
 from bench.claims import Held
 from bench.failures import LOST_WORKER, Failure
 from bench.loading import load
 from sweeps import events, plan, report, runner, worker
 from sweeps.jobs import jobs
-from sweeps.launchers import local
+from sweeps.launchers import local, slurm_task
 
 WEIGHTS = ["model.llm=./llm", "model.vae=./vae", "eval.clip=./clip", "eval.features=./features"]
 FAKE = """
@@ -202,6 +204,35 @@ def test_a_worker_tells_apart_done_failed_and_held(monkeypatch):
     experiment.run = raising(RuntimeError("the loss is nan at step 3\nmore"))
     assert worker.work(sweep, job.run_id) == "bug: RuntimeError: the loss is nan at step 3 more"
     assert "Traceback" in job.folder.failure().details
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_slurm_job_takes_a_run_over_from_a_node_that_is_lost_only(monkeypatch, lives):
+    planned = made("0")
+    runner.prepare(planned)
+    job, sweep = jobs(planned)[0], planned.results / "sweep.json"
+    claim = job.folder.claim_files
+    claim.mkdir(parents=True)
+    claims.take(claim, 1, claims.Holder("node7", 7, "elsewhere", 0, "41", lease=0.6, since="today"))
+
+    def work(sweep: Path, run_id: str) -> str | None:
+        try:
+            with job.folder.claim():
+                return None
+        except Held as other:
+            return f"held: {other}"
+
+    def beat() -> None:
+        while not over.wait(0.1):
+            os.utime(claim / "00001.json")
+
+    over = threading.Event()
+    if lives:
+        threading.Thread(target=beat, daemon=True).start()
+    monkeypatch.setattr(worker, "work", work)
+    answer = slurm_task._work(sweep, job.run_id, job.folder)
+    over.set()
+    assert answer == ("held: process 7 on node7, job 41, since today" if lives else None)
 
 
 def raising(error: BaseException):

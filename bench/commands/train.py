@@ -8,11 +8,12 @@ import sys
 from typing import Any
 
 from bench import identity, lifeline
-from bench.claims import Held, Lost, outlived
+from bench.claims import Held, Lost
 from bench.command_line import add_request, split_request
 from bench.config import Config
 from bench.errors import UserError
 from bench.loading import load
+from bench.watching import outlived
 
 HEADLINES = ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_before", "exam_after")
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from types import FrameType
 
 from bench import stopping
-from bench.claims import LEASE, Watch
 from bench.failures import REQUEST, Failure
 from bench.files import write_atomically
 from bench.provenance import job_id
 from bench.store import RunFolder
+from bench.watching import outlived
 from sweeps import worker
 from sweeps.launchers import slurm_queue
 
@@ -64,13 +64,10 @@ class _Warning:
 
 
 def _work(sweep: Path, run_id: str, folder: RunFolder) -> str | None:
-    """Work; where the run is held, wait and see whether the holder has died, as it has after the loss of a node."""
-    watch, deadline = Watch(), time.monotonic() + 1.5 * LEASE
-    while (answer := worker.work(sweep, run_id)) and answer.startswith("held"):
-        while watch.alive(folder.claim_files):
-            if time.monotonic() > deadline:
-                return answer
-            time.sleep(1.0)
+    """Work; where the run is held, see first whether the holder has died, as it has after the loss of a node."""
+    answer = worker.work(sweep, run_id)
+    if answer and answer.startswith("held") and outlived(folder.claim_files):
+        return worker.work(sweep, run_id)
     return answer
 
 
