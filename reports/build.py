@@ -10,26 +10,27 @@ from reports import figure, render, samples, table, verdict_text
 from reports.claims import read as read_claims
 from reports.estimates import with_intervals
 from reports.page import build as page
-from reports.runs import read_sweep, runs_frame, scores_frame
+from reports.runs import Reader, read_point, read_sweep, runs_frame, scores_frame
 from reports.summary import summarise
 from reports.verdicts import judged
 
 
-def build(folder: Path, claims: Path | None = None) -> list[Path]:
+def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -> list[Path]:
     """Write all files of a results folder and return their paths; the same runs give the same bytes.
 
-    `claims`: a file or folder of claims to be judged, beside the paper's.
+    `claims`: a file or folder of claims to be judged, beside the paper's. `read`: how stored runs are read.
 
     Raises ``UserError`` where the folder is no results folder of this schema, or cannot be written.
     """
-    sweep = read_sweep(folder)
+    sweep = read_sweep(folder, read)
     scores = scores_frame(sweep)
+    runs = runs_frame(sweep, scores)
     summary = with_intervals(summarise(scores), sweep, scores)
     verdicts = judged(sweep, read_claims(claims))
     arranged = table.build(sweep, scores, summary)
     tidy = summary.drop(columns="x") if sweep.x == "architecture" else summary.rename(columns={"x": sweep.x})
     files: dict[str, bytes] = {
-        "runs.csv": runs_frame(sweep).to_csv(index=False).encode(),
+        "runs.csv": runs.to_csv(index=False).encode(),
         "table.csv": tidy.to_csv(index=False).encode(),
         "table.md": render.markdown(sweep, arranged).encode(),
         "table.tex": render.latex(arranged).encode(),
@@ -37,7 +38,7 @@ def build(folder: Path, claims: Path | None = None) -> list[Path]:
         **samples.draw(sweep),
         "verdicts.md": verdict_text.markdown(sweep, verdicts).encode(),
         "verdicts.json": verdict_text.as_json(sweep, verdicts).encode(),
-        **page.draw(sweep, scores, summary, arranged, verdicts),
+        **page.draw(sweep, runs, scores, summary, arranged, verdicts),
     }
     with writing_to(folder):
         remove_drafts(folder)

@@ -15,7 +15,7 @@ from reports.estimates import with_intervals
 from reports.exhibits import Exhibit
 from reports.output import KINDS, rendered
 from reports.panels import house_style
-from reports.runs import NOT_BELIEVED, Point, Sweep, scores_frame
+from reports.runs import NOT_BELIEVED, Point, Reader, Sweep, read_point, scores_frame
 from reports.stored import Run, Settings, everything, finished
 from reports.summary import REASON_AT_MOST, summarise
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 Files = dict[str, bytes]
 
 
-def build(runs: Path, folder: Path, only: Settings) -> list[Path]:
+def build(runs: Path, folder: Path, only: Settings, read: Reader = read_point) -> list[Path]:
     """Draw everything into `folder`, of the runs that have the settings `only`, and return what was written.
 
     The same runs give the same bytes. Raises ``UserError`` where there are no runs, or `folder` cannot be written.
     """
-    points = everything(runs)
+    points = everything(runs, read)
     stored = finished(points)
     files: Files = frames.files(stored)
     entries = []

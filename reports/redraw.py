@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from bench import overrides
@@ -12,6 +13,7 @@ from bench.config_checks import nearest_setting, setting_keys
 from bench.errors import UserError
 from reports import gallery
 from reports.build import build
+from reports.runs import read_point
 from reports.stored import Settings
 
 FOLDER = "figures"  # under the results, of what is drawn of all runs
@@ -24,12 +26,13 @@ def redraw(results: Path, runs: Path, asked: list[str]) -> Iterator[Path]:
     setting is none, or there are no runs.
     """
     only = settings(asked)
+    read = cache(read_point)  # a result is of its sweep's drawings and of those of all runs
     for folder in sorted(path.parent for path in results.glob("*/sweep.json")):
         try:
-            yield from build(folder)
+            yield from build(folder, read=read)
         except UserError as reason:
             print(f"{folder} is left as it is: {reason}", file=sys.stderr)
-    yield from gallery.build(runs, results / FOLDER, only)
+    yield from gallery.build(runs, results / FOLDER, only, read)
 
 
 def settings(asked: list[str]) -> Settings:

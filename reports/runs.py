@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ SCORES = ["fid", "kid", "clip_score", "cider", "image_attributes", "caption_attr
 SCORES += ["exam_before", "exam_after", "perplexity_before", "perplexity_after"]
 COSTS = ["trainable_params", "total_params", "train_flops", "train_seconds", "peak_memory_mb"]
 FACTS = ["value", "n", "direction", "unit", "weights", "chance", "ceiling", "note"]
+MEASURED = ("architecture", "seed", "i2t_noise", "t2i_fraction")  # settings that a result says
 NOT_BELIEVED = ("changed", "unreadable")  # of a run: edited after it landed, or written by another schema
 LARGEST = 1e300  # of an x that can be drawn
 
@@ -46,6 +49,9 @@ class Point:
         return self.folder.parents[2]
 
 
+Reader = Callable[[Path, str, int], Point]  # of an evaluation: a run's folder, eval_id and step
+
+
 @dataclass(frozen=True)
 class Sweep:
     """What `sweep.json` says: the question, what to plot, and every run asked for in its order."""
@@ -64,14 +70,25 @@ class Sweep:
         return f"{self.name}, preset {self.preset}" if self.preset else self.name
 
 
-def read_sweep(folder: Path) -> Sweep:
-    """Read `folder/sweep.json`. Raises ``UserError`` where there is none, or another schema wrote it."""
+def read_point(folder: Path, eval_id: str, step: int) -> Point:
+    """One evaluation of the run in `folder`, if there is one."""
+    try:
+        status, result, codes, error = _stored(StoredRun(folder), eval_id, step)
+    except UserError as reason:
+        status, result, codes, error = "unreadable", {}, [], str(reason).replace(f"{folder}/", "")
+    landed = results.place(folder, eval_id, step)
+    return Point(folder.name, eval_id, step, landed, _settings(folder.name, {}, result), status, result, codes, error)
+
+
+def read_sweep(folder: Path, read: Reader = read_point) -> Sweep:
+    """Read `folder/sweep.json` and, by `read`, its runs. Raises ``UserError`` for none, or one of another schema."""
     content = sweep_file.read(folder)
-    runs = folder / content["runs_root"]
-    points = [
-        read_point(runs / asked["run_id"], asked["eval_id"], asked["step"], _settings(asked["overrides"]))
-        for asked in content["points"]
-    ]
+    runs = Path(os.path.realpath(folder / content["runs_root"]))  # as everybody calls it
+    points = []
+    for asked in content["points"]:
+        point = read(runs / asked["run_id"], asked["eval_id"], asked["step"])
+        settings = _settings(point.run_id, _asked(asked["overrides"]), point.result)
+        points.append(replace(point, settings=settings))
     plot = content["plot"]
     for point in points:
         _check_settings(point, plot["x"], folder)
@@ -80,7 +97,7 @@ def read_sweep(folder: Path) -> Sweep:
     )
 
 
-def runs_frame(sweep: Sweep) -> pd.DataFrame:
+def runs_frame(sweep: Sweep, scores: pd.DataFrame) -> pd.DataFrame:
     """One row a run, with the columns of runs.csv.
 
     Values by different weights never share a column: `fid_weights` says whose weights measured `fid`, and where a
@@ -88,7 +105,7 @@ def runs_frame(sweep: Sweep) -> pd.DataFrame:
     """
     import pandas as pd
 
-    labels = scores_frame(sweep).groupby("metric")["weights"].nunique()
+    labels = scores.groupby("metric")["weights"].nunique()
     rows = []
     for point in sweep.points:
         row = {"run_id": point.run_id, "eval_id": point.eval_id, "step": point.step, "status": point.status}
@@ -119,18 +136,6 @@ def scores_frame(sweep: Sweep) -> pd.DataFrame:
     return frame.astype({"value": float, "chance": float, "ceiling": float})
 
 
-def read_point(folder: Path, eval_id: str, step: int, asked: dict[str, Any]) -> Point:
-    """One evaluation of the run in `folder`, if there is one. `asked`: settings, as `column` calls them."""
-    try:
-        status, result, codes, error = _stored(StoredRun(folder), eval_id, step)
-    except UserError as reason:
-        status, result, codes, error = "unreadable", {}, [], str(reason).replace(f"{folder}/", "")
-    settings = {"architecture": folder.name.rpartition("-")[0], "seed": 0, **asked}
-    settings |= {name: result[name] for name in ("architecture", "seed", "i2t_noise", "t2i_fraction") if name in result}
-    landed = results.place(folder, eval_id, step)
-    return Point(folder.name, eval_id, step, landed, settings, status, result, codes, error)
-
-
 def _stored(run: StoredRun, eval_id: str, step: int) -> tuple[str, dict[str, Any], list[str], str]:
     """Status, result, digests of code and what is wrong. Raises UserError where another schema wrote it."""
     status, result = run.status(eval_id, step), run.result(eval_id, step) or {}
@@ -153,7 +158,13 @@ def _check_settings(point: Point, x: str, folder: Path) -> None:
         raise UserError(f"{folder / 'sweep.json'}: run {point.run_id} names no architecture")
 
 
-def _settings(overrides: list[str]) -> dict[str, Any]:
+def _settings(run_id: str, asked: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a run's settings; what it says itself holds."""
+    measured = {name: result[name] for name in MEASURED if name in result}
+    return {"architecture": run_id.rpartition("-")[0], "seed": 0, **asked, **measured}
+
+
+def _asked(overrides: list[str]) -> dict[str, Any]:
     """`train.i2t_noise=0.25` as {"i2t_noise": 0.25}; where it ran is no setting of the experiment."""
     pairs = [override.partition("=") for override in overrides if not override.startswith("runtime.")]
     return {column(key): _value(text) for key, _, text in pairs}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from bench.config_checks import leaves
 from bench.errors import UserError
-from reports.runs import Point, read_point
+from reports.runs import Point, Reader, read_point
 
 Settings = dict[str, Any]  # dotted key -> value
 
@@ -28,17 +29,17 @@ def finished(points: Iterable[Point]) -> list[Run]:
     return [Run(point, _settings(point.result)) for point in points if point.status == "done"]
 
 
-def everything(runs: Path) -> list[Point]:
+def everything(runs: Path, read: Reader = read_point) -> list[Point]:
     """Every evaluation under a folder of runs, by run, evaluation and step, those along training among them.
 
     Raises ``UserError`` where there is no such folder.
     """
     if not runs.is_dir():
         raise UserError(f"{runs}: no folder of runs; `python -m sweeps run NAME` makes one")
-    places = [path.parent for path in runs.glob("*/evals/*/step-*/result.json")]
+    places = [path.parent for path in Path(os.path.realpath(runs)).glob("*/evals/*/step-*/result.json")]
     found = [(place.parents[2], place.parent.name, place.name.removeprefix("step-")) for place in places]
     whole = sorted((folder, eval_id, int(step)) for folder, eval_id, step in found if step.isdigit())
-    return [read_point(folder, eval_id, step, {}) for folder, eval_id, step in whole]
+    return [read(folder, eval_id, step) for folder, eval_id, step in whole]
 
 
 def equal(one: Any, other: Any) -> bool:

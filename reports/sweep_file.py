@@ -31,6 +31,8 @@ def _fault(content: dict[str, Any]) -> str:
     for key in TEXTS:
         if not _is_text(content.get(key)):
             return f"'{key}' must be a text"
+    if "\0" in content["runs_root"]:
+        return "'runs_root' must be a folder's path"
     plot, points = content.get("plot"), content.get("points")
     if not isinstance(plot, dict) or not _is_text(plot.get("x")) or not _are_texts(plot.get("y")):
         return "'plot' must hold x and a list y"

@@ -17,7 +17,7 @@ from bench.errors import UserError
 from bench.loading import load
 from bench.overrides import say
 from bench.variants import Variants
-from reports.runs import read_sweep, runs_frame
+from reports.runs import read_sweep, runs_frame, scores_frame
 from sweeps import dimensions, grid, plan
 from sweeps.dimensions import folder_name, narrow
 from sweeps.grid import read
@@ -160,7 +160,8 @@ def test_settings_of_the_same_last_name_have_columns_of_their_own(mine):
     axes = "seed: [0, 1], eval.seed: [2, 3], train.batch_size: [4, 5], eval.batch_size: [6, 7], train.lr: [1]"
     made = plan.make(mine(f"grid: {{{axes}}}"), "smoke", [])
     plan.write(made)
-    runs = runs_frame(read_sweep(made.results))
+    sweep = read_sweep(made.results)
+    runs = runs_frame(sweep, scores_frame(sweep))
     found = runs[["seed", "eval.seed", "train.batch_size", "eval.batch_size", "lr"]].to_records(index=False).tolist()
     assert found == list(itertools.product([0, 1], [2, 3], [4, 5], [6, 7], [1]))
 

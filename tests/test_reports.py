@@ -9,6 +9,7 @@ import signal
 import statistics
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -19,8 +20,10 @@ from scipy import stats
 from bench.errors import UserError
 from bench.failures import Failure
 from bench.store import RunFolder
+from bench.stored_run import StoredRun
 from reports.build import build
 from reports.colours import KNOWN, styles
+from reports.redraw import redraw
 from reports.table import decimals
 
 FOUR = ["dual_tower", "single_tower", "dual_projection", "gated_layer"]
@@ -396,6 +399,31 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a file of xfusion-bench"):
         build(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.json"]
+
+
+def test_a_root_of_runs_that_no_folder_can_have_is_refused(tmp_path: Path) -> None:
+    results = ask(tmp_path / "results" / "noise", [("dual_tower", 0, 0)])
+    file = results / "sweep.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"runs_root": "runs\0"}))
+    with pytest.raises(UserError, match="'runs_root' must be"):
+        build(results)
+
+
+def test_all_drawings_read_each_result_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_figure: None) -> None:
+    points = grid(FOUR, [0, 0.5], 2)
+    finished(tmp_path, points)
+    (tmp_path / "elsewhere").symlink_to(tmp_path)
+    read: Counter[str] = Counter()
+    result = StoredRun.result
+
+    def counted(run: StoredRun, eval_id: str, step: int) -> dict | None:
+        read[run.run_id] += 1
+        return result(run, eval_id, step)
+
+    monkeypatch.setattr(StoredRun, "result", counted)
+    written = list(redraw(tmp_path / "results", tmp_path / "elsewhere" / "runs", []))
+    assert {path.parent.name for path in written} == {"noise", "figures"}
+    assert len(read) == len(points) and set(read.values()) == {1}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -24,7 +24,7 @@ from reports.page import (
     verdict_cards,
     winners,
 )
-from reports.runs import Sweep, runs_frame
+from reports.runs import Sweep
 from reports.table import Table
 from reports.verdict_text import HEADS, METHOD
 from reports.verdicts import Verdict
@@ -36,13 +36,18 @@ HERE = Path(__file__).parent
 
 
 def draw(
-    sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame, table: Table, verdicts: Sequence[Verdict]
+    sweep: Sweep,
+    runs: pd.DataFrame,
+    scores: pd.DataFrame,
+    summary: pd.DataFrame,
+    table: Table,
+    verdicts: Sequence[Verdict],
 ) -> dict[str, bytes]:
     """The page; the same runs, claims and library versions give the same bytes."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup  # ours, or made safe where it is made
 
-    along, by_cost = metric_charts.draw(sweep, scores, summary), cost_charts.draw(sweep, scores, summary)
+    along, by_cost = metric_charts.draw(sweep, scores, summary), cost_charts.draw(sweep, runs, scores, summary)
     curves = learning.draw(sweep)
     every = [*along, *curves, *(chart for group in by_cost.values() for chart in group)]
     environment = Environment(
@@ -58,7 +63,7 @@ def draw(
         contests=winners.contests(sweep, summary),
         along=along_axis.build(sweep, summary),
         one_seed=bool((summary["runs"] < 2).all()),
-        costs=cost_table.build(sweep),
+        costs=cost_table.build(runs),
         cost_columns=cost_table.COLUMNS,
         facts=circumstances.facts(sweep, scores),
         meanings=circumstances.meanings(sweep, scores),
@@ -69,7 +74,7 @@ def draw(
         curves=curves,
         specs=Markup(_json({chart.key: chart.spec for chart in every})),
         looks=_looks(sweep),
-        records=records.build(sweep, runs_frame(sweep), scores),
+        records=records.build(sweep, runs, scores),
         gallery=side_by_side.build(sweep),
         origins=provenance.origins(sweep),
         style=Markup((HERE / "page.css").read_text()),

@@ -11,7 +11,7 @@ from reports import labels
 from reports.costs import front
 from reports.page.charts import INK, Chart, Spec, heading, looks, measure, sized, tip
 from reports.page.cost_table import COSTS
-from reports.runs import Sweep, runs_frame
+from reports.runs import Sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,14 +25,14 @@ SAID = {
 TICKS: Spec = {"format": "~s", "tickCount": 4, "labelExpr": "datum.value ? datum.label : '0'"}
 
 
-def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[Chart]]:
+def draw(sweep: Sweep, runs: pd.DataFrame, scores: pd.DataFrame, summary: pd.DataFrame) -> dict[str, list[Chart]]:
     """Metric -> a chart a cost; a metric that several weights measured is left to the other figures."""
-    costs = runs_frame(sweep)[["run_id", *COSTS]]
+    costs = runs[["run_id", *COSTS]]
     found = {}
     for name in sweep.y:
-        runs, means = scores[scores["metric"] == name], summary[summary["metric"] == name]
-        if runs["weights"].nunique() == 1:
-            joined = runs.merge(costs, on="run_id")
+        measured, means = scores[scores["metric"] == name], summary[summary["metric"] == name]
+        if measured["weights"].nunique() == 1:
+            joined = measured.merge(costs, on="run_id")
             found[name] = [_chart(sweep, means, joined.dropna(subset=[c]), c) for c in COSTS if joined[c].any()]
     return found
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.runs import Sweep, runs_frame
 from reports.table import NOTHING
 
 if TYPE_CHECKING:
@@ -32,9 +31,8 @@ class Cost:
     cells: list[tuple[str, str]]
 
 
-def build(sweep: Sweep) -> list[Cost]:
+def build(runs: pd.DataFrame) -> list[Cost]:
     """A row for each architecture with a finished run, in the sweep's order."""
-    runs = runs_frame(sweep)
     runs = runs[runs["status"] == "done"]
     return [
         Cost(str(name), len(mine), [_cell(values) for values in _values(mine)])
