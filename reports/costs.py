@@ -27,7 +27,7 @@ def table(exhibit: Exhibit, runs: list[Run]) -> pd.DataFrame:
         here = {"architecture": result["architecture"], "seed": result["seed"], **costs}
         for metric in exhibit.metrics:
             if score := result["metrics"].get(metric):
-                facts = {name: score[name] for name in ("value", "n", "direction", "unit")}
+                facts = {name: score[name] for name in ("value", "n", "direction", "unit", "note")}
                 rows.append(here | {"metric": metric, "weights": score["weights"] or ""} | facts)
     return pd.DataFrame(rows)
 
@@ -58,7 +58,7 @@ def front(means: pd.DataFrame, cost: str) -> pd.DataFrame:
 def _points(panel: Axes, cost: str, mine: pd.DataFrame) -> None:
     from matplotlib.ticker import EngFormatter
 
-    title(panel, mine.iloc[0])
+    title(panel, mine)
     means = mine.groupby("architecture", as_index=False).agg(
         **{cost: (cost, "mean"), "value": ("value", "mean"), "direction": ("direction", "first")}
     )

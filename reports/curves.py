@@ -10,6 +10,7 @@ from reports.colours import Style, ordered, styles
 from reports.exhibits import Exhibit
 from reports.panels import panels, scale, title
 from reports.stored import Run
+from reports.summary import joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +33,7 @@ def along(exhibit: Exhibit, runs: list[Run]) -> pd.DataFrame:
         here |= {name: axes.get(name) for name in AGAINST}
         for metric in metrics:
             if score := result["metrics"].get(metric):
-                facts = {name: score[name] for name in ("value", "n", "direction", "unit")}
+                facts = {name: score[name] for name in ("value", "n", "direction", "unit", "note")}
                 rows.append(here | {"metric": metric, "weights": score["weights"] or ""} | facts)
     if not rows:
         return pd.DataFrame()
@@ -43,6 +44,7 @@ def along(exhibit: Exhibit, runs: list[Run]) -> pd.DataFrame:
         .agg(
             mean=("value", "mean"), sd=("value", "std"), min=("value", "min"), max=("value", "max"),
             seeds=("seed", "nunique"), n=("n", "first"), direction=("direction", "first"), unit=("unit", "first"),
+            note=("note", joined),
             **axes_means,
         )
         .reset_index()
@@ -77,8 +79,7 @@ def _lines(panel: Axes, exhibit: Exhibit, against: str, mine: pd.DataFrame, styl
     """Means joined along training; a band from the smallest to the largest seed."""
     from matplotlib.ticker import EngFormatter
 
-    first = mine.iloc[0]
-    title(panel, first)
+    title(panel, mine)
     for value, (colour, marker) in style.items():
         line = mine[mine["by"] == value].sort_values(against)
         label = labels.axis_value(column(exhibit.by), value)
@@ -86,7 +87,7 @@ def _lines(panel: Axes, exhibit: Exhibit, against: str, mine: pd.DataFrame, styl
         if (line["seeds"] > 1).any():
             panel.fill_between(line[against], line["min"], line["max"], color=colour, alpha=0.15, linewidth=0)
     panel.set_xlabel(labels.axis(against))
-    panel.set_ylabel(first["unit"])
+    panel.set_ylabel(mine["unit"].iloc[0])
     panel.set_xlim(left=0)
     panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     scale(panel, "y", mine)

@@ -32,7 +32,7 @@ def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> dict[str,
         for place, (panel, (name, whose)) in enumerate(zip(axes, measures, strict=True)):
             mine = summary[(summary["metric"] == name) & (summary["weights"] == whose)]
             runs = scores[(scores["metric"] == name) & (scores["weights"] == whose)]
-            title(panel, mine.iloc[0])
+            title(panel, mine)
             if sweep.x == "architecture":
                 _dots(panel, mine, runs, names=place % columns == 0)
             else:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reports import labels, scales
+from reports import labels, scales, trust
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).with_name("house.mplstyle")
 PANEL = (3.5, 3.1)  # inches
 PANELS_A_ROW = 3
+FAINT, VEIL = "#999999", "#EEEEEE"  # of a metric that failed its self-test
 
 
 @contextmanager
@@ -41,12 +42,25 @@ def panels(count: int, columns: int = PANELS_A_ROW) -> tuple[Figure, list[Axes]]
     return figure, axes[:count]
 
 
-def title(panel: Axes, first: pd.Series) -> None:
-    """The metric and its direction; below, how many items and whose weights."""
+def title(panel: Axes, rows: pd.DataFrame) -> None:
+    """The metric and its direction; below, how many items and whose weights. Greys a metric that is not believed."""
+    first = rows.iloc[0]
     arrow = labels.ARROWS.get(first["direction"], "")
-    panel.set_title(f"{labels.metric(first['metric'])} {arrow}".strip(), loc="left", fontweight="bold", pad=17)
+    name, failed = f"{labels.metric(first['metric'])} {arrow}".strip(), trust.failed(rows["note"])
+    panel.set_title(name, loc="left", fontweight="bold", pad=17, color=FAINT if failed else "black")
+    if failed:
+        _veil(panel)
     said = f"N = {first['n']}, {labels.weights(first['weights'])}"
     panel.annotate(said, (0, 1), (0, 5), "axes fraction", "offset points", fontsize=8, color="#666666")
+
+
+def _veil(panel: Axes) -> None:
+    """A grey veil over all that is drawn, under the words that say why."""
+    from matplotlib.patches import Rectangle
+
+    panel.add_artist(Rectangle((0, 0), 1, 1, transform=panel.transAxes, color=VEIL, alpha=0.8, linewidth=0, zorder=4))
+    said = panel.text(0.5, 0.5, trust.FAILED, transform=panel.transAxes, color="#555555", zorder=5)
+    said.set(ha="center", va="center", bbox={"facecolor": VEIL, "linewidth": 0})
 
 
 def scale(panel: Axes, axis: str, summary: pd.DataFrame) -> None:

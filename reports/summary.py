@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from reports import labels, trust
 from reports.runs import NOT_BELIEVED, Point, Sweep
@@ -35,7 +36,7 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
             unit=("unit", "first"),
             chance=("chance", "first"),
             ceiling=("ceiling", "first"),
-            note=("note", lambda notes: "; ".join(sorted({note for note in notes if isinstance(note, str)}))),
+            note=("note", joined),
         )
         .reset_index()
     )
@@ -44,6 +45,11 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     for _, group in summary.groupby(by, sort=False):
         summary.loc[_best(group), "best"] = True
     return summary
+
+
+def joined(notes: Iterable[Any]) -> str:
+    """What is said of several runs, each once."""
+    return "; ".join(sorted({note for note in notes if isinstance(note, str)}))
 
 
 def _best(group: pd.DataFrame) -> list:

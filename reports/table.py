@@ -98,7 +98,7 @@ def _row(sweep: Sweep, x: object, architecture: str, columns: list[pd.DataFrame]
         spread = "" if math.isnan(one["sd"]) else f" ± {one['sd']:.{places}f}"
         text = f"{one['mean']:.{places}f}{spread}"
         by_seed, by_item = (_interval(one[f"{over}_low"], one[f"{over}_high"], places) for over in ("seeds", "items"))
-        cells.append(Cell(text, bool(one["best"]), by_seed, by_item, _failed(column)))
+        cells.append(Cell(text, bool(one["best"]), by_seed, by_item, trust.failed(column["note"])))
     return cells
 
 
@@ -112,11 +112,7 @@ def _header(column: pd.DataFrame) -> Header:
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     arrow = labels.ARROWS.get(one["direction"], "")
     name, whose = labels.metric(one["metric"]), labels.weights(one["weights"])
-    return Header(one["metric"], name, arrow, one["unit"], n, whose, _failed(column))
-
-
-def _failed(column: pd.DataFrame) -> bool:
-    return bool(column["note"].str.contains(trust.FAILED).any())
+    return Header(one["metric"], name, arrow, one["unit"], n, whose, trust.failed(column["note"]))
 
 
 def _references(columns: list[pd.DataFrame], summary: pd.DataFrame, width: int) -> list[list[Cell]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,11 @@ def marked(result: dict[str, Any], runs: Path) -> dict[str, Any]:
         return result
     metrics = {name: _marked(score, verdict["failed"].get(name)) for name, score in result["metrics"].items()}
     return result | {"metrics": metrics, TESTED: True}
+
+
+def failed(notes: Iterable[Any]) -> bool:
+    """Whether a metric failed its self-test in any of the runs whose notes these are."""
+    return any(isinstance(note, str) and FAILED in note for note in notes)
 
 
 def _marked(score: dict[str, Any], reason: str | None) -> dict[str, Any]:

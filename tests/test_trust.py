@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_reports import FOUR, finished, grid, no_figure, row  # noqa: F401 - no_figure is a fixture
+from test_reports import FOUR, ask, finished, grid, land, no_figure, row, scores  # noqa: F401 - no_figure is a fixture
 
 from bench import results as sealed
 from bench.selftest import verdict
+from reports import figure
 from reports.build import build
+from reports.runs import read_sweep, scores_frame
+from reports.summary import summarise
+from reports.trust import FAILED
+
+LEVELS = ("chance", "ceiling", "note")
 
 
 def measured_by(results: Path, name: str, where: str = "*") -> Path:
@@ -42,6 +49,45 @@ def test_a_metric_that_failed_is_struck_out_and_does_not_rank(results):
     assert "FID: failed its self-test (blur; noise)" in tex
     table = pd.read_csv(results / "table.csv")
     assert not table[table["metric"] == "fid"]["best"].any() and table[table["metric"] == "exam_after"]["best"].any()
+
+
+def test_a_metric_that_failed_is_grey_in_figures(results, monkeypatch):
+    runs, drawn = measured_by(results, "abc"), []
+    verdict.keep(runs, "abc", {"measure_id": "abc", "failed": {"fid": "blur"}})
+    sweep = read_sweep(results)
+    scores = scores_frame(sweep)
+    monkeypatch.undo()  # of no_figure
+    monkeypatch.setattr("reports.figure.rendered", lambda figure, kind: drawn.append(figure) or b"")
+    figure.draw(sweep, scores, summarise(scores))
+    shown = [panel for panel in drawn[0].axes if panel.get_visible()]
+    said = {panel.get_title(loc="left"): [text.get_text() for text in panel.texts] for panel in shown}
+    greyed = {title for title, texts in said.items() if FAILED in texts}
+    assert greyed == {"FID ↓"} and len(said) == 4
+
+
+def test_a_metric_that_failed_is_grey_on_the_page(results):
+    runs = measured_by(results, "abc")
+    verdict.keep(runs, "abc", {"measure_id": "abc", "failed": {"fid": "blur"}})
+    build(results)
+    page = (results / "report.html").read_text()
+    charts = re.findall(r'<figure( class="failed")?><figcaption><b>(\w+)[^<]*</b><small>([^<]*)', page)
+    assert {name for failed, name, _ in charts if failed} == {"FID"} == {n for _, n, said in charts if FAILED in said}
+    assert {name for failed, name, _ in charts if not failed} >= {"CLIP", "CIDEr", "language"}
+    struck = re.findall(r"<s>([^<]*)</s>", page)
+    assert struck[0] == "FID" and len(struck) == 1 + 2 * len(FOUR)  # the head, means and their intervals over seeds
+    assert f"no winner: not ranked: the metric {FAILED}" in page
+
+
+def test_numbers_in_place_of_a_metric_that_failed_say_whose_they_are(tmp_path, no_figure):  # noqa: F811
+    points = grid(["dual_tower"], [0, 1], 2)
+    for name, noise, seed in points:
+        kid = {"value": 0.5 + noise / 4 + seed, "n": 512, "direction": "lower", "unit": "u", "weights": None}
+        land(tmp_path / "runs", name, noise, seed, scores(name, noise, seed) | {"kid": kid | dict.fromkeys(LEVELS)})
+    results = ask(tmp_path / "results" / "noise", points)
+    verdict.keep(measured_by(results, "abc"), "abc", {"measure_id": "abc", "failed": {"fid": "blur"}})
+    build(results)
+    row = re.search(r'<th scope="row"><s>FID ?.*?</tr>', (results / "report.html").read_text(), re.DOTALL)
+    assert row and "<b>KID 1.00 → 1.25</b>" in row[0]
 
 
 def test_metrics_that_passed_are_as_before_and_said_to_be_tested(results):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.columns import column
-from reports import labels
-from reports.page.charts import footing, heading
+from reports import labels, trust
+from reports.page.charts import heading
 from reports.page.winners import certainty
 from reports.pairing import Pairs, against
 from reports.runs import Sweep
@@ -39,7 +39,7 @@ class Row:
     """One metric."""
 
     title: str
-    said: str
+    failed: bool  # its self-test: not to be believed
     changes: list[Change]
 
 
@@ -66,11 +66,12 @@ def build(sweep: Sweep, summary: pd.DataFrame) -> Along | None:
     asked = [Judgement(place, pairs.differences, 0.0, math.inf) for place, pairs in found.items()
              if isinstance(pairs, Pairs)]  # fmt: skip
     tested = {one.key: one for one in judge(asked)}
+    digits = {str(name): decimals(mine["mean"]) for name, mine in summary.groupby("metric")}
     rows = []
     for name in measures:
         mine = summary[summary["metric"] == name]
-        changes = [_change(found[name, who], tested.get((name, who)), decimals(mine["mean"])) for who in architectures]
-        rows.append(Row(heading(mine.iloc[0]), footing(mine), changes))
+        changes = [_change(name, found[name, who], tested.get((name, who)), digits) for who in architectures]
+        rows.append(Row(heading(mine.iloc[0]), trust.failed(mine["note"]), changes))
     first, last = (labels.axis_value(sweep.x, value) for value in (values[0], values[-1]))
     return Along(first, last, architectures, rows)
 
@@ -88,11 +89,12 @@ def _paired(runs: list[Run], metric: str, architecture: str, key: str, values: l
     return against(runs, metric, whose | {key: values[-1]}, whose | {key: values[0]})
 
 
-def _change(pairs: Pairs | str, tested: Judgement | None, digits: int) -> Change:
+def _change(metric: str, pairs: Pairs | str, tested: Judgement | None, digits: dict[str, int]) -> Change:
     if not isinstance(pairs, Pairs) or tested is None:
         return Change("", "", "", str(pairs), clear=False)
     last, first = pairs.means
-    values = f"{first:.{digits}f} → {last:.{digits}f}"
+    places, instead = digits[pairs.metric], "" if pairs.metric == metric else f"{labels.metric(pairs.metric)} "
+    values = f"{instead}{first:.{places}f} → {last:.{places}f}"
     if not pairs.differences.values.any():
         return Change(values, "equal", "", "", clear=False)
     way = "better" if tested.effect > 0 else "worse"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports import labels, scales
+from reports import labels, scales, trust
 from reports.colours import styles
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Chart:
     title: str
     said: str
     spec: Spec
+    failed: bool  # the metric, its self-test: it is drawn grey
 
 
 def heading(first: pd.Series) -> str:
@@ -50,12 +51,13 @@ def heading(first: pd.Series) -> str:
 
 
 def footing(rows: pd.DataFrame) -> str:
-    """Direction in words, unit, N and whose weights measured."""
+    """Direction in words, unit, N and whose weights measured; first, whether that is to be believed."""
     first = rows.iloc[0]
+    doubt = f"{trust.FAILED}, not to be believed; " if trust.failed(rows["note"]) else ""
     better = f"{first['direction']} is better; " if first["direction"] in labels.ARROWS else ""
     counts = list(dict.fromkeys(rows["n"]))
     whose = f"; measured by {labels.weights(first['weights'])}" if first["weights"] else ""
-    return f"{better}{first['unit']}; N = {' or '.join(counts)}{whose}"
+    return f"{doubt}{better}{first['unit']}; N = {' or '.join(counts)}{whose}"
 
 
 def measure(summary: pd.DataFrame) -> Spec:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import labels
+from reports import labels, trust
 from reports.costs import front
 from reports.page.charts import INK, Chart, Spec, heading, looks, measure, sized, tip
 from reports.page.cost_table import COSTS
@@ -58,7 +58,9 @@ def _chart(sweep: Sweep, means: pd.DataFrame, runs: pd.DataFrame, cost: str) -> 
     ]  # fmt: skip
     spec = sized({"layer": layers})
     title = f"{heading(first)} against {name}\N{NO-BREAK SPACE}↓"
-    return Chart(f"cost-{first['metric']}-{cost}", title, SAID[cost], spec)
+    failed = trust.failed(means["note"])
+    said = f"{trust.FAILED}, not to be believed; {SAID[cost]}" if failed else SAID[cost]
+    return Chart(f"cost-{first['metric']}-{cost}", title, said, spec, failed)
 
 
 def _front(runs: pd.DataFrame, cost: str) -> Spec:

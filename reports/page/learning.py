@@ -26,7 +26,7 @@ def draw(sweep: Sweep) -> list[Chart]:
         ]  # fmt: skip
         if rows:
             said = "lower is better; mean over a batch of training samples, as logged"
-            charts.append(Chart(f"curve-{column}", f"{name} ↓", said, _spec(sweep, rows)))
+            charts.append(Chart(f"curve-{column}", f"{name} ↓", said, _spec(sweep, rows), failed=False))
     return charts
 
 

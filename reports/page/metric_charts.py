@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports import labels
+from reports import labels, trust
 from reports.figure import DODGE
 from reports.page.charts import INK, Chart, Spec, footing, heading, looks, measure, sized, tip
 from reports.runs import Sweep
@@ -22,7 +22,8 @@ def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> list[Char
         runs = scores[(scores["metric"] == name) & (scores["weights"] == whose)]
         kind = _dots if sweep.x == "architecture" else _lines
         key = f"metric-{len(charts)}"
-        charts.append(Chart(key, heading(mine.iloc[0]), footing(mine), kind(sweep.x, mine, runs)))
+        spec, failed = kind(sweep.x, mine, runs), trust.failed(mine["note"])
+        charts.append(Chart(key, heading(mine.iloc[0]), footing(mine), spec, failed))
     return charts
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports import labels
+from reports import labels, trust
 from reports.page.cost_table import COSTS, quantity
 from reports.runs import Sweep
 from reports.table import NOTHING, decimals
@@ -62,10 +62,11 @@ def build(sweep: Sweep, runs: pd.DataFrame, scores: pd.DataFrame) -> Records:
 
 def _measure(name: str, scores: pd.DataFrame) -> Column:
     metric, _, whose = name.partition(" [")
-    first = scores[scores["metric"] == metric].iloc[0]
+    mine = scores[scores["metric"] == metric]
+    first, doubt = mine.iloc[0], f", {trust.FAILED}" if trust.failed(mine["note"]) else ""
     arrow = labels.ARROWS.get(first["direction"], "")
     by = f" by {labels.weights(whose.removesuffix(']'))}" if whose else ""
-    return Column(name, labels.metric(metric) + by, f"{arrow} {first['unit']}".strip(), True)
+    return Column(name, labels.metric(metric) + by, f"{arrow} {first['unit']}{doubt}".strip(), True)
 
 
 def _value(column: Column, value: Any, places: dict[str, int]) -> Value:

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports import labels
+from reports import labels, trust
 from reports.page.charts import footing, heading
 from reports.pairing import against
 from reports.runs import Sweep
@@ -156,6 +156,8 @@ def _best(winners: dict[Place, Winner], groups: dict[Place, pd.DataFrame]) -> Wi
 
 
 def _why_not_ranked(group: pd.DataFrame) -> str:
+    if trust.failed(group["note"]):
+        return f"not ranked: the metric {trust.FAILED}"
     if len(group) < 2:
         return "nothing to compare with"
     if group["mean"].nunique() == 1:
