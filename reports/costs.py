@@ -69,7 +69,6 @@ def _points(panel: Axes, cost: str, mine: pd.DataFrame) -> None:
         panel.plot(runs[cost], runs["value"], ".", color=colour, markersize=4, alpha=0.6)
         panel.plot(mean[cost], mean["value"], marker, color=colour, markersize=7, label=labels.architecture(name))
     panel.set_xlabel(labels.axis(cost))
-    panel.set_ylabel(mine["unit"].iloc[0])
     panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     panel.set_xlim(0, 1.1 * mine[cost].max())
     scale(panel, "y", mine.assign(min=mine["value"], max=mine["value"]))

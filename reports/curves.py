@@ -87,7 +87,6 @@ def _lines(panel: Axes, exhibit: Exhibit, against: str, mine: pd.DataFrame, styl
         if (line["seeds"] > 1).any():
             panel.fill_between(line[against], line["min"], line["max"], color=colour, alpha=0.15, linewidth=0)
     panel.set_xlabel(labels.axis(against))
-    panel.set_ylabel(mine["unit"].iloc[0])
     panel.set_xlim(left=0)
     panel.xaxis.set_major_formatter(EngFormatter(sep=""))
     scale(panel, "y", mine)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reports import labels
 from reports.colours import styles
 from reports.output import KINDS, rendered
 from reports.panels import PANELS_A_ROW, house_style, panels, scale, title
 from reports.runs import Sweep
+from reports.scales import on_axis
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,13 +64,18 @@ def _lines(panel: Axes, x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> No
             panel.fill_between(group["x"] + shift, group["min"], group["max"], color=colour, alpha=0.15, linewidth=0)
             mine = runs[runs["architecture"] == name]
             panel.plot(mine["x"] + shift, mine["value"], ".", color=colour, markersize=3, alpha=0.6)
-    for level, (label, line) in REFERENCES.items():
-        if (value := summary[level].iloc[0]) == value:  # not NaN
-            panel.axhline(value, color="#777777", linewidth=1.2, linestyle=line, label=label, zorder=1)
+    for value, look in _references(summary):
+        panel.axhline(value, **look)
     panel.set_xlabel(labels.axis(x))
-    panel.set_ylabel(summary["unit"].iloc[0])
     panel.set_xticks(ticks, [f"{100 * tick:.0f}" if x in labels.FRACTIONS else f"{tick:g}" for tick in ticks])
     scale(panel, "y", summary)
+
+
+def _references(summary: pd.DataFrame) -> list[tuple[float, dict[str, Any]]]:
+    """Chance and ceiling, and how their lines look; those that are off the axis stand at its ends."""
+    looks = {"color": "#777777", "linewidth": 1.2, "zorder": 1}
+    return [(value, looks | dict(zip(("label", "linestyle"), REFERENCES[name], strict=True)))
+            for name, value in on_axis(summary).items()]  # fmt: skip
 
 
 def _dots(panel: Axes, summary: pd.DataFrame, runs: pd.DataFrame, names: bool) -> None:
@@ -83,12 +89,10 @@ def _dots(panel: Axes, summary: pd.DataFrame, runs: pd.DataFrame, names: bool) -
         if one["runs"] > 1:
             mine = runs.loc[runs["architecture"] == one["architecture"], "value"]
             panel.plot(mine, [place + 0.25] * len(mine), ".", color=colour, markersize=4, alpha=0.7)
-    for level, (label, line) in REFERENCES.items():
-        if (value := summary[level].iloc[0]) == value:
-            panel.axvline(value, color="#777777", linewidth=1.2, linestyle=line, label=label, zorder=1)
-    panel.set_ylim(len(rows) - 0.5, -0.5)
+    for value, look in _references(summary):
+        panel.axvline(value, **look)
+    panel.set_ylim(len(rows) - 0.3, -0.5)  # room for words below
     panel.set_yticks(range(len(rows)), [labels.architecture(one["architecture"]) if names else "" for one in rows])
     panel.tick_params(axis="y", length=0)
     panel.grid(visible=False, axis="y")
-    panel.set_xlabel(summary["unit"].iloc[0])
     scale(panel, "x", summary)

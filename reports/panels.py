@@ -64,18 +64,31 @@ def _veil(panel: Axes) -> None:
 
 
 def scale(panel: Axes, axis: str, summary: pd.DataFrame) -> None:
-    """The scale of a metric's axis, "x" or "y"."""
+    """The scale and the label of a metric's axis, "x" or "y", and at its ends the levels that are off it."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     found = scales.scale(summary)
-    if found == scales.LOGARITHMIC:
+    which = panel.yaxis if axis == "y" else panel.xaxis
+    which.set_label_text("\n".join(scales.label(summary)))
+    if found.logarithmic:
         panel.set(**{f"{axis}scale": "log"})
-        which = panel.yaxis if axis == "y" else panel.xaxis
         which.set_major_locator(LogLocator(10, (1, 2, 5)))
         which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         which.set_minor_formatter(NullFormatter())
-    elif found == scales.FROM_ZERO:
-        panel.set(**{f"{axis}margin": 0.1})  # room for a marker at the top
-        panel.set(**{f"{axis}lim": (0, None)})
-    elif found == scales.SHARE:
-        panel.set(**{f"{axis}lim": (0, scales.SHARE_TO)})
+    elif found.low is not None:
+        panel.set(**{f"{axis}margin": 0.1})  # room for a marker at the top, where that is open
+        panel.set(**{f"{axis}lim": (found.low, found.high)})
+    if said := _levels(scales.below(summary)):
+        _in_corner(panel, *((f"{said} ↓", (1, 0)) if axis == "y" else (f"← {said}", (0, 0))))
+    if said := _levels(scales.above(summary)):
+        _in_corner(panel, *((f"{said} ↑", (1, 1)) if axis == "y" else (f"{said} →", (1, 0))))
+
+
+def _levels(found: dict[str, float]) -> str:
+    return ", ".join(f"{name} {level:.2g}" for name, level in found.items())
+
+
+def _in_corner(panel: Axes, said: str, place: tuple[int, int]) -> None:
+    """Small words where the scale has left room."""
+    look = panel.annotate(said, place, (3 - 6 * place[0], 2 - 4 * place[1]), "axes fraction", "offset points")
+    look.set(ha=("left", "right")[place[0]], va=("bottom", "top")[place[1]], fontsize=8, color="#777777")

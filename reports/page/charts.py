@@ -62,15 +62,15 @@ def footing(rows: pd.DataFrame) -> str:
 
 def measure(summary: pd.DataFrame) -> Spec:
     """The axis of one metric's values."""
-    ranges: dict[str, Spec] = {
-        scales.LOGARITHMIC: {"type": "log", "nice": False},
-        scales.FROM_ZERO: {"zero": True, "nice": True},
-        scales.SHARE: {"domain": [0, scales.SHARE_TO], "nice": False},
-        scales.FREE: {"zero": False, "nice": True},
-    }
-    unit = summary["unit"].iloc[0]
-    scale = ranges[scales.scale(summary)]
-    return {"field": "y", "type": "quantitative", "title": unit, "scale": scale, "axis": {"tickCount": 5}}
+    found = scales.scale(summary)
+    scale: Spec = {"zero": found.low == 0, "nice": True}
+    if found.logarithmic:
+        scale = {"type": "log", "nice": False}
+    elif found.high is not None:
+        scale = {"domain": [found.low, found.high], "zero": False, "nice": False}
+    lines = scales.label(summary)
+    title = lines if len(lines) > 1 else lines[0]
+    return {"field": "y", "type": "quantitative", "title": title, "scale": scale, "axis": {"tickCount": 5}}
 
 
 def looks(architectures: Iterable[str]) -> Spec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports import labels, trust
+from reports import labels, scales, trust
 from reports.figure import DODGE
 from reports.page.charts import INK, Chart, Spec, footing, heading, looks, measure, sized, tip
 from reports.runs import Sweep
@@ -23,7 +23,10 @@ def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> list[Char
         kind = _dots if sweep.x == "architecture" else _lines
         key = f"metric-{len(charts)}"
         spec, failed = kind(sweep.x, mine, runs), trust.failed(mine["note"])
-        charts.append(Chart(key, heading(mine.iloc[0]), footing(mine), spec, failed))
+        off = [f"{level} {value:.3g}, below the axis" for level, value in scales.below(mine).items()]
+        off += [f"{level} {value:.3g}, above the axis" for level, value in scales.above(mine).items()]
+        said = "; ".join([footing(mine), *off])
+        charts.append(Chart(key, heading(mine.iloc[0]), said, spec, failed))
     return charts
 
 
@@ -109,11 +112,11 @@ def _references(summary: pd.DataFrame, channel: str) -> list[Spec]:
     """Chance and ceiling as dashed lines that say their name and value."""
     layers: list[Spec] = []
     for level, dash in (("chance", [6, 4]), ("ceiling", [2, 3])):
-        values = summary[level].dropna()
-        if values.empty:
+        if level not in scales.on_axis(summary):
             continue
+        values = summary[level].dropna()
         value, low, high = float(values.mean()), float(values.min()), float(values.max())
-        place = {channel: {"datum": value, "type": "quantitative"}}
+        place = {channel: {"datum": value, "type": "quantitative", "scale": measure(summary)["scale"]}}
         text = {"type": "text", "text": level, "color": INK, "opacity": 0.7, "fontSize": 11}
         where = {"x": {"value": "width"}, **place} if channel == "y" else {"y": {"value": 0}, **place}
         text |= {"align": "right", "dy": -6} if channel == "y" else {"align": "center", "dy": -6}
