@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+
+SHARE = 0.05  # of the time at most, before the end: what a report takes of the cores, runs lack
 
 
 class Report(threading.Thread):
@@ -14,16 +17,15 @@ class Report(threading.Thread):
     def __init__(self, results: Path) -> None:
         super().__init__(daemon=True)
         self.results = results
-        self.wanted = threading.Event()
-        self.over = False
+        self.wanted, self.over = threading.Event(), threading.Event()
 
     def refresh(self) -> None:
-        """Ask for a new report; requests that come while one is built are met by one more."""
+        """Ask for a new report; requests that come while one is built, or too soon after it, are met by one more."""
         self.wanted.set()
 
     def finish(self) -> None:
         """Build a last report, of everything there is, and wait for it."""
-        self.over = True
+        self.over.set()
         self.wanted.set()
         self.join()
 
@@ -33,8 +35,10 @@ class Report(threading.Thread):
         while not last:
             self.wanted.wait()
             self.wanted.clear()
-            last = self.over  # read before building: what lands later asks again
+            last = self.over.is_set()  # read before building: what lands later asks again
+            begin = time.monotonic()
             self.build()
+            self.over.wait((time.monotonic() - begin) * (1 / SHARE - 1))
 
     def build(self) -> None:
         """Build the report now; its failure is shown and stops nothing."""

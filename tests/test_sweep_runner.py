@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import types
 from dataclasses import replace
 from pathlib import Path
@@ -267,6 +268,20 @@ def test_the_last_report_sees_the_last_run(monkeypatch, tmp_path):
         made_report.refresh()
         made_report.finish()
         assert seen[-1] == len(landed)
+
+
+def test_a_report_that_takes_long_is_not_built_for_every_run(monkeypatch, tmp_path):
+    """Twenty runs that land while the time of the first report is made up for are all in the second, the last."""
+    built = []
+    monkeypatch.setattr(report.Report, "build", lambda self: built.append(time.sleep(0.05)))
+    made_report = report.Report(tmp_path)
+    made_report.start()
+    for run in range(20):
+        made_report.refresh()
+        while run == 0 and not built:
+            time.sleep(0.01)
+    made_report.finish()
+    assert len(built) == 2
 
 
 def test_a_failure_is_read_as_it_was_written():
