@@ -108,7 +108,6 @@ class FusionModule(L.LightningModule):
         self.last = self._over_ranks(losses)
         if not torch.isfinite(self.last.total):  # on no rank or on all
             raise NonFiniteLoss(f"the loss is {self.last.total.item()} at step {self.global_step + 1}")
-        self.log("loss", self.last.total, prog_bar=True, logger=False)
         return losses.total
 
     def _over_ranks(self, losses: Losses) -> Losses:
