@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from bench import results
+from bench import files, results
 from bench.claims import Held
 from bench.errors import UserError
 from bench.failures import Failure
@@ -179,3 +179,21 @@ def test_files_are_whole_or_absent(tmp_path):
     append_line(tmp_path / "b", "x")
     assert (tmp_path / "b").read_text() == "x\n"
     assert sorted(item.name for item in tmp_path.iterdir()) == ["a.json", "b"]  # no drafts left
+
+
+def test_a_tree_is_on_the_disk_before_its_folder_and_a_refusal_is_heard(tmp_path, monkeypatch):
+    for n in range(30):
+        (tmp_path / f"{n % 3}").mkdir(exist_ok=True)
+        (tmp_path / f"{n % 3}" / f"{n}").write_text("")
+    flushed = []
+    monkeypatch.setattr(files, "flush", flushed.append)
+    files.flush_tree(tmp_path)
+    assert sorted(flushed) == sorted([tmp_path, *tmp_path.rglob("*")]) and flushed[-1] == tmp_path
+
+    def full(path):
+        if path.name == "29":
+            raise OSError("no space left on device")
+
+    monkeypatch.setattr(files, "flush", full)
+    with pytest.raises(OSError, match="no space"):
+        files.flush_tree(tmp_path)
