@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,10 +14,14 @@ from architectures.base import IMAGE, TEXT, Memory
 
 @dataclass(frozen=True)
 class Text:
-    """Token ids of B rows, right-padded; ``lengths`` counts each row's valid tokens (None: all)."""
+    """Token ids of B rows, right-padded; ``lengths`` counts each row's valid tokens (None: all).
+
+    Text whose ``states`` are given, as `FusionTransformer.text_states` finds them, is read but not mapped again.
+    """
 
     ids: Tensor  # (B, n)
     lengths: Tensor | None = None  # (B,)
+    states: Sequence[Tensor] | None = None  # what each layer but the first gets of it, (B, n, d)
     kind = TEXT
 
 
@@ -26,6 +31,7 @@ class Image:
 
     latents: Tensor  # (B, C, h, w)
     sigma: Tensor  # (B,)
+    states = None  # never given
     kind = IMAGE
 
 

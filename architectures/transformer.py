@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 import architectures
-from architectures.base import IMAGE, Segment, Strand
+from architectures.base import IMAGE, TEXT, Segment, Strand
 from architectures.decoder import DecoderBlock
 from architectures.patches import Patches
 from architectures.sequence import Image, ImageTokens, Past, Place, Text, valid_tokens, visibility
@@ -83,13 +84,24 @@ class FusionTransformer(nn.Module):
         segments = [[self._enter(item, past) for item in items] for items, _, past in batches]
         for layer, block in enumerate(self.blocks):
             last = layer == len(self.blocks) - 1
-            segments = block(
-                [
-                    Strand(own, wanted if last else [True] * len(own), past.memories[layer])
-                    for own, (_, wanted, past) in zip(segments, batches, strict=True)
+            strands = []
+            for own, (items, wanted, past) in zip(segments, batches, strict=True):
+                to_map = [
+                    item.states is None and (is_wanted or not last)
+                    for item, is_wanted in zip(items, wanted, strict=True)
                 ]
-            )
+                strands.append(Strand(_with_given(items, own, layer), to_map, past.memories[layer]))
+            segments = block(strands)
         return [[segment.hidden for segment in own] for own in segments]
+
+    def text_states(self, text: Text) -> list[Tensor]:
+        """What each layer but the first gets of text that stands before an image: (B, n, d) each."""
+        past = Past.empty((TEXT, IMAGE), len(self.blocks))
+        segment, states = self._enter(text, past), []
+        for layer, block in enumerate(self.blocks[:-1]):
+            ((segment,),) = block([Strand([segment], [True], past.memories[layer])])
+            states.append(segment.hidden)
+        return states
 
     def logits(self, states: Tensor) -> Tensor:
         """Scores of the next token from a text segment's final states: (..., d) -> (..., V)."""
@@ -126,3 +138,11 @@ class FusionTransformer(nn.Module):
         place = past.places[size]
         past.grow(tokens, valid, count)
         return Segment(item.kind, hidden, *place, with_image=IMAGE in past.layout)
+
+
+def _with_given(items: Sequence[Text | Image], segments: list[Segment], layer: int) -> list[Segment]:
+    """The segments, with the states that are given for this layer."""
+    return [
+        segment if item.states is None or layer == 0 else replace(segment, hidden=item.states[layer - 1])
+        for item, segment in zip(items, segments, strict=True)
+    ]

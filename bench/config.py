@@ -94,6 +94,7 @@ class RuntimeConfig:
     threads: int = ranged(1, 1)  # CPU threads per process
     compile: bool = False  # torch.compile the blocks; on CPUs it was no faster (`make bench`), on GPUs try it
     products: Literal["auto", "blas", "onednn"] = "auto"  # who multiplies float32 matrices on a CPU; auto: the faster
+    keep_texts: bool = False  # keep in `cache` what a frozen text tower makes of captions to draw: 32 KB each
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"  # Lightning's
     devices: int = ranged(1, 1)  # processes that share each step: the losses of one, but for rounding (20 steps: 1e-5)
     strategy: Literal["auto", "ddp"] = "auto"  # Lightning's, of several devices: auto is ddp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -45,6 +46,7 @@ class FusionModule(L.LightningModule):
         super().__init__()
         self.model, self.train_config = model, train
         self.average = MovingAverage(model, train.ema_decay)
+        self.prompts: Callable[[Tensor, Tensor], Text] = Text  # of captions to be drawn: ids (B, n) and lengths (B,)
         self.last: Losses | None = None
         self.train_seconds = 0.0  # interruptions and evaluations left out
         self.seen = Seen()
@@ -67,7 +69,7 @@ class FusionModule(L.LightningModule):
         denoise = train.denoise_noisy_i2t and train.i2t_noise > 0  # noisy described pictures are targets too
         batches: list[tuple[tuple[Text | Image, ...], tuple[bool, bool]]] = []
         if step.t2i is not None:
-            batches.append(((Text(step.t2i.ids, step.t2i.lengths), _noisy(step.t2i)), (False, True)))
+            batches.append(((self.prompts(step.t2i.ids, step.t2i.lengths), _noisy(step.t2i)), (False, True)))
         if step.i2t is not None:
             caption = Text(step.i2t.ids[:, :-1], step.i2t.lengths - 1)
             batches.append(((_noisy(step.i2t), caption), (denoise, True)))

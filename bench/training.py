@@ -17,6 +17,7 @@ from bench import checkpoints, lifeline, ranks, stopping
 from bench.config import Config
 from bench.data.mixing import Mixture, step_loader
 from bench.identity import eval_id, evaluated_steps
+from bench.kept_texts import KeptTexts
 from bench.module import FusionModule, NonFiniteLoss
 from bench.store import RunFolder
 
@@ -49,6 +50,8 @@ def train(
         return
     if resume:
         checkpoints.check(resume, module, mixture)
+    if config.runtime.keep_texts and module.model.blocks[0].text_is_constant:
+        module.prompts = KeptTexts(config, module.model)
     devices = config.runtime.devices
     clock = _Clock()
     callbacks: list[L.Callback] = [clock, _Metrics(folder, mirror), _Checkpoints(config, mixture, folder)]

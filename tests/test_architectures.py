@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import literal
 import pytest
@@ -12,6 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 import architectures
 from architectures.sequence import Image, ImageTokens, Past, Text
 from architectures.transformer import FusionTransformer
+from bench.flops import count_flops
 from bench.metrics.weights_digest import parameters_digest
 
 ALL = sorted(architectures.catalogue())
@@ -244,13 +246,35 @@ def test_batches_together_are_batches_apart(llm, name):
             assert (one - other).norm() <= 1e-5 * other.norm()
 
 
-@pytest.mark.parametrize("name", ["dual_projection", "dual_tower"])
+@every
 def test_a_constant_prefix_stays_one_beside_text_that_is_none(llm, name):
     """Text before an image carries no graph where frozen weights alone read it, though other text goes with it."""
     model = build(llm, name)
     prompt, picture, caption = text(0, [7, 1, 4]), image(1), text(2, [7, 7, 7])
     drawn, told = model.together([([prompt, picture], [True, True]), ([picture, caption], [True, True])])
-    assert [part.requires_grad for part in (*drawn, *told)] == [False, True, True, True]
+    is_constant = architectures.get(name).text_is_constant
+    assert [part.requires_grad for part in (*drawn, *told)] == [not is_constant, True, True, True]
+
+
+@every
+def test_text_whose_states_are_given_is_not_mapped_again(llm, name):
+    """States and gradients are the same to the last bit, for fewer operations."""
+    if not architectures.get(name).text_is_constant:
+        pytest.skip("its text is mapped by what is trained")
+    model = build(llm, name)
+    prompt, described = text(0, [7, 1, 4]), ([image(2), text(3, [3, 5, 6])], [False, True])
+    given = replace(prompt, states=model.text_states(prompt))
+
+    def learn(asked: Text) -> list[torch.Tensor]:
+        model.zero_grad()
+        drawn, told = model.together([([asked, image(1)], [False, True]), described])
+        (drawn[1].square().mean() + told[1].square().mean()).backward()
+        return [drawn[1], told[1], *(p.grad for p in model.parameters() if p.grad is not None)]
+
+    for mine, theirs in zip(learn(given), learn(prompt), strict=True):
+        assert torch.equal(mine, theirs)
+    spared = count_flops(lambda: learn(prompt)) - count_flops(lambda: learn(given))
+    assert 0 < spared <= count_flops(lambda: model.text_states(prompt))  # keys and values may serve the image, too
 
 
 @every

@@ -1,0 +1,55 @@
+"""How the frozen text tower maps captions to be drawn: kept on disk, for later steps and other runs.
+
+Content-addressed: named by the captions' tokens, in a folder named by the language model and the arithmetic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from architectures.sequence import Text
+from architectures.transformer import FusionTransformer
+from bench.config import Config
+from bench.errors import UserError
+from bench.files import write_atomically
+from bench.identity import SCORING
+from bench.pretrained import weights_digest
+
+FORMAT = 1  # raise when what the files hold changes
+
+
+class KeptTexts:
+    """Prompts with their states, which only the first of all steps and runs that draw a batch of them computes.
+
+    The states are those of a step that does without, to the last bit: the same tokens, in the same batch.
+    """
+
+    def __init__(self, config: Config, model: FusionTransformer) -> None:
+        rounding = [config.train.precision, *(getattr(config.runtime, name) for name in SCORING)]
+        parts = [FORMAT, weights_digest(config.model.llm, "llm"), *rounding]
+        key = hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+        self.folder = Path(config.runtime.cache) / "texts" / key
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.model = model
+
+    def __call__(self, ids: Tensor, lengths: Tensor) -> Text:
+        """Captions (B, n) with the states of their tokens, which a caption's padding ends."""
+        tokens = torch.cat([lengths[:, None], ids], 1)  # B 1+n
+        name = hashlib.sha256(repr(tuple(tokens.shape)).encode() + tokens.cpu().numpy().tobytes()).hexdigest()[:32]
+        path = self.folder / f"{name}.safetensors"
+        try:
+            kept = load(path.read_bytes())
+        except SafetensorError as error:
+            raise UserError(f"{path} is damaged ({error}): remove it, it is made again") from error
+        except FileNotFoundError:
+            with torch.no_grad():
+                states = self.model.text_states(Text(ids, lengths))
+            kept = {str(layer): each.cpu() for layer, each in enumerate(states)}
+            write_atomically(path, save(kept))
+        return Text(ids, lengths, tuple(kept[str(layer)].to(ids.device) for layer in range(len(kept))))
