@@ -17,7 +17,7 @@ from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from bench.config import Config
 from bench.errors import UserError
-from bench.files import write_atomically
+from bench.files import remove_drafts, write_atomically
 from bench.identity import SCORING
 from bench.pretrained import weights_digest
 
@@ -36,6 +36,7 @@ class KeptTexts:
         key = hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
         self.folder = Path(config.runtime.cache) / "texts" / key
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_drafts(self.folder)  # of processes that were killed
         self.model = model
 
     def __call__(self, ids: Tensor, lengths: Tensor) -> Text:
