@@ -123,8 +123,6 @@ class FusionBlock(nn.Module):
     architecture: ClassVar[str]
     language_frozen: ClassVar[bool]
     """Layouts without an image give exactly the untouched language model's logits, before and after training."""
-    text_is_constant: ClassVar[bool] = False
-    """Frozen weights alone map text that stands before every image: its states are constants of training."""
     options: ClassVar[dict[str, Any]] = {}
 
     @classmethod

@@ -18,7 +18,7 @@ class DualProjection(FusionBlock):
     LMFusion) or ``qkv_mlp``, which leaves those shared and frozen.
     """
 
-    language_frozen = text_is_constant = True
+    language_frozen = True
     options = {"copied": ("all", "qkv_mlp")}
 
     def __init__(self, layer: nn.Module, copied: str = "all") -> None:

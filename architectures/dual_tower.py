@@ -18,7 +18,7 @@ class DualTower(FusionBlock):
     thrown away there are never computed here: of the other modality a tower needs keys and values only.
     """
 
-    language_frozen = text_is_constant = True
+    language_frozen = True
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()

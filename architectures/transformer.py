@@ -103,6 +103,12 @@ class FusionTransformer(nn.Module):
             states.append(segment.hidden)
         return states
 
+    def text_is_constant(self) -> bool:
+        """Whether frozen weights alone map text that stands before an image: its states are constants of training."""
+        word = torch.zeros(1, 1, dtype=torch.long, device=self.device)
+        with torch.enable_grad():
+            return not any(states.requires_grad for states in self.text_states(Text(word)))
+
     def logits(self, states: Tensor) -> Tensor:
         """Scores of the next token from a text segment's final states: (..., d) -> (..., V)."""
         return self.lm_head(self.norm(states))

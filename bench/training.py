@@ -50,7 +50,7 @@ def train(
         return
     if resume:
         checkpoints.check(resume, module, mixture)
-    if config.runtime.keep_texts and module.model.blocks[0].text_is_constant:
+    if config.runtime.keep_texts and module.model.text_is_constant():
         module.prompts = KeptTexts(config, module.model)
     devices = config.runtime.devices
     clock = _Clock()

@@ -75,7 +75,7 @@ def _steps(
 ) -> dict[str, Step]:
     """All with the same moments; also one that keeps its captions' states, where they are constants."""
     steps = {f"{name} {kind}": Step(optimizer, partial(way, batch)) for kind, way in passes.items()}
-    if model.blocks[0].text_is_constant:
+    if model.text_is_constant():
         with torch.no_grad():
             kept = replace(batch, states=model.text_states(Text(batch.ids[: batch.drawn])))
         steps[f"{name} text kept"] = Step(optimizer, partial(loss, model, kept))

@@ -246,22 +246,27 @@ def test_batches_together_are_batches_apart(llm, name):
             assert (one - other).norm() <= 1e-5 * other.norm()
 
 
-@every
+@pytest.mark.parametrize("name", ["dual_projection", "dual_tower"])
 def test_a_constant_prefix_stays_one_beside_text_that_is_none(llm, name):
     """Text before an image carries no graph where frozen weights alone read it, though other text goes with it."""
     model = build(llm, name)
+    assert model.text_is_constant()
     prompt, picture, caption = text(0, [7, 1, 4]), image(1), text(2, [7, 7, 7])
     drawn, told = model.together([([prompt, picture], [True, True]), ([picture, caption], [True, True])])
-    is_constant = architectures.get(name).text_is_constant
-    assert [part.requires_grad for part in (*drawn, *told)] == [not is_constant, True, True, True]
+    assert [part.requires_grad for part in (*drawn, *told)] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("name", ["gated_layer", "single_tower"])
+def test_what_is_trained_maps_a_prefix_that_is_no_constant(llm, name):
+    assert not build(llm, name).text_is_constant()
 
 
 @every
 def test_text_whose_states_are_given_is_not_mapped_again(llm, name):
     """States and gradients are the same to the last bit, for fewer operations."""
-    if not architectures.get(name).text_is_constant:
-        pytest.skip("its text is mapped by what is trained")
     model = build(llm, name)
+    if not model.text_is_constant():
+        pytest.skip("its text is mapped by what is trained")
     prompt, described = text(0, [7, 1, 4]), ([image(2), text(3, [3, 5, 6])], [False, True])
     given = replace(prompt, states=model.text_states(prompt))
 
