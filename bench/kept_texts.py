@@ -1,6 +1,7 @@
-"""How the frozen text tower maps captions to be drawn: kept on disk, for later steps and other runs.
+"""How the frozen text tower maps captions to be drawn: kept on disk for other runs that draw the same batches.
 
-Content-addressed: named by the captions' tokens, in a folder named by the language model and the arithmetic.
+Such are those of another noise cap or architecture, and a run that goes on. Content-addressed: a batch is named by its
+tokens, in a folder named by the language model and the arithmetic.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FORMAT = 1  # raise when what the files hold changes
 
 
 class KeptTexts:
-    """Prompts with their states, which only the first of all steps and runs that draw a batch of them computes.
+    """Prompts with their states, which only the first of all runs that draw a batch of them computes.
 
     The states are those of a step that does without, to the last bit: the same tokens, in the same batch.
     """
