@@ -49,12 +49,16 @@ class CheckpointFiles(TorchCheckpointIO):
             self._prune(path)
 
     def _prune(self, newest: Path) -> None:
-        """Drop older ones, and later ones too: training has passed them over as damaged."""
+        """Drop older ones, and later ones that training has passed over as damaged.
+
+        Later ones that are whole stay: they are of whoever took the run over while this process slept, or of a training
+        whose evaluations are made up for.
+        """
         steps = _newest_first(newest.parent)
-        kept = [path for path in steps if path <= newest][: self.keep]
-        for path in steps:
-            if path not in kept:
-                path.unlink()
+        older = [path for path in steps if path <= newest]
+        passed_over = [path for path in steps if path > newest and damage(path)]
+        for path in [*passed_over, *older[self.keep :]]:
+            path.unlink(missing_ok=True)
 
 
 def damage(path: Path) -> str | None:

@@ -161,6 +161,15 @@ def test_a_later_one_that_was_passed_over_does_not_outlive_the_next(tmp_path):
     assert steps_of(folder) == [4, 5]
 
 
+def test_who_wakes_up_behind_those_who_took_over_drops_nothing_of_theirs(tmp_path):
+    """Stopped between a checkpoint and the dropping of older ones, while another process has trained on."""
+    files = [tmp_path / f"step-{step:08d}.ckpt" for step in (2, 4, 398, 400)]
+    for path in files:
+        put(path, small_state())
+    checkpoints.CheckpointFiles(keep=1).save_checkpoint(small_state(), files[1])
+    assert sorted(tmp_path.iterdir()) == files[1:]
+
+
 def test_a_write_that_fails_says_so_and_leaves_what_was_there(tmp_path):
     """The system refuses to write more than 1000 bytes, as it would on a full disk."""
     files, folder = checkpoints.CheckpointFiles(keep=1), RunFolder(tmp_path)
