@@ -6,7 +6,8 @@ Shapes: B rows, n tokens of a segment, d width, V vocabulary, C x h x w latents,
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -81,6 +82,13 @@ class FusionTransformer(nn.Module):
         self, batches: Sequence[tuple[Sequence[Text | Image], Sequence[bool], Past]]
     ) -> list[list[Tensor]]:
         """The final states of each batch's items; its past grows by them."""
+        (segments,) = deque(self._layers(batches), maxlen=1)  # what left the last layer; no other's is held
+        return [[segment.hidden for segment in own] for own in segments]
+
+    def _layers(
+        self, batches: Sequence[tuple[Sequence[Text | Image], Sequence[bool], Past]]
+    ) -> Iterator[list[list[Segment]]]:
+        """Each batch's segments as they leave one layer after the other."""
         segments = [[self._enter(item, past) for item in items] for items, _, past in batches]
         for layer, block in enumerate(self.blocks):
             last = layer == len(self.blocks) - 1
@@ -92,16 +100,12 @@ class FusionTransformer(nn.Module):
                 ]
                 strands.append(Strand(_with_given(items, own, layer), to_map, past.memories[layer]))
             segments = block(strands)
-        return [[segment.hidden for segment in own] for own in segments]
+            yield segments
 
     def text_states(self, text: Text) -> list[Tensor]:
         """What each layer but the first gets of text that stands before an image: (B, n, d) each."""
         past = Past.empty((TEXT, IMAGE), len(self.blocks))
-        segment, states = self._enter(text, past), []
-        for layer, block in enumerate(self.blocks[:-1]):
-            ((segment,),) = block([Strand([segment], [True], past.memories[layer])])
-            states.append(segment.hidden)
-        return states
+        return [segment.hidden for ((segment,),) in self._layers([([text], [False], past)])][:-1]
 
     def text_is_constant(self) -> bool:
         """Whether frozen weights alone map text that stands before an image: its states are constants of training."""

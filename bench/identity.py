@@ -66,7 +66,7 @@ def train_identity(config: Config) -> dict[str, Any]:
         "data": _data_identity(config),
         "model": model,
         "train": dict(vars(config.train)),
-        **_rounding(config, ROUNDING),
+        **rounding(config, ROUNDING),
     }
 
 
@@ -78,10 +78,10 @@ def eval_identity(config: Config) -> dict[str, Any]:
     del settings["every"]
     for kind in ("clip", "features"):
         settings[kind] = weights_digest(settings[kind], kind)
-    return {"schema": SCHEMA, "data": _data_identity(config), "eval": settings, **_rounding(config, SCORING)}
+    return {"schema": SCHEMA, "data": _data_identity(config), "eval": settings, **rounding(config, SCORING)}
 
 
-def _rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
+def rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
     """Settings of the runtime; what goes without saying is left out, which keeps the names of all that ran so."""
     settings = {name: getattr(config.runtime, name) for name in names}
     return {name: value for name, value in settings.items() if UNSAID.get(name) != value}

@@ -19,7 +19,7 @@ from architectures.transformer import FusionTransformer
 from bench.config import Config
 from bench.errors import UserError
 from bench.files import remove_drafts, write_atomically
-from bench.identity import SCORING
+from bench.identity import SCORING, rounding
 from bench.pretrained import weights_digest
 
 FORMAT = 1  # raise when what the files hold changes
@@ -32,8 +32,7 @@ class KeptTexts:
     """
 
     def __init__(self, config: Config, model: FusionTransformer) -> None:
-        rounding = [config.train.precision, *(getattr(config.runtime, name) for name in SCORING)]
-        parts = [FORMAT, weights_digest(config.model.llm, "llm"), *rounding]
+        parts = [FORMAT, weights_digest(config.model.llm, "llm"), config.train.precision, rounding(config, SCORING)]
         key = hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
         self.folder = Path(config.runtime.cache) / "texts" / key
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -43,10 +43,10 @@ class Products:
                 product(x, w)
                 product(y, w.T)
                 product(y.T, x.T)
-                continue
-            torch.mm(x, w.T, out=y)
-            torch.mm(y, w, out=x_gradient)
-            torch.mm(y.T, x, out=w_gradient)
+            else:
+                torch.mm(x, w.T, out=y)
+                torch.mm(y, w, out=x_gradient)
+                torch.mm(y.T, x, out=w_gradient)
 
 
 class Copy:

@@ -111,8 +111,9 @@ def _seeds(seeds: list[dict[str, Any]], rows: list[dict[str, Any]], encoding: Sp
 def _references(summary: pd.DataFrame, channel: str) -> list[Spec]:
     """Chance and ceiling as dashed lines that say their name and value."""
     layers: list[Spec] = []
+    shown = scales.on_axis(summary)
     for level, dash in (("chance", [6, 4]), ("ceiling", [2, 3])):
-        if level not in scales.on_axis(summary):
+        if level not in shown:
             continue
         values = summary[level].dropna()
         value, low, high = float(values.mean()), float(values.min()), float(values.max())
