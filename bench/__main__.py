@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import sys
 
-from bench.command_line import asks_for_help, chosen, exit_status
+from bench.system.command_line import asks_for_help, chosen, exit_status
 
 COMMANDS = {  # command -> its module in bench/commands
     "list": "describe",

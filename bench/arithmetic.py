@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from bench.provenance import gpu
+from bench.system.provenance import gpu
 
 MULTIPLY_BFLOAT16 = ("amx_bf16", "avx512_bf16")  # CPU flags; without one of them bfloat16 is emulated, slowly
 INTEL = "GenuineIntel"  # a processor's vendor as it calls itself

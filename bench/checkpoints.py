@@ -13,10 +13,10 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from bench import sealed
 from bench.data.mixing import Mixture
-from bench.errors import UserError, writing_to
-from bench.files import draft, flush
 from bench.module import FusionModule
 from bench.stored_run import StoredRun
+from bench.system.errors import UserError, writing_to
+from bench.system.files import draft, flush
 
 NEEDED = {
     "global_step", "loops", "state_dict", "optimizer_states", "lr_schedulers",

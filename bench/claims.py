@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench import processes
-from bench.files import publish, write_atomically
-from bench.provenance import job_id, now
+from bench.system import processes
+from bench.system.files import publish, write_atomically
+from bench.system.provenance import job_id, now
 
 LEASE = 60.0  # seconds without a heartbeat after which a holder has lost its run
 BEATS = 6  # heartbeats in a lease

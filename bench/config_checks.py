@@ -10,7 +10,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from bench.errors import UserError, nearest
+from bench.system.errors import UserError, nearest
 
 LARGEST = 2**63  # of whole numbers, for the libraries' sake
 

@@ -13,24 +13,25 @@ import torch
 
 from architectures.products import multiply_by
 from architectures.transformer import FusionTransformer
-from bench import checkpoints, evaluation, ranks, revision
+from bench import checkpoints, evaluation, ranks
 from bench.claims import Lost
 from bench.config import Config
 from bench.data.mixing import Mixture
-from bench.errors import UserError
 from bench.failures import Failure
 from bench.flops import count_flops
 from bench.identity import eval_id, eval_identity, landed, run_folder, train_identity
 from bench.loading import to_yaml
-from bench.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
 from bench.metrics.cider import check_java
 from bench.mirrors import Mirrors
 from bench.model import build_model
 from bench.module import FusionModule, NonFiniteLoss
-from bench.provenance import start_facts
-from bench.quiet import quiet_libraries
 from bench.selftest.verdict import measure_id
 from bench.store import RunFolder
+from bench.system import git
+from bench.system.errors import UserError
+from bench.system.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
+from bench.system.provenance import start_facts
+from bench.system.quiet import quiet_libraries
 from bench.training import train
 from bench.world import World, world_of
 
@@ -130,7 +131,7 @@ def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
     identity = {"train": train_identity(config), "eval": eval_identity(config)}
     facts = {"architecture": config.model.architecture, "identity": identity}
     facts["frozen_digest"] = experiment.module.frozen_digest
-    if changes := revision.changes():
+    if changes := git.changes():
         folder.keep(changes.file, changes.patch)
     start = start_facts(config.model.architecture, config.runtime.threads)
     with folder.start(to_yaml(config), facts, start), Mirrors(config, folder, eval_id(config)) as mirrors:

@@ -6,7 +6,7 @@ import errno
 import traceback
 from dataclasses import dataclass
 
-from bench.errors import UserError
+from bench.system.errors import UserError
 
 OUT_OF_MEMORY, NON_FINITE, DISK_FULL = "out of memory", "non-finite loss", "disk full"
 LOST_WORKER, REQUEST, BUG = "lost worker", "wrong request", "bug"

@@ -17,10 +17,10 @@ from torch import Tensor
 from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from bench.config import Config
-from bench.errors import UserError
-from bench.files import remove_drafts, write_atomically
 from bench.identity import SCORING, rounding
 from bench.pretrained import weights_digest
+from bench.system.errors import UserError
+from bench.system.files import remove_drafts, write_atomically
 
 FORMAT = 1  # raise when what the files hold changes
 

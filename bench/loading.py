@@ -10,8 +10,8 @@ from typing import Any
 
 from bench.config import Config
 from bench.config_checks import check_keys, config_error
-from bench.errors import UserError, nearest
 from bench.overrides import parse
+from bench.system.errors import UserError, nearest
 from bench.validation import validate
 
 PRESETS = Path(__file__).with_name("presets")

@@ -13,8 +13,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from bench import pretrained
-from bench.errors import UserError
-from bench.provenance import PROJECT, cpu, gpu, package_versions
+from bench.system.errors import UserError
+from bench.system.provenance import PROJECT, cpu, gpu, package_versions
 
 GIGABYTE = 1e9
 DISK_GB = 2  # a sweep's checkpoints and samples, and some room

@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from bench import user_yaml
-from bench.errors import UserError
+from bench.system.errors import UserError
 
 KEY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 PLAIN = re.compile(r"[a-z_/][\w./-]*", re.ASCII | re.IGNORECASE)  # needs no quotes, but for these words:

@@ -10,12 +10,12 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from bench import lifeline
 from bench.claims import Held
 from bench.config import Config
 from bench.config_checks import leaves
-from bench.errors import UserError
 from bench.identity import eval_id, run_folder
+from bench.system import parent_watch
+from bench.system.errors import UserError
 
 GRACE = 10.0  # seconds to stop in when interrupted
 RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_STEP_NUM_TASKS")
@@ -56,7 +56,7 @@ def _train(overrides: list[str]) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env={name: value for name, value in os.environ.items() if name not in RANKS} | lifeline.tied(),
+        env={name: value for name, value in os.environ.items() if name not in RANKS} | parent_watch.tied(),
     )
     try:
         _, stderr = process.communicate()

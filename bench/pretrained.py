@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bench.errors import UserError
+from bench.system.errors import UserError
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL

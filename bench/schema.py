@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError
+from bench.system.errors import UserError
 
 SCHEMA = 1
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import claims, results
-from bench.errors import writing_to
 from bench.failures import Failure
-from bench.files import append_line, flush, flush_tree, remove_drafts, write_atomically
-from bench.provenance import now
 from bench.schema import SCHEMA
 from bench.stored_run import StoredRun
+from bench.system.errors import writing_to
+from bench.system.files import append_line, flush, flush_tree, remove_drafts, write_atomically
+from bench.system.provenance import now
 
 
 class RunFolder(StoredRun):

@@ -13,13 +13,14 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from bench import checkpoints, lifeline, ranks, stopping
+from bench import checkpoints, ranks
 from bench.config import Config
 from bench.data.mixing import Mixture, step_loader
 from bench.identity import eval_id, evaluated_steps
 from bench.kept_texts import KeptTexts
 from bench.module import FusionModule, NonFiniteLoss
 from bench.store import RunFolder
+from bench.system import interrupts, parent_watch
 
 LOG_EVERY = 10  # steps between rows of metrics.jsonl
 
@@ -59,7 +60,7 @@ def train(
         callbacks.append(_Evaluations(config, evaluate, clock))
     if devices > 1:
         callbacks.insert(0, ranks.OwnSignals())
-        os.environ.update(lifeline.tied())  # of the processes that Lightning starts
+        os.environ.update(parent_watch.tied())  # of the processes that Lightning starts
     show = config.runtime.progress and sys.stderr.isatty()
     if show:
         callbacks.append(_Bar(refresh_rate=10))
@@ -83,7 +84,7 @@ def train(
     )
     loader = step_loader(mixture, lambda: trainer.global_step, config.runtime.workers)
     try:
-        with stopping.deferred():
+        with interrupts.deferred():
             trainer.fit(module, loader, ckpt_path=resume, weights_only=True if resume else None)
     except NonFiniteLoss as error:
         last = checkpoints.newest(folder)
@@ -145,7 +146,7 @@ class _Checkpoints(L.Callback):
         self.every, self.mixture, self.folder = config.runtime.checkpoint_every, mixture, folder
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        stop = trainer.strategy.reduce_boolean_decision(stopping.requested(), all=False)  # every rank hears of it
+        stop = trainer.strategy.reduce_boolean_decision(interrupts.requested(), all=False)  # every rank hears of it
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stop:
             self.folder.check_held()
             trainer.save_checkpoint(self.folder.checkpoint(trainer.global_step), weights_only=False)

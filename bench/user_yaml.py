@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.errors import UserError, nearest
+from bench.system.errors import UserError, nearest
 
 MAX_DEPTH = 20  # lists and mappings inside each other; thousands of them would crash the C parser
 MAX_VALUES = 500_000  # with anchors written out

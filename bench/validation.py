@@ -6,8 +6,8 @@ import architectures
 from bench.arithmetic import resolve_precision, resolve_products
 from bench.config import Config
 from bench.config_checks import check_ranges, resolve_options
-from bench.errors import UserError, nearest
 from bench.loggers import check_loggers
+from bench.system.errors import UserError, nearest
 
 VAE_FACTOR = 8  # pixels per latent, along each side: the embedded VAE and Stable Diffusion's alike
 

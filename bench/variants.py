@@ -8,8 +8,8 @@ from typing import Any
 from bench import loading
 from bench.config import Config
 from bench.config_checks import setting_keys
-from bench.errors import UserError
 from bench.overrides import say
+from bench.system.errors import UserError
 from bench.validation import validate
 
 AS_THEY_ARE = (int, float, str)  # a value of exactly this declared type passes through OmegaConf unchanged

@@ -7,9 +7,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import processes
 from bench.claims import Held, Holder, Sighting, sighting, take
-from bench.provenance import now
+from bench.system import processes
+from bench.system.provenance import now
 
 GLANCE = 0.2  # seconds between looks at a holder that may be dead
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import architectures
-from bench.command_line import Parser, exit_status
-from bench.errors import UserError, nearest
-from bench.files import publish
-from bench.provenance import machine_facts
+from bench.system.command_line import Parser, exit_status
+from bench.system.errors import UserError, nearest
+from bench.system.files import publish
+from bench.system.provenance import machine_facts
 from benchmarks.shapes import BASE, SHAPES, USUAL
 
 
@@ -65,7 +65,7 @@ def _tables(asked: Namespace, machine: dict[str, Any]) -> int:
 
 
 def _growth(asked: Namespace, machine: dict[str, Any]) -> int:
-    from bench.files import write_atomically
+    from bench.system.files import write_atomically
     from benchmarks.figure import draw
     from benchmarks.growth import START, points
     from benchmarks.literal import EQUATIONS, MISSING

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from bench.command_line import Parser, exit_status
+from bench.system.command_line import Parser, exit_status
 from reports.statistics.differences import Differences, Parts
 from reports.statistics.families import smallest_detectable
 from reports.statistics.intervals import Error, Interval, over_both, over_items, over_seeds

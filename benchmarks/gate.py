@@ -14,7 +14,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bench.command_line import Parser, exit_status
+from bench.system.command_line import Parser, exit_status
 from benchmarks.faults import FAULTS, SCORING, TRAINING, Fault
 from reports.gate import baseline, checks, comparing, measured, text
 from reports.gate.baseline import Baseline

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import torch
 
-from bench.errors import UserError
-from bench.memory import keep_freed_memory
-from bench.quiet import quiet_libraries
+from bench.system.errors import UserError
+from bench.system.memory import keep_freed_memory
+from bench.system.quiet import quiet_libraries
 from benchmarks import describing, drawing, peak, peers, training
 from benchmarks.rows import Row, Setting
 from benchmarks.shapes import Shape

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 
 import torch
 
-from bench.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
+from bench.system.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
 from benchmarks.literal import EQUATIONS, MISSING
 from benchmarks.models import batch_of, model_of
 from benchmarks.rows import Row, Setting, small

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import sys
 
-from bench.command_line import asks_for_help, chosen, exit_status
+from bench.system.command_line import asks_for_help, chosen, exit_status
 
 COMMANDS = {  # command -> its module in reports/commands
     "figures": "figures",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.errors import writing_to
-from bench.files import remove_drafts, write_atomically
+from bench.system.errors import writing_to
+from bench.system.files import remove_drafts, write_atomically
 from reports import figure, render, samples, table, verdict_text
 from reports.claims import read as read_claims
 from reports.estimates import with_intervals

@@ -28,7 +28,7 @@ import architectures
 from bench import user_yaml
 from bench.config import Config
 from bench.config_checks import nearest_setting, setting_keys
-from bench.errors import UserError, nearest
+from bench.system.errors import UserError, nearest
 from reports import labels
 from reports.stored import Settings
 

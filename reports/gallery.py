@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import writing_to
-from bench.files import remove_drafts, write_atomically
+from bench.system.errors import writing_to
+from bench.system.files import remove_drafts, write_atomically
 from reports import costs, curves, exhibits, frames, labels, published, render, samples, table
 from reports.alike import Group, largest
 from reports.estimates import with_intervals

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import overrides
 from bench.config import Config
 from bench.config_checks import nearest_setting, setting_keys
-from bench.errors import UserError
+from bench.system.errors import UserError
 from reports import gallery
 from reports.build import build
 from reports.runs import read_point

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from bench import results
 from bench.columns import column
-from bench.errors import UserError
 from bench.stored_run import StoredRun
+from bench.system.errors import UserError
 from reports import sweep_file, trust
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config_checks import leaves
-from bench.errors import UserError
+from bench.system.errors import UserError
 from reports.runs import Point, Reader, read_point
 
 Settings = dict[str, Any]  # dotted key -> value

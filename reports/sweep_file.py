@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError
 from bench.schema import read_own
+from bench.system.errors import UserError
 
 NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
 TEXTS = ("name", "preset", "question", "source", "runs_root")

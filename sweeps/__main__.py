@@ -18,8 +18,8 @@ from __future__ import annotations
 import sys
 import time
 
-from bench.command_line import add_request, asks_for_help, chosen, exit_status, split_request
-from bench.errors import UserError
+from bench.system.command_line import add_request, asks_for_help, chosen, exit_status, split_request
+from bench.system.errors import UserError
 from sweeps import grid, plan
 
 COMMANDS = {  # command -> its module in sweeps/commands

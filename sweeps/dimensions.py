@@ -12,9 +12,9 @@ import architectures
 from bench import identity
 from bench.config import Config
 from bench.config_checks import nearest_setting, setting_keys
-from bench.errors import UserError
 from bench.overrides import read as read_value
 from bench.overrides import say, split
+from bench.system.errors import UserError
 
 ROUNDING = tuple(f"runtime.{name}" for name in identity.ROUNDING)
 OPTIONS = "model.options."

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError
-from bench.files import size_of
 from bench.identity import CANONICAL
 from bench.stored_run import StoredRun
+from bench.system.errors import UserError
+from bench.system.files import size_of
 
 LOOKED_AT = 400  # finished runs read at most, the newest
 ENOUGH = 5  # of one shape

@@ -19,7 +19,7 @@ from typing import Any
 
 from bench import user_yaml
 from bench.columns import column
-from bench.errors import UserError, nearest
+from bench.system.errors import UserError, nearest
 from sweeps.dimensions import Dimension, Sweep, check_setting, cross, values
 
 SWEEPS = Path(__file__).parent

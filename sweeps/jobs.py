@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Config
-from bench.errors import UserError
 from bench.identity import eval_id, run_id
 from bench.loading import load
 from bench.store import RunFolder
+from bench.system.errors import UserError
 from sweeps.plan import Plan, Point
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.config_checks import leaves
-from bench.errors import UserError
 from bench.stored_run import StoredRun
+from bench.system.errors import UserError
 
 ABSENT = "nothing"
 

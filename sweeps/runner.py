@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 
-from bench.errors import writing_to
-from bench.files import remove_drafts
+from bench.system.errors import writing_to
+from bench.system.files import remove_drafts
 from sweeps import plan as plans
 from sweeps.console import Console, describe
 from sweeps.events import Event, Events

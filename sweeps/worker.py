@@ -15,17 +15,17 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from bench import stopping
 from bench.claims import Held, Lost
 from bench.failures import Failure
 from bench.identity import run_folder
 from bench.store import RunFolder
+from bench.system import interrupts
 from sweeps.jobs import configs_of
 
 
 def main(sweep: Path) -> int:
     """Work until there are no more jobs."""
-    stopping.on(signal.SIGINT, signal.SIGTERM)
+    interrupts.on(signal.SIGINT, signal.SIGTERM)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
     jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()

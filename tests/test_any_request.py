@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from wrong_requests import NAMES, NARROWED, REQUESTS, RESULTS, SWEEP_FILES, SWEEP_JSONS, a_sweep_file, a_sweep_json
 
 from bench.__main__ import main as bench_main
-from bench.command_line import exit_status
+from bench.system.command_line import exit_status
 from reports.__main__ import main as reports_main
 from sweeps.__main__ import main as sweeps_main
 

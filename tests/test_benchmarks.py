@@ -48,7 +48,7 @@ def test_ratios_are_of_one_turn():
     ],
 )
 def test_refusals(asked, said):
-    code = "import sys; from bench.command_line import exit_status; from benchmarks.__main__ import main"
+    code = "import sys; from bench.system.command_line import exit_status; from benchmarks.__main__ import main"
     code += f"; status = exit_status(lambda: main({asked!r}))"
     code += "; print('torch' in sys.modules); sys.exit(status)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -12,10 +12,10 @@ from experiments import small_config
 
 from bench import checkpoints, experiment, sealed
 from bench.data import mixing
-from bench.errors import UserError
 from bench.identity import eval_id, run_folder
 from bench.module import FusionModule
 from bench.store import RunFolder
+from bench.system.errors import UserError
 from bench.training import train
 
 

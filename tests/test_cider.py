@@ -13,10 +13,10 @@ import pytest
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from bench.errors import UserError
 from bench.metrics.cider import CiderReferences, caption_length, check_java
 from bench.metrics.cider import cider as cider_against
 from bench.metrics.ptb import tokenize
+from bench.system.errors import UserError
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(shutil.which("java") is None, reason="needs Java")

@@ -12,8 +12,8 @@ import pytest
 import architectures
 from bench.__main__ import COMMANDS
 from bench.__main__ import main as bench
-from bench.command_line import exit_status
 from bench.loading import presets
+from bench.system.command_line import exit_status
 from sweeps.__main__ import main as sweeps
 
 PROJECT = Path(__file__).parents[1]
@@ -148,7 +148,7 @@ LIGHT = """
 import sys
 from bench.__main__ import main as bench
 from sweeps.__main__ import main as sweeps
-from bench.command_line import exit_status
+from bench.system.command_line import exit_status
 from sweeps import runner
 for words in ("list", "show smoke", "show --help", "doctor", "show nothing", "eval smoke", "sample smoke --prompt x"):
     try:

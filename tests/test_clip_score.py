@@ -8,8 +8,8 @@ import torch
 from PIL import Image
 from tiny_pretrained import tiny_clip
 
-from bench.errors import UserError
 from bench.metrics.clip_score import clip_score
+from bench.system.errors import UserError
 
 CAPTIONS = [
     "a red circle",

@@ -14,7 +14,7 @@ from PIL import Image
 from bench.data import data_digest, open_split
 from bench.data.coco import CocoSplit
 from bench.data.pictures import BrokenPicture, open_picture
-from bench.errors import UserError
+from bench.system.errors import UserError
 
 CAPTIONS = ("a picture", "a thing")
 

@@ -6,8 +6,8 @@ import pytest
 
 import architectures
 from bench.config import Config, TrainConfig
-from bench.errors import UserError
 from bench.loading import load, presets, to_yaml
+from bench.system.errors import UserError
 
 
 def test_overrides_beat_the_preset_which_beats_the_defaults():

@@ -16,9 +16,9 @@ from experiments import SMALLER, shared_cache, small_config
 import architectures
 from bench import checkpoints, experiment, own_process
 from bench.config import Config
-from bench.errors import UserError
 from bench.identity import eval_id, run_folder
 from bench.loading import load
+from bench.system.errors import UserError
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
 DDP = ["runtime.devices=2", "runtime.strategy=ddp", "runtime.accelerator=cpu", "train.precision=float32"]

@@ -22,11 +22,11 @@ from experiments import small_config
 from bench import checkpoints, claims, evaluation, experiment, scoring, store, training
 from bench.claims import Held
 from bench.config import Config
-from bench.errors import UserError
 from bench.failures import DISK_FULL, Failure, classify
-from bench.files import append_line
 from bench.identity import eval_id, run_folder
 from bench.landed import landed, strays
+from bench.system.errors import UserError
+from bench.system.files import append_line
 
 BOUNDARIES = {  # name -> the object and attribute that is called there, and which call is the last thing done or begun
     "after the claim": (experiment, "prepare", 1),

@@ -11,8 +11,8 @@ import torch
 from cleanfid.fid import compute_fid, get_folder_features, kernel_distance
 from PIL import Image
 
-from bench.errors import UserError
 from bench.metrics.fid import CANNOT_RANK, fid, kid
+from bench.system.errors import UserError
 
 
 def gaussian(n: int, mean: np.ndarray, covariance: np.ndarray, seed: int) -> np.ndarray:

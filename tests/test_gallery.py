@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.errors import UserError
 from bench.store import RunFolder
+from bench.system.errors import UserError
 from reports import exhibits
 from reports.costs import front
 from reports.redraw import redraw, settings

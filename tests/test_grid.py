@@ -13,9 +13,9 @@ import pytest
 import architectures
 from bench import identity
 from bench.config import Config
-from bench.errors import UserError
 from bench.loading import load
 from bench.overrides import say
+from bench.system.errors import UserError
 from bench.variants import Variants
 from reports.runs import read_sweep, runs_frame, scores_frame
 from sweeps import dimensions, grid, plan

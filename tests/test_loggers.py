@@ -12,13 +12,13 @@ from experiments import small_config
 
 from bench import experiment, training
 from bench.__main__ import main
-from bench.command_line import exit_status
-from bench.errors import UserError
 from bench.identity import eval_id, run_folder
 from bench.loading import load
 from bench.loggers import LOGGERS
 from bench.mirrors import Mirrors
 from bench.store import RunFolder
+from bench.system.command_line import exit_status
+from bench.system.errors import UserError
 
 
 class Killed(BaseException):

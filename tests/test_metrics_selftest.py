@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from bench import experiment, scoring
 from bench.__main__ import main
-from bench.command_line import exit_status
 from bench.config import Config, DataConfig
 from bench.data import open_split
 from bench.data.scenes import ATTRIBUTES
@@ -26,6 +25,7 @@ from bench.selftest.corruptions import CAPTIONS, PICTURES, drop_words, exchange
 from bench.selftest.language import language_checks
 from bench.selftest.run import selftest
 from bench.selftest.verdict import measure_id
+from bench.system.command_line import exit_status
 from bench.world import World
 
 ASKED = 64

@@ -16,8 +16,8 @@ from transformers import (
     set_seed,
 )
 
-from bench.errors import UserError
 from bench.model import build_model
+from bench.system.errors import UserError
 
 SIZES = {
     "vocab_size": 50,

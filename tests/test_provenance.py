@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 from experiments import small_config
 
-from bench import experiment, provenance, revision
+from bench import experiment
 from bench.identity import run_folder
 from bench.pretrained import weights_digest
 from bench.store import RunFolder
+from bench.system import git as revision
+from bench.system import provenance
 
 IDENTITY = {f"GIT_{who}_{what}": "x@y" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
@@ -41,7 +43,7 @@ def repository(tmp_path, monkeypatch, asked_anew) -> Path:
     folder = tmp_path / "a project"
     (folder / "bench").mkdir(parents=True)
     (folder / "architectures").mkdir()
-    (folder / "bench" / "revision.py").write_text("one\n")
+    (folder / "bench" / "system" / "git.py").write_text("one\n")
     (folder / "README.md").write_bytes(b"caf\xe9\r\n")
     (folder / ".gitignore").write_text("*.pyc\n")
     git(folder, "init", "-q")
@@ -53,7 +55,7 @@ def repository(tmp_path, monkeypatch, asked_anew) -> Path:
 
 def change(folder: Path) -> None:
     """Every kind of change: edited, binary, not UTF-8, new, staged, deleted; and a new file that does not count."""
-    (folder / "bench" / "revision.py").write_text("two\n")
+    (folder / "bench" / "system" / "git.py").write_text("two\n")
     (folder / "README.md").write_bytes(b"caf\xe9\r\n\xff\xfe\n")
     (folder / "architectures" / "mine \u00e9.py").write_text("new\n")
     (folder / "architectures" / "mine.pyc").write_text("ignored\n")
@@ -115,7 +117,7 @@ def test_without_git_or_a_repository_nothing_is_known_and_nothing_fails(reposito
     assert facts["git"] is facts["dirty"] is facts["patch"] is None
     revision.commit.cache_clear()
     revision.changes.cache_clear()
-    git(repository, "rm", "-q", "--cached", "bench/revision.py")  # as if installed in somebody else's
+    git(repository, "rm", "-q", "--cached", "bench/system/git.py")  # as if installed in somebody else's
     assert revision.commit() is revision.changes() is None
 
 
@@ -123,7 +125,7 @@ def test_a_fact_that_cannot_be_found_stops_nothing(monkeypatch):
     def refused(*_):
         raise PermissionError("not yours")
 
-    for name in ("os.getcwd", "socket.gethostname", "bench.provenance.cpu", "bench.provenance.gpu"):
+    for name in ("os.getcwd", "socket.gethostname", "bench.system.provenance.cpu", "bench.system.provenance.gpu"):
         monkeypatch.setattr(name, refused)
     facts = provenance.start_facts("dual_tower", 3)
     assert facts["directory"] == facts["host"] == facts["device"] == "unknown (PermissionError: not yours)"

@@ -19,12 +19,12 @@ from scipy import stats
 
 import architectures
 from bench import experiment, world
-from bench.command_line import exit_status
-from bench.errors import UserError
 from bench.failures import Failure
 from bench.identity import eval_identity, train_identity
 from bench.loading import load
 from bench.store import RunFolder
+from bench.system.command_line import exit_status
+from bench.system.errors import UserError
 from benchmarks.faults import FAULTS
 from reports.__main__ import main
 from reports.gate import baseline as baselines

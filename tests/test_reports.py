@@ -17,10 +17,10 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from bench.errors import UserError
 from bench.failures import Failure
 from bench.store import RunFolder
 from bench.stored_run import StoredRun
+from bench.system.errors import UserError
 from reports.build import build
 from reports.colours import KNOWN, styles
 from reports.redraw import redraw

@@ -38,7 +38,7 @@ from bench.data.scenes.world import (
     Object,
     Scene,
 )
-from bench.errors import UserError
+from bench.system.errors import UserError
 
 RED_CIRCLE = Object("red", "circle", "small", "top left")
 BLUE_STAR = Object("blue", "star", "large", "bottom right")

@@ -15,8 +15,8 @@ import pytest
 import slurm_cluster
 from slurm_cluster import Cluster, wait_for
 
-from bench.errors import UserError
 from bench.failures import OUT_OF_MEMORY, REQUEST, Failure
+from bench.system.errors import UserError
 from sweeps import launchers, plan
 from sweeps.jobs import Job, jobs
 
@@ -28,7 +28,7 @@ from pathlib import Path
 
 def work(sweep, run_id):
     """Do what the file modes/RUN_ID says, the first time; leave a result the next time."""
-    from bench import stopping
+    from bench.system import interrupts
     from bench.failures import Failure
     from bench.store import RunFolder
 
@@ -53,8 +53,8 @@ def work(sweep, run_id):
         if mode == "stuck":
             time.sleep(60)
         if mode == "train" and not folder.checkpoint(1).exists():
-            with stopping.deferred():
-                while not stopping.requested():
+            with interrupts.deferred():
+                while not interrupts.requested():
                     time.sleep(0.05)
                 time.sleep(0.5)
                 folder.checkpoints.mkdir()

@@ -10,13 +10,14 @@ import sys
 
 import pytest
 
-from bench import files, results
+from bench import results
 from bench.claims import Held
-from bench.errors import UserError
 from bench.failures import Failure
-from bench.files import append_line, publish, write_atomically
 from bench.schema import SCHEMA
 from bench.store import RunFolder
+from bench.system import files
+from bench.system.errors import UserError
+from bench.system.files import append_line, publish, write_atomically
 
 
 @pytest.fixture

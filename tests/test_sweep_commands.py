@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bench import identity
-from bench.command_line import exit_status
 from bench.failures import Failure
 from bench.loading import load
+from bench.system.command_line import exit_status
 from sweeps import plan as plans
 from sweeps.__main__ import main
 from sweeps.estimate import Experience, shape

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bench import results
-from bench.errors import UserError
 from bench.store import RunFolder
+from bench.system.errors import UserError
 from reports import claims, published, settling, verdict_text
 from reports.runs import read_sweep
 from reports.stored import finished

@@ -12,9 +12,9 @@ import torch
 
 from bench.data.scenes.grammar import captions, parse, vocabulary
 from bench.data.scenes.world import POSITIONS, sample_scenes
-from bench.errors import UserError
 from bench.metrics.language import exam
 from bench.pretrained import WEIGHTS, load_clip, load_features, load_llm, load_vae, resolve, weights_digest
+from bench.system.errors import UserError
 from bench.zoo import corpus, curriculum, packing, train_clip, train_llm
 from bench.zoo.alterations import altered, same_picture
 from bench.zoo.new_llm import new_llm

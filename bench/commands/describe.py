@@ -7,10 +7,10 @@ from typing import get_args, get_type_hints
 
 import architectures
 from bench import identity, loading
-from bench.command_line import add_request, split_request
 from bench.config import DATA_SETS, DataConfig
-from bench.files import size_of
 from bench.pretrained import WEIGHTS
+from bench.system.command_line import add_request, split_request
+from bench.system.files import size_of
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:

@@ -10,9 +10,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.command_line import add_request, split_request
 from bench.commands.train import fix_threads
 from bench.loading import load
+from bench.system.command_line import add_request, split_request
 
 if TYPE_CHECKING:
     from bench.selftest.checks import Check

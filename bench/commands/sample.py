@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.command_line import add_request, split_request
 from bench.commands.train import fix_threads, refuse_untrained
 from bench.config import Config
-from bench.errors import UserError
 from bench.loading import load
+from bench.system.command_line import add_request, split_request
+from bench.system.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:

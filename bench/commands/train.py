@@ -7,12 +7,13 @@ import os
 import sys
 from typing import Any
 
-from bench import identity, lifeline
+from bench import identity
 from bench.claims import Held, Lost
-from bench.command_line import add_request, split_request
 from bench.config import Config
-from bench.errors import UserError
 from bench.loading import load
+from bench.system import parent_watch
+from bench.system.command_line import add_request, split_request
+from bench.system.errors import UserError
 from bench.watching import outlived
 
 HEADLINES = ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_before", "exam_after")
@@ -33,7 +34,7 @@ def run(command: str, args: argparse.Namespace) -> int:
     if result is None:
         if command == "eval":
             refuse_untrained(config)
-        lifeline.follow()
+        parent_watch.follow()
         fix_threads(config.runtime.threads)
         if config.runtime.devices > 1:  # else torch warns of `ranks.strategy` where no rank lacks a task
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

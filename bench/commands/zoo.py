@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from bench.errors import UserError, nearest
+from bench.system.errors import UserError, nearest
 
 ZOO = Path(__file__).parents[1] / "zoo"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.errors import UserError, nearest
+from bench.system.errors import UserError, nearest
 
 if TYPE_CHECKING:
     from bench.config import DataConfig

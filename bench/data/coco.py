@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.data.pictures import BrokenPicture, open_picture
-from bench.errors import UserError
+from bench.system.errors import UserError
 
 if TYPE_CHECKING:
     from bench.data.scenes.world import Scene

@@ -19,8 +19,8 @@ from torch import Tensor
 from bench.config import Config
 from bench.data import data_digest
 from bench.data.captioned_images import CaptionedImages
-from bench.files import flush_tree
 from bench.pretrained import weights_digest
+from bench.system.files import flush_tree
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.data.scenes import ATTRIBUTES, Scene, chance, compare, parse
-from bench.errors import UserError
 from bench.metrics import Score
+from bench.system.errors import UserError
 
 if TYPE_CHECKING:
     from bench.zoo.features import FeatureNet

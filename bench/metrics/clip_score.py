@@ -11,9 +11,9 @@ from torchmetrics.multimodal import CLIPScore
 from transformers import CLIPModel, CLIPProcessor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from bench.errors import UserError
 from bench.metrics import Score
 from bench.metrics.chance import derangement
+from bench.system.errors import UserError
 
 
 def clip_score(

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 from cleanfid.fid import fid_from_feats, kernel_distance
 
-from bench.errors import UserError
 from bench.metrics import Score
+from bench.system.errors import UserError
 
 SUBSETS, SUBSET = 100, 1000  # clean-fid's own numbers for KID
 CANNOT_RANK = "N < 2d: biased, does not rank"

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from bench.errors import UserError
 from bench.metrics import Score
+from bench.system.errors import UserError
 
 LogitsFunction = Callable[[Tensor, Tensor], Tensor]
 """(token_ids (B, n), lengths (B,)) -> logits (B, n, V): rows padded on the right, no image."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pycocoevalcap.tokenizer import ptbtokenizer
 
-from bench.errors import UserError
+from bench.system.errors import UserError
 
 JAR = Path(ptbtokenizer.__file__).with_name(ptbtokenizer.STANFORD_CORENLP_3_4_1_JAR)
 TOKENIZER = "edu.stanford.nlp.process.PTBTokenizer"

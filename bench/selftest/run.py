@@ -10,15 +10,15 @@ from typing import Any
 import torch
 
 from bench.config import Config
-from bench.errors import UserError
 from bench.metrics.cider import check_java
-from bench.quiet import quiet_libraries
 from bench.selftest.captions import caption_checks
 from bench.selftest.checks import Check
 from bench.selftest.language import language_checks
 from bench.selftest.pictures import picture_checks
 from bench.selftest.sample_size import Row
 from bench.selftest.verdict import measure_id, measure_identity
+from bench.system.errors import UserError
+from bench.system.quiet import quiet_libraries
 from bench.world import World, world_of
 
 MOST = 512  # pictures that are spoilt and measured at each grade

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.config import Config
-from bench.errors import writing_to
-from bench.files import write_atomically
 from bench.identity import CANONICAL, eval_identity
 from bench.pretrained import weights_digest
-from bench.provenance import PROJECT, files_digest, package_versions
 from bench.schema import SCHEMA, read_own
+from bench.system.errors import writing_to
+from bench.system.files import write_atomically
+from bench.system.provenance import PROJECT, files_digest, package_versions
 
 FOLDER = "selftest"
 MEASURING = (

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from bench.provenance import package_versions
+from bench.system.provenance import package_versions
 from benchmarks.models import Batch, batch_of, model_of
 from benchmarks.paired import Ratio, Ways
 from benchmarks.rows import Setting, small

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.errors import UserError, writing_to
+from bench.system.errors import UserError, writing_to
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
@@ -25,7 +25,7 @@ def run(command: str, args: argparse.Namespace) -> int:
 
 
 def _regress(args: argparse.Namespace) -> int:
-    from bench.files import write_atomically
+    from bench.system.files import write_atomically
     from reports.gate import baseline, junit, measured, text
     from reports.gate.comparing import compare
 

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import UserError, writing_to
-from bench.files import write_atomically
-from bench.provenance import now
 from bench.schema import SCHEMA, read_own
+from bench.system.errors import UserError, writing_to
+from bench.system.files import write_atomically
+from bench.system.provenance import now
 from reports.gate import checks
 from reports.gate.checks import Check
 from reports.gate.measured import Run, Session

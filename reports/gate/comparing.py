@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from statistics import fmean
 
-from bench.errors import UserError
+from bench.system.errors import UserError
 from reports.gate import checks
 from reports.gate.baseline import Baseline
 from reports.gate.checks import BETTER, EQUAL, MEMORY, SPEED, Check

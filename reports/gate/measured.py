@@ -13,9 +13,9 @@ from statistics import fmean
 from typing import Any
 
 from bench.config_checks import leaves
-from bench.errors import UserError
 from bench.landed import landed
 from bench.stored_run import StoredRun
+from bench.system.errors import UserError
 from reports.runs import Point, Sweep, read_sweep
 
 QUALITY = ("fid", "clip_score", "image_attributes", "cider", "caption_attributes")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from bench.errors import UserError
 from bench.stored_run import StoredRun
+from bench.system.errors import UserError
 from reports import labels
 from reports.runs import Point, Sweep
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import claims
-from bench.errors import UserError, writing_to
-from bench.files import size_of
+from bench.system.errors import UserError, writing_to
+from bench.system.files import size_of
 from sweeps.jobs import Job, jobs
 from sweeps.plan import Plan
 

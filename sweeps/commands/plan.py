@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from bench.errors import UserError
 from bench.loading import load
+from bench.system.errors import UserError
 from sweeps.estimate import Cost, Experience
 from sweeps.jobs import Job, jobs
 from sweeps.launchers.local import default_jobs

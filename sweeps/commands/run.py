@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from bench.errors import UserError, nearest
 from bench.failures import CLASSES
+from bench.system.errors import UserError, nearest
 from sweeps import launchers, runner
 from sweeps.jobs import Job
 from sweeps.plan import Plan

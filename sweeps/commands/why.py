@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from bench.errors import UserError, nearest
 from bench.identity import eval_identity, train_identity
 from bench.loading import load
+from bench.system.errors import UserError, nearest
 from sweeps.likeness import differences, finished, flat
 from sweeps.plan import Plan, Point
 

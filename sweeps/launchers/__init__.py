@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from bench.config_checks import check_ranges
-from bench.errors import UserError, nearest
 from bench.overrides import parse
+from bench.system.errors import UserError, nearest
 from sweeps.jobs import Job
 
 GROUP = "xfusion_bench.launchers"

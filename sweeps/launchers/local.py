@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from bench import provenance
 from bench.config_checks import ranged
 from bench.failures import LOST_WORKER
+from bench.system import provenance
 from sweeps.jobs import Job
 from sweeps.launchers import News
 from sweeps.launchers.environment import worker_environment

@@ -18,8 +18,8 @@ from typing import Any
 import submitit
 from submitit.core.utils import UncompletedJobError
 
-from bench.files import write_atomically
-from bench.provenance import now
+from bench.system.files import write_atomically
+from bench.system.provenance import now
 from sweeps.launchers import slurm_task
 from sweeps.launchers.slurm_queue import NoAnswer
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
-from bench.errors import UserError
+from bench.system.errors import UserError
 
 PROGRAMS = ("sbatch", "squeue", "scontrol", "scancel")
 ANSWER = 60.0  # seconds a command may take: a busy controller lets its clients wait

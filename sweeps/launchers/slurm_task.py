@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from bench import stopping
 from bench.failures import REQUEST, Failure
-from bench.files import write_atomically
-from bench.provenance import job_id
 from bench.store import RunFolder
+from bench.system import interrupts
+from bench.system.files import write_atomically
+from bench.system.provenance import job_id
 from bench.watching import outlived
 from sweeps import worker
 from sweeps.launchers import slurm_queue
@@ -60,7 +60,7 @@ class _Warning:
         self.time_limit |= number == TIME_LIMIT
         if not self._asked:  # a second signal, at the end of the grace time, must not tear the checkpoint
             self._asked = True
-            stopping.request()
+            interrupts.request()
 
 
 def _work(sweep: Path, run_id: str, folder: RunFolder) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.errors import UserError, nearest
+from bench.system.errors import UserError, nearest
 
 WORLD_VERSION = 1  # raise it whenever a scene, picture or caption changes: every stored digest depends on it
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import architectures
-from bench import revision
-from bench.revision import PROJECT
+from bench.system import git
+from bench.system.git import PROJECT
 
 PACKAGES = (
     "torch", "torchvision", "transformers", "diffusers", "lightning", "torchmetrics", "clean-fid", "pycocoevalcap",
@@ -51,8 +51,8 @@ def machine_facts(architecture: str, threads: int) -> dict[str, Any]:
         "time": now,
         "command": lambda: [Path(sys.argv[0]).name, *sys.argv[1:]],
         "code": lambda: code_digest(architecture),
-        "git": revision.commit,
-        "dirty": lambda: (changes := revision.changes()) and changes.digest,
+        "git": git.commit,
+        "dirty": lambda: (changes := git.changes()) and changes.digest,
         "packages": lambda: package_versions(PACKAGES),
         "python": platform.python_version,
         "device": lambda: gpu() or cpu(),
@@ -130,7 +130,7 @@ def _version(name: str) -> str | None:
 
 def _patch() -> dict[str, Any] | None:
     """The file in the run folder that holds the uncommitted changes, None if there are none."""
-    changes = revision.changes()
+    changes = git.changes()
     if changes is None:
         return None
     said: dict[str, Any] = {"file": changes.file, "bytes": changes.size}

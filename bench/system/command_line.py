@@ -13,8 +13,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from bench import stopping
-from bench.errors import UserError, nearest
+from bench.system import interrupts
+from bench.system.errors import UserError, nearest
 
 
 class Parser(argparse.ArgumentParser):
@@ -62,7 +62,7 @@ def split_request(words: list[str]) -> tuple[str, list[str]]:
 
 def exit_status(main: Callable[[], int]) -> int:
     """Run `main`; turn what it raises into a message on stderr and an exit status."""
-    stopping.on(signal.SIGINT, signal.SIGTERM)  # `kill` stops as cleanly as Ctrl-C
+    interrupts.on(signal.SIGINT, signal.SIGTERM)  # `kill` stops as cleanly as Ctrl-C
     try:
         return main()
     except UserError as error:

@@ -7,7 +7,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bench import processes
+from bench.system import processes
 
 AT_ONCE = 8  # files that a tree's flush waits for: a disk writes many in the time of one
 

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 ROOMS = ("architectures", "bench", "sweeps", "reports")  # a new file of these counts as a change
 LARGEST = 1_000_000  # bytes of changes that are kept
 PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")  # whatever is configured
@@ -33,7 +33,7 @@ class Changes(NamedTuple):
 @cache
 def commit() -> str | None:
     """The commit that is checked out."""
-    if _git("ls-files", "--error-unmatch", "bench/revision.py") is None:
+    if _git("ls-files", "--error-unmatch", "bench/system/git.py") is None:
         return None  # installed into somebody else's repository
     head = _git("rev-parse", "HEAD")
     return head.decode().strip() if head else None
