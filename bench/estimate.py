@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from architectures.products import multiply_by
-from bench.config import Config
+from bench.config.schema import Config
 from bench.data.encoded import EncodedSplit, padded, token_ids
 from bench.data.mixing import Mixture
 from bench.experiment import prepare, step_flops

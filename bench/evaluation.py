@@ -14,7 +14,7 @@ from PIL import Image as Picture
 from torch import Tensor
 
 from architectures.transformer import FusionTransformer
-from bench.config import Config
+from bench.config.schema import Config
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import decode_latents, padded, token_ids
 from bench.metrics import Score

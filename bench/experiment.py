@@ -15,12 +15,12 @@ from architectures.products import multiply_by
 from architectures.transformer import FusionTransformer
 from bench import checkpoints, evaluation, ranks
 from bench.claims import Lost
-from bench.config import Config
+from bench.config.load import to_yaml
+from bench.config.schema import Config
 from bench.data.mixing import Mixture
 from bench.failures import Failure
 from bench.flops import count_flops
 from bench.identity import eval_id, eval_identity, landed, run_folder, train_identity
-from bench.loading import to_yaml
 from bench.metrics.cider import check_java
 from bench.mirrors import Mirrors
 from bench.model import build_model

@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.config import Config, DataConfig
+from bench.config.schema import Config, DataConfig
 from bench.schema import SCHEMA
 from bench.store import RunFolder
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
-from bench.config import Config
+from bench.config.schema import Config
 from bench.identity import SCORING, rounding
 from bench.pretrained import weights_digest
 from bench.system.errors import UserError

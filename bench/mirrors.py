@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.config import Config
+from bench.config.schema import Config
 from bench.loggers import LOGGERS, close
 from bench.stored_run import StoredRun
 

@@ -7,7 +7,7 @@ from transformers import PreTrainedModel
 
 from architectures.sequence import ImageTokens
 from architectures.transformer import FusionTransformer
-from bench.config import Config
+from bench.config.schema import Config
 from bench.system.errors import UserError
 
 PROBE_TOKENS = 16

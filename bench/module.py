@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
-from bench.config import TrainConfig
+from bench.config.schema import TrainConfig
 from bench.data.mixing import Pairs, Step
 from bench.diffusion import noised, velocity_target
 from bench.ema import MovingAverage

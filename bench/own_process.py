@@ -11,8 +11,8 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.claims import Held
-from bench.config import Config
-from bench.config_checks import leaves
+from bench.config.checks import leaves
+from bench.config.schema import Config
 from bench.identity import eval_id, run_folder
 from bench.system import parent_watch
 from bench.system.errors import UserError

@@ -12,7 +12,7 @@ from transformers import CLIPModel, CLIPProcessor
 
 from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
-from bench.config import Config
+from bench.config.schema import Config
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import decode_latents
 from bench.metrics import Score

@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 
 from bench import checkpoints, ranks
-from bench.config import Config
+from bench.config.schema import Config
 from bench.data.mixing import Mixture, step_loader
 from bench.identity import eval_id, evaluated_steps
 from bench.kept_texts import KeptTexts

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bench.config import Config
+from bench.config.schema import Config
 from bench.data import open_split
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import EncodedSplit, Source, encoded_split, token_ids

@@ -7,7 +7,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from bench.config import Config
+from bench.config.schema import Config
 from bench.identity import eval_id, run_folder
 from sweeps import worker
 

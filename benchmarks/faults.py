@@ -86,7 +86,7 @@ def guidance_dropped() -> None:
 def wrong_split() -> None:
     """FID and KID are taken to pictures of the training split."""
     from bench import scoring
-    from bench.config import DataConfig
+    from bench.config.schema import DataConfig
     from bench.data import open_split
 
     def train_split(pictures: Any) -> Any:

@@ -15,7 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from architectures.products import multiply_by
 from architectures.sequence import Image, ImageTokens, Text
 from architectures.transformer import FusionTransformer
-from bench.arithmetic import resolve_products
+from bench.config.auto import resolve_products
 from benchmarks.shapes import Shape
 
 Model = TypeVar("Model", bound=nn.Module)

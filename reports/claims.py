@@ -25,9 +25,9 @@ from pathlib import Path
 from typing import Any
 
 import architectures
-from bench import user_yaml
-from bench.config import Config
-from bench.config_checks import nearest_setting, setting_keys
+from bench.config import user_yaml
+from bench.config.checks import nearest_setting, setting_keys
+from bench.config.schema import Config
 from bench.system.errors import UserError, nearest
 from reports import labels
 from reports.stored import Settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.columns import column
+from bench.config.columns import column
 from reports import labels
 from reports.colours import Style, ordered, styles
 from reports.exhibits import Exhibit

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from bench import overrides
-from bench.config import Config
-from bench.config_checks import nearest_setting, setting_keys
+from bench.config import overrides
+from bench.config.checks import nearest_setting, setting_keys
+from bench.config.schema import Config
 from bench.system.errors import UserError
 from reports import gallery
 from reports.build import build

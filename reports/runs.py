@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import results
-from bench.columns import column
+from bench.config.columns import column
 from bench.stored_run import StoredRun
 from bench.system.errors import UserError
 from reports import sweep_file, trust

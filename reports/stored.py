@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.config_checks import leaves
+from bench.config.checks import leaves
 from bench.system.errors import UserError
 from reports.runs import Point, Reader, read_point
 

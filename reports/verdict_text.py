@@ -8,7 +8,7 @@ import shlex
 from collections import Counter
 from typing import Any
 
-from bench.columns import column
+from bench.config.columns import column
 from reports import labels, published
 from reports.claims import NOT_BETTER, UNCHANGED, Claim
 from reports.pairing import described

@@ -10,10 +10,10 @@ from typing import Any
 
 import architectures
 from bench import identity
-from bench.config import Config
-from bench.config_checks import nearest_setting, setting_keys
-from bench.overrides import read as read_value
-from bench.overrides import say, split
+from bench.config.checks import nearest_setting, setting_keys
+from bench.config.overrides import read as read_value
+from bench.config.overrides import say, split
+from bench.config.schema import Config
 from bench.system.errors import UserError
 
 ROUNDING = tuple(f"runtime.{name}" for name in identity.ROUNDING)

@@ -17,8 +17,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from bench import user_yaml
-from bench.columns import column
+from bench.config import user_yaml
+from bench.config.columns import column
 from bench.system.errors import UserError, nearest
 from sweeps.dimensions import Dimension, Sweep, check_setting, cross, values
 

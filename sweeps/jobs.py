@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bench.config import Config
+from bench.config.load import load
+from bench.config.schema import Config
 from bench.identity import eval_id, run_id
-from bench.loading import load
 from bench.store import RunFolder
 from bench.system.errors import UserError
 from sweeps.plan import Plan, Point

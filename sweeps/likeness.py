@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.config_checks import leaves
+from bench.config.checks import leaves
 from bench.stored_run import StoredRun
 from bench.system.errors import UserError
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import identity
-from bench.columns import column
-from bench.overrides import say
+from bench.config.columns import column
+from bench.config.expand import Variants
+from bench.config.overrides import say
 from bench.schema import SCHEMA, read_own
 from bench.store import RunFolder
 from bench.system.errors import UserError, writing_to
 from bench.system.files import write_atomically
-from bench.variants import Variants
 from sweeps import grid
 from sweeps.dimensions import Dimension, Sweep, check_size, folder_name, narrow
 from sweeps.estimate import shape

@@ -6,8 +6,8 @@ import functools
 import tempfile
 from pathlib import Path
 
-from bench.config import Config
-from bench.loading import load
+from bench.config.load import load
+from bench.config.schema import Config
 
 SMALLER = [
     "data.train_size=64",

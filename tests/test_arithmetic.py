@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import architectures
-from bench import arithmetic
+from bench.config import auto
 from bench.evaluation import precision as trained_precision
 from bench.experiment import prepare
 from tests.experiments import small_config
@@ -28,9 +28,9 @@ from tests.experiments import small_config
     ],
 )
 def test_the_precision_is_what_is_fast_here(monkeypatch, asked, accelerator, gpu, flags, means):
-    monkeypatch.setattr(arithmetic, "gpu", lambda: gpu)
-    monkeypatch.setattr(arithmetic, "_cpu", lambda: {"flags": " ".join(flags)})
-    assert arithmetic.resolve_precision(asked, accelerator) == means
+    monkeypatch.setattr(auto, "gpu", lambda: gpu)
+    monkeypatch.setattr(auto, "_cpu", lambda: {"flags": " ".join(flags)})
+    assert auto.resolve_precision(asked, accelerator) == means
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,13 @@ def test_the_precision_is_what_is_fast_here(monkeypatch, asked, accelerator, gpu
     ],
 )
 def test_the_products_are_the_faster_ones(monkeypatch, asked, precision, accelerator, gpu, vendor, flags, means):
-    monkeypatch.setattr(arithmetic, "gpu", lambda: gpu)
-    monkeypatch.setattr(arithmetic, "_cpu", lambda: {"vendor_id": vendor, "flags": flags})
-    assert arithmetic.resolve_products(asked, precision, accelerator) == means
+    monkeypatch.setattr(auto, "gpu", lambda: gpu)
+    monkeypatch.setattr(auto, "_cpu", lambda: {"vendor_id": vendor, "flags": flags})
+    assert auto.resolve_products(asked, precision, accelerator) == means
 
 
 def test_the_processor_says_what_it_is():
-    facts = arithmetic._cpu()
+    facts = auto._cpu()
     assert facts["vendor_id"] in Path("/proc/cpuinfo").read_text() and "sse2" in facts["flags"].split()
 
 

@@ -12,7 +12,7 @@ import pytest
 import architectures
 from bench.__main__ import COMMANDS
 from bench.__main__ import main as bench
-from bench.loading import presets
+from bench.config.load import presets
 from bench.system.command_line import exit_status
 from sweeps.__main__ import main as sweeps
 

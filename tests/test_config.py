@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import architectures
-from bench.config import Config, TrainConfig
-from bench.loading import load, presets, to_yaml
+from bench.config.load import load, presets, to_yaml
+from bench.config.schema import Config, TrainConfig
 from bench.system.errors import UserError
 
 

@@ -15,9 +15,9 @@ from experiments import SMALLER, shared_cache, small_config
 
 import architectures
 from bench import checkpoints, experiment, own_process
-from bench.config import Config
+from bench.config.load import load
+from bench.config.schema import Config
 from bench.identity import eval_id, run_folder
-from bench.loading import load
 from bench.system.errors import UserError
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
@@ -202,7 +202,7 @@ def test_a_loss_that_one_process_finds_not_finite_stops_both(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from bench import experiment, ranks\n"
-        "from bench.loading import load\n"
+        "from bench.config.load import load\n"
         "normal = experiment.FusionModule.losses\n"
         "def exploding(module, step):\n"
         "    losses = normal(module, step)\n"

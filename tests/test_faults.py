@@ -21,7 +21,7 @@ from experiments import small_config
 
 from bench import checkpoints, claims, evaluation, experiment, scoring, store, training
 from bench.claims import Held
-from bench.config import Config
+from bench.config.schema import Config
 from bench.failures import DISK_FULL, Failure, classify
 from bench.identity import eval_id, run_folder
 from bench.landed import landed, strays

@@ -12,11 +12,11 @@ import pytest
 
 import architectures
 from bench import identity
-from bench.config import Config
-from bench.loading import load
-from bench.overrides import say
+from bench.config.expand import Variants
+from bench.config.load import load
+from bench.config.overrides import say
+from bench.config.schema import Config
 from bench.system.errors import UserError
-from bench.variants import Variants
 from reports.runs import read_sweep, runs_frame, scores_frame
 from sweeps import dimensions, grid, plan
 from sweeps.dimensions import folder_name, narrow

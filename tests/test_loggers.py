@@ -12,8 +12,8 @@ from experiments import small_config
 
 from bench import experiment, training
 from bench.__main__ import main
+from bench.config.load import load
 from bench.identity import eval_id, run_folder
-from bench.loading import load
 from bench.loggers import LOGGERS
 from bench.mirrors import Mirrors
 from bench.store import RunFolder

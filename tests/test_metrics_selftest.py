@@ -13,10 +13,10 @@ from torch.nn import functional as F
 
 from bench import experiment, scoring
 from bench.__main__ import main
-from bench.config import Config, DataConfig
+from bench.config.load import load
+from bench.config.schema import Config, DataConfig
 from bench.data import open_split
 from bench.data.scenes import ATTRIBUTES
-from bench.loading import load
 from bench.metrics import Score
 from bench.model import build_model
 from bench.selftest import attributes, distances

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.config import TrainConfig
+from bench.config.schema import TrainConfig
 from bench.data.encoded import EncodedSplit
 from bench.data.mixing import Mixture, Shares, Step, step_loader
 

@@ -19,9 +19,9 @@ from scipy import stats
 
 import architectures
 from bench import experiment, world
+from bench.config.load import load
 from bench.failures import Failure
 from bench.identity import eval_identity, train_identity
-from bench.loading import load
 from bench.store import RunFolder
 from bench.system.command_line import exit_status
 from bench.system.errors import UserError

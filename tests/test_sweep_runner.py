@@ -16,8 +16,8 @@ import pytest
 
 from bench import claims, identity
 from bench.claims import Held
+from bench.config.load import load
 from bench.failures import LOST_WORKER, Failure
-from bench.loading import load
 from sweeps import events, plan, report, runner, worker
 from sweeps.jobs import jobs
 from sweeps.launchers import local, slurm_task

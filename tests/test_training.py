@@ -13,7 +13,7 @@ from torch.nn import functional as F
 import architectures
 from architectures.sequence import Image, Text
 from bench import checkpoints, experiment
-from bench.config import Config
+from bench.config.schema import Config
 from bench.identity import eval_id, run_folder
 from bench.module import NonFiniteLoss
 from bench.training import train

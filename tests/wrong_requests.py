@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from bench.config import Config
-from bench.config_checks import setting_keys
-from bench.loading import presets
+from bench.config.checks import setting_keys
+from bench.config.load import presets
+from bench.config.schema import Config
 from sweeps import grid
 
 KEYS = sorted(setting_keys(Config))

@@ -6,8 +6,9 @@ import argparse
 from typing import get_args, get_type_hints
 
 import architectures
-from bench import identity, loading
-from bench.config import DATA_SETS, DataConfig
+from bench import identity
+from bench.config import load
+from bench.config.schema import DATA_SETS, DataConfig
 from bench.pretrained import WEIGHTS
 from bench.system.command_line import add_request, split_request
 from bench.system.files import size_of
@@ -32,8 +33,8 @@ def _list() -> int:
             first, *others = values if isinstance(values, tuple) else (values,)
             print(f"  {'':18}   {option}={_text(first)} (default){''.join(f' | {_text(other)}' for other in others)}")
     print("\npresets:")
-    for name in loading.presets():
-        comment = (loading.PRESETS / f"{name}.yaml").read_text().partition("\n")[0]
+    for name in load.presets():
+        comment = (load.PRESETS / f"{name}.yaml").read_text().partition("\n")[0]
         print(f"  {name:18} {comment.lstrip('# ')}")
     print("\ndata sets (data.name=NAME):")
     for name in get_args(get_type_hints(DataConfig)["name"]):
@@ -46,9 +47,9 @@ def _list() -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
-    config = loading.load(*split_request(args.request))
+    config = load.load(*split_request(args.request))
     folder, eval_id = identity.run_folder(config), identity.eval_id(config)
-    print(loading.to_yaml(config), end="")
+    print(load.to_yaml(config), end="")
     print(f"# train_id: {identity.train_id(config)}\n# eval_id:  {eval_id}")
     print(f"# run:      {folder.path} ({folder.status(eval_id, config.train.steps)})")
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.train import fix_threads
-from bench.loading import load
+from bench.config.load import load
 from bench.system.command_line import add_request, split_request
 
 if TYPE_CHECKING:

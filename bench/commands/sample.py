@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from bench.commands.train import fix_threads, refuse_untrained
-from bench.config import Config
-from bench.loading import load
+from bench.config.load import load
+from bench.config.schema import Config
 from bench.system.command_line import add_request, split_request
 from bench.system.errors import UserError
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from bench import identity
 from bench.claims import Held, Lost
-from bench.config import Config
-from bench.loading import load
+from bench.config.load import load
+from bench.config.schema import Config
 from bench.system import parent_watch
 from bench.system.command_line import add_request, split_request
 from bench.system.errors import UserError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from bench.system.errors import UserError, nearest
 
 if TYPE_CHECKING:
-    from bench.config import DataConfig
+    from bench.config.schema import DataConfig
     from bench.data.captioned_images import CaptionedImages
 
 DATA_SETS = ("scenes", "coco")

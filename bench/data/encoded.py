@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.config import Config
+from bench.config.schema import Config
 from bench.data import data_digest
 from bench.data.captioned_images import CaptionedImages
 from bench.pretrained import weights_digest

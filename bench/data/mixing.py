@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from bench.config import TrainConfig
+from bench.config.schema import TrainConfig
 from bench.data.encoded import EncodedSplit
 from bench.diffusion import training_sigmas
 

@@ -8,7 +8,7 @@ import numpy as np
 from pycocoevalcap.cider.cider import Cider
 
 from bench import scoring
-from bench.config import Config
+from bench.config.schema import Config
 from bench.data.captioned_images import CaptionedImages
 from bench.data.scenes import captions as told
 from bench.evaluation import prompt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bench import scoring
-from bench.config import Config
+from bench.config.schema import Config
 from bench.data.scenes import render_batch
 from bench.evaluation import prompt
 from bench.selftest import attributes, distances, sample_size, similarity

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from bench.config import Config
+from bench.config.schema import Config
 from bench.metrics.cider import check_java
 from bench.selftest.captions import caption_checks
 from bench.selftest.checks import Check

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.config import Config
+from bench.config.schema import Config
 from bench.identity import CANONICAL, eval_identity
 from bench.pretrained import weights_digest
 from bench.schema import SCHEMA, read_own

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import user_yaml
+from bench.config import user_yaml
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from bench.config_checks import leaves
+from bench.config.checks import leaves
 from bench.landed import landed
 from bench.stored_run import StoredRun
 from bench.system.errors import UserError

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.columns import column
+from bench.config.columns import column
 from reports import labels, trust
 from reports.page.charts import heading
 from reports.page.winners import certainty

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from bench import user_yaml
+from bench.config import user_yaml
 from reports import labels
 from reports.page.provenance import config, run_folder
 from reports.runs import Point, Sweep

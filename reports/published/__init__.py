@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench import user_yaml
+from bench.config import user_yaml
 
 FILE = Path(__file__).with_name("xfusion.yaml")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench.loading import load
+from bench.config.load import load
 from bench.system.errors import UserError
 from sweeps.estimate import Cost, Experience
 from sweeps.jobs import Job, jobs

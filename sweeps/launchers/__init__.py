@@ -10,8 +10,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from bench.config_checks import check_ranges
-from bench.overrides import parse
+from bench.config.checks import check_ranges
+from bench.config.overrides import parse
 from bench.system.errors import UserError, nearest
 from sweeps.jobs import Job
 

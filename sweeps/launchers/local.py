@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from bench.config_checks import ranged
+from bench.config.checks import ranged
 from bench.failures import LOST_WORKER
 from bench.system import provenance
 from sweeps.jobs import Job

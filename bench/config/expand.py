@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from bench import loading
-from bench.config import Config
-from bench.config_checks import setting_keys
-from bench.overrides import say
+from bench.config import load
+from bench.config.checks import setting_keys
+from bench.config.overrides import say
+from bench.config.schema import Config
+from bench.config.validate import validate
 from bench.system.errors import UserError
-from bench.validation import validate
 
 AS_THEY_ARE = (int, float, str)  # a value of exactly this declared type passes through OmegaConf unchanged
 
@@ -20,9 +20,9 @@ class Variants:
 
     def __init__(self, preset: str, overrides: list[str]) -> None:
         """Raises UserError for what is wrong with the settings one by one; whether they go together is not asked."""
-        self.base = loading.merge(preset, overrides)
+        self.base = load.merge(preset, overrides)
         self._kinds = setting_keys(Config)
-        self._container = loading.typed(preset).copy()
+        self._container = load.typed(preset).copy()
 
     def value(self, key: str, value: Any) -> Any:
         """`value` as the setting's type has it. Raises UserError where it is of another."""
@@ -32,7 +32,7 @@ class Variants:
             return value
         if isinstance(value, dict):
             raise UserError(f"{key}: a mapping is no value (write its names with dots)")
-        with loading.checked([say(key, value)]):
+        with load.checked([say(key, value)]):
             OmegaConf.update(self._container, key, value)
             found = OmegaConf.select(self._container, key)
             return OmegaConf.to_object(found) if OmegaConf.is_config(found) else found

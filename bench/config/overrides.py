@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from bench import user_yaml
+from bench.config import user_yaml
 from bench.system.errors import UserError
 
 KEY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import architectures
-from bench.arithmetic import resolve_precision, resolve_products
-from bench.config import Config
-from bench.config_checks import check_ranges, resolve_options
+from bench.config.auto import resolve_precision, resolve_products
+from bench.config.checks import check_ranges, resolve_options
+from bench.config.schema import Config
 from bench.loggers import check_loggers
 from bench.system.errors import UserError, nearest
 

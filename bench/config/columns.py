@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from bench.config import Config
-from bench.config_checks import setting_keys
+from bench.config.checks import setting_keys
+from bench.config.schema import Config
 
 
 @cache

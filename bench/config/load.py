@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from bench.config import Config
-from bench.config_checks import check_keys, config_error
-from bench.overrides import parse
+from bench.config.checks import check_keys, config_error
+from bench.config.overrides import parse
+from bench.config.schema import Config
+from bench.config.validate import validate
 from bench.system.errors import UserError, nearest
-from bench.validation import validate
 
 PRESETS = Path(__file__).with_name("presets")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bench.config_checks import ranged
+from bench.config.checks import ranged
 
 DATA_SETS = {
     "scenes": "the embedded world: rendered scenes with exact captions; difficulty by data.objects=1|2",
