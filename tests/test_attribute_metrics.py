@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.data.scenes import ATTRIBUTES, Scene, captions, sample_scenes
 from bench.metrics.attributes import caption_attributes, image_attributes
+from bench.scenes import ATTRIBUTES, Scene, captions, sample_scenes
 from bench.system.errors import UserError
 
 IMAGE = np.zeros((1, 32, 32, 3), np.uint8)

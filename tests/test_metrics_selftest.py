@@ -16,9 +16,9 @@ from bench.__main__ import main
 from bench.config.load import load
 from bench.config.schema import Config, DataConfig
 from bench.data import open_split
-from bench.data.scenes import ATTRIBUTES
 from bench.metrics import Score
 from bench.model import build_model
+from bench.scenes import ATTRIBUTES
 from bench.selftest import attributes, distances
 from bench.selftest.checks import Check, keeps, never_improves, own_partner, worsens
 from bench.selftest.corruptions import CAPTIONS, PICTURES, drop_words, exchange

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.data.scenes import (
-    ScenesSplit,
+from bench.data.sets.scenes import ScenesSplit, scenes_digest
+from bench.scenes import (
     all_right,
     caption_attributes,
     captions,
@@ -19,12 +19,11 @@ from bench.data.scenes import (
     render,
     render_batch,
     sample_scenes,
-    scenes_digest,
     vocabulary,
 )
-from bench.data.scenes.grammar import TEMPLATES
-from bench.data.scenes.render import CENTRE, RGB
-from bench.data.scenes.world import (
+from bench.scenes.grammar import TEMPLATES
+from bench.scenes.render import CENTRE, RGB
+from bench.scenes.world import (
     BACKGROUNDS,
     COLOURS,
     PAIRS,

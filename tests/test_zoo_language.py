@@ -10,10 +10,10 @@ import re
 import pytest
 import torch
 
-from bench.data.scenes.grammar import captions, parse, vocabulary
-from bench.data.scenes.world import POSITIONS, sample_scenes
 from bench.metrics.language import exam
 from bench.pretrained import WEIGHTS, load_clip, load_features, load_llm, load_vae, resolve, weights_digest
+from bench.scenes.grammar import captions, parse, vocabulary
+from bench.scenes.world import POSITIONS, sample_scenes
 from bench.system.errors import UserError
 from bench.zoo import corpus, curriculum, packing, train_clip, train_llm
 from bench.zoo.alterations import altered, same_picture

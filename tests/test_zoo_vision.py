@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.data.scenes import Object, Scene, all_right, render_batch, sample_scenes
 from bench.pretrained import WEIGHTS, load_features, load_vae
+from bench.scenes import Object, Scene, all_right, render_batch, sample_scenes
 from bench.zoo import train_features, train_vae
 from bench.zoo.features import FeatureNet, to_pixels
 from bench.zoo.pictures import check_scenes

@@ -22,7 +22,7 @@ def open_split(data: DataConfig, split: str) -> CaptionedImages:
         from bench.data.coco import CocoSplit
 
         return CocoSplit(data.root, split, data.image_size, data.max_broken)
-    from bench.data.scenes.dataset import ScenesSplit
+    from bench.data.sets.scenes import ScenesSplit
 
     size = data.train_size if split == "train" else data.test_size
     return ScenesSplit(split, size, data.objects, data.image_size)
@@ -35,7 +35,7 @@ def data_digest(data: DataConfig) -> str:
         from bench.data.coco import coco_digest
 
         return coco_digest(data.root)
-    from bench.data.scenes.dataset import scenes_digest
+    from bench.data.sets.scenes import scenes_digest
 
     return scenes_digest(data.objects, data.train_size, data.test_size, data.image_size)
 

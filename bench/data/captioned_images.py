@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bench.data.scenes.world import Scene
+from bench.scenes.world import Scene
 
 
 class CaptionedImages(Protocol):

@@ -21,7 +21,7 @@ from bench.data.pictures import BrokenPicture, open_picture
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.data.scenes.world import Scene
+    from bench.scenes.world import Scene
 
 CAPTION_FILES = {"train": "captions_train.json", "validation": "captions_train.json", "test": "captions_val.json"}
 LAYOUT = ("images", "captions_train.json", "captions_val.json")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.data.scenes import ATTRIBUTES, Scene, chance, compare, parse
 from bench.metrics import Score
+from bench.scenes import ATTRIBUTES, Scene, chance, compare, parse
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:

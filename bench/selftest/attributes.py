@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.data.scenes import ATTRIBUTES, Scene
-from bench.data.scenes.attributes import VALUES
+from bench.scenes import ATTRIBUTES, Scene
+from bench.scenes.attributes import VALUES
 from bench.selftest.checks import Check, Scores
 
 SHOWN = 128

@@ -10,9 +10,9 @@ from pycocoevalcap.cider.cider import Cider
 from bench import scoring
 from bench.config.schema import Config
 from bench.data.captioned_images import CaptionedImages
-from bench.data.scenes import captions as told
 from bench.evaluation import prompt
 from bench.metrics.ptb import tokenize
+from bench.scenes import captions as told
 from bench.selftest import attributes
 from bench.selftest.checks import Check, Scores, equals
 from bench.selftest.corruptions import CAPTIONS

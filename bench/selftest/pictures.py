@@ -6,8 +6,8 @@ import numpy as np
 
 from bench import scoring
 from bench.config.schema import Config
-from bench.data.scenes import render_batch
 from bench.evaluation import prompt
+from bench.scenes import render_batch
 from bench.selftest import attributes, distances, sample_size, similarity
 from bench.selftest.checks import Check, Scores
 from bench.selftest.corruptions import PICTURES

@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import cache
 from random import Random
 
-from bench.data.scenes.grammar import captions, vocabulary
-from bench.data.scenes.world import POSITIONS, Scene, sample_scenes
+from bench.scenes.grammar import captions, vocabulary
+from bench.scenes.world import POSITIONS, Scene, sample_scenes
 from bench.zoo.matching import groups, pairs, recall
 from bench.zoo.questions import about_place, description, distinction, glimpse, place, question, yes_or_no
 from bench.zoo.sentences import sentence

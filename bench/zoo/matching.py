@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from bench.data.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES
+from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES
 from bench.zoo.sentences import ANIMALS, PLACES
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench.data.scenes import Scene, render_batch, sample_scenes
+from bench.scenes import Scene, render_batch, sample_scenes
 
 TRAIN_SEED = 0
 CHECK_SEED = 1_000_003  # never used for training

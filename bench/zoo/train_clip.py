@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, PreTrainedTokenizerBase
 
-from bench.data.scenes.grammar import captions
-from bench.data.scenes.render import render_batch
-from bench.data.scenes.world import Scene, sample_scenes
 from bench.pretrained import load_clip
+from bench.scenes.grammar import captions
+from bench.scenes.render import render_batch
+from bench.scenes.world import Scene, sample_scenes
 from bench.zoo import tokenizer
 from bench.zoo.alterations import altered, same_picture
 from bench.zoo.float_attention import use_float_attention

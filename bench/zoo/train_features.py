@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import gaussian_blur
 
-from bench.data.scenes import ATTRIBUTES, Scene, all_right, compare
-from bench.data.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
+from bench.scenes import ATTRIBUTES, Scene, all_right, compare
+from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
 from bench.zoo.features import FeatureNet, to_pixels
 from bench.zoo.pictures import TRAIN_SEED, check_scenes, mixed_scenes
 

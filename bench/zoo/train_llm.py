@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from bench.data.scenes.grammar import vocabulary
 from bench.metrics.language import exam, perplexity
 from bench.pretrained import WEIGHTS, load_llm
+from bench.scenes.grammar import vocabulary
 from bench.zoo import corpus, tokenizer
 from bench.zoo.curriculum import PHASES, Phase
 from bench.zoo.new_llm import MAX_LENGTH, new_llm

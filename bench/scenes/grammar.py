@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bench.data.scenes.attributes import compare
-from bench.data.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
+from bench.scenes.attributes import compare
+from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
 
 # (whole caption, one object): objects are joined by "and"; {o} stands for them, {b} for the background
 TEMPLATES = (

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.data.scenes.grammar import captions
-from bench.data.scenes.render import render_batch
-from bench.data.scenes.world import WORLD_VERSION, Scene, sample_scenes
+from bench.scenes.grammar import captions
+from bench.scenes.render import render_batch
+from bench.scenes.world import WORLD_VERSION, Scene, sample_scenes
 
 
 class ScenesSplit:
