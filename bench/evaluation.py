@@ -18,7 +18,7 @@ from bench.config.schema import Config
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import decode_latents, padded, token_ids
 from bench.metrics import Score
-from bench.sampling import describe, sample_latents
+from bench.models.sampling import describe, sample_latents
 from bench.scoring import caption_scores, image_scores, language_scores
 from bench.world import World
 

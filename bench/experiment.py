@@ -19,11 +19,11 @@ from bench.config.load import to_yaml
 from bench.config.schema import Config
 from bench.data.mixing import Mixture
 from bench.failures import Failure
-from bench.flops import count_flops
 from bench.identity import eval_id, eval_identity, landed, run_folder, train_identity
 from bench.metrics.cider import check_java
 from bench.mirrors import Mirrors
-from bench.model import build_model
+from bench.models.build import build_model
+from bench.models.flops import count_flops
 from bench.module import FusionModule, NonFiniteLoss
 from bench.selftest.verdict import measure_id
 from bench.store import RunFolder

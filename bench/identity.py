@@ -55,7 +55,7 @@ def run_folder(config: Config) -> RunFolder:
 
 def train_identity(config: Config) -> dict[str, Any]:
     """What `train_id` hashes."""
-    from bench.pretrained import weights_digest
+    from bench.models.pretrained import weights_digest
 
     model = dict(vars(config.model))
     for kind in ("llm", "vae"):
@@ -72,7 +72,7 @@ def train_identity(config: Config) -> dict[str, Any]:
 
 def eval_identity(config: Config) -> dict[str, Any]:
     """What `eval_id` hashes. `eval.every` says when to evaluate, not how, so it does not count; one device scores."""
-    from bench.pretrained import weights_digest
+    from bench.models.pretrained import weights_digest
 
     settings = dict(vars(config.eval))
     del settings["every"]

@@ -18,7 +18,7 @@ from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
 from bench.identity import SCORING, rounding
-from bench.pretrained import weights_digest
+from bench.models.pretrained import weights_digest
 from bench.system.errors import UserError
 from bench.system.files import remove_drafts, write_atomically
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from bench import pretrained
+from bench.models import pretrained
 from bench.system.errors import UserError
 from bench.system.provenance import PROJECT, cpu, gpu, package_versions
 

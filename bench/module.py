@@ -19,9 +19,9 @@ from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
 from bench.config.schema import TrainConfig
 from bench.data.mixing import Pairs, Step
-from bench.diffusion import noised, velocity_target
 from bench.ema import MovingAverage
-from bench.metrics.weights_digest import parameters_digest
+from bench.models.diffusion import noised, velocity_target
+from bench.models.weights_digest import parameters_digest
 from bench.seen import Seen
 
 

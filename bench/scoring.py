@@ -21,9 +21,9 @@ from bench.metrics.cider import CiderReferences, caption_length, cider
 from bench.metrics.clip_score import clip_score
 from bench.metrics.fid import fid, kid
 from bench.metrics.language import LogitsFunction, exam, perplexity
-from bench.pretrained import load_clip, load_features, weights_digest
+from bench.models.feature_net import FeatureNet
+from bench.models.pretrained import load_clip, load_features, weights_digest
 from bench.world import World
-from bench.zoo.features import FeatureNet
 
 REFERENCE_BATCH = 1024
 

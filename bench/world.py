@@ -12,7 +12,7 @@ from bench.config.schema import Config
 from bench.data import open_split
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import EncodedSplit, Source, encoded_split, token_ids
-from bench.pretrained import load_llm, load_vae, resolve
+from bench.models.pretrained import load_llm, load_vae, resolve
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL

@@ -10,7 +10,7 @@ from transformers import LlamaForCausalLM
 
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
-from bench.sampling import describe
+from bench.models.sampling import describe
 from benchmarks.literal import EQUATIONS, MISSING, final_states
 from benchmarks.models import language_model_of, model_of
 from benchmarks.paired import Ways

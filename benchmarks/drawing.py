@@ -9,8 +9,8 @@ from torch import Tensor
 
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
-from bench.diffusion import integrate
-from bench.sampling import sample_latents
+from bench.models.diffusion import integrate
+from bench.models.sampling import sample_latents
 from benchmarks.literal import EQUATIONS, MISSING, final_states
 from benchmarks.models import batch_of, model_of
 from benchmarks.paired import Ways

@@ -13,8 +13,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 import architectures
 from architectures.sequence import Image, ImageTokens, Past, Text
 from architectures.transformer import FusionTransformer
-from bench.flops import count_flops
-from bench.metrics.weights_digest import parameters_digest
+from bench.models.flops import count_flops
+from bench.models.weights_digest import parameters_digest
 
 ALL = sorted(architectures.catalogue())
 FROZEN = [name for name in ALL if architectures.catalogue()[name].language_frozen]

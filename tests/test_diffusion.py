@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
 
-from bench.diffusion import integrate, noised, training_sigmas, velocity_target
+from bench.models.diffusion import integrate, noised, training_sigmas, velocity_target
 
 
 def test_noise_path_is_the_schedulers():

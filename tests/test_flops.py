@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 import architectures
-from bench.flops import count_flops
+from bench.models.flops import count_flops
 from benchmarks.models import batch_of, model_of
 from benchmarks.necessary import LAYERS, necessary_flops
 from benchmarks.shapes import SHAPES, USUAL

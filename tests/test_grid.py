@@ -175,7 +175,7 @@ ODD = [" ", "null", "NO", "1e3", "017", "0x1f", "1:30", "2024-01-01", "~", "a b"
 def test_odd_texts_reach_another_process_as_they_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("bench.data.data_digest", lambda data: data.root)
-    monkeypatch.setattr("bench.pretrained.weights_digest", lambda name, kind: name)
+    monkeypatch.setattr("bench.models.pretrained.weights_digest", lambda name, kind: name)
     quoted = ", ".join(json.dumps(text) if max(text) <= "\uffff" else f'"{text}"' for text in ODD)
     Path("odd.yaml").write_text(f"question: q\nzip:\n  data.root: [{quoted}]\n  eval.clip: [{quoted}]\n{PLOT}", "utf-8")
     made = plan.make("./odd.yaml", "smoke", ["data.name=coco"])

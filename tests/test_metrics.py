@@ -13,7 +13,7 @@ import torch
 
 from bench.metrics import Score
 from bench.metrics.chance import derangement
-from bench.metrics.weights_digest import parameters_digest
+from bench.models.weights_digest import parameters_digest
 
 
 def test_a_score_is_plain_json_without_its_items():

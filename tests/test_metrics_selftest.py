@@ -17,7 +17,7 @@ from bench.config.load import load
 from bench.config.schema import Config, DataConfig
 from bench.data import open_split
 from bench.metrics import Score
-from bench.model import build_model
+from bench.models.build import build_model
 from bench.scenes import ATTRIBUTES
 from bench.selftest import attributes, distances
 from bench.selftest.checks import Check, keeps, never_improves, own_partner, worsens
@@ -198,7 +198,7 @@ def other_split(pictures, net, asked):
 @pytest.mark.parametrize(
     ("where", "fault"),
     [
-        ("bench.zoo.features.to_pixels", through_a_coarser_grid),  # another resizing, of both sets
+        ("bench.models.feature_net.to_pixels", through_a_coarser_grid),  # another resizing, of both sets
         ("bench.scoring._reference_features", other_split),  # FID on the wrong split
     ],
 )

@@ -16,7 +16,7 @@ from transformers import (
     set_seed,
 )
 
-from bench.model import build_model
+from bench.models.build import build_model
 from bench.system.errors import UserError
 
 SIZES = {

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 import architectures
 from architectures.products import LEAST, PRODUCTS, multiply_by
 from bench.experiment import prepare
-from bench.flops import count_flops
+from bench.models.flops import count_flops
 from bench.scoring import language_scores
 from bench.system.errors import UserError
 from tests.experiments import small_config

@@ -13,7 +13,7 @@ from experiments import small_config
 
 from bench import experiment
 from bench.identity import run_folder
-from bench.pretrained import weights_digest
+from bench.models.pretrained import weights_digest
 from bench.store import RunFolder
 from bench.system import git as revision
 from bench.system import provenance

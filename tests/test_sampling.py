@@ -12,7 +12,7 @@ from test_architectures import CHANNELS, SIDE, VOCABULARY, build, llm  # noqa: F
 import architectures
 from architectures.sequence import Image, Past, Text
 from bench.data.encoded import padded
-from bench.sampling import describe, sample_latents
+from bench.models.sampling import describe, sample_latents
 
 EMPTY = [1, 2]
 PROMPTS = [[1, 9, 8, 7, 2], [1, 30, 2], [1, 5, 6, 5, 6, 40, 2]]

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.sampling import describe
+from bench.models.sampling import describe
 from benchmarks import describing, drawing, peers, training
 from benchmarks.floor import Floor, Products
 from benchmarks.literal import EQUATIONS

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from bench.metrics.language import exam
-from bench.pretrained import WEIGHTS, load_clip, load_features, load_llm, load_vae, resolve, weights_digest
+from bench.models.pretrained import WEIGHTS, load_clip, load_features, load_llm, load_vae, resolve, weights_digest
 from bench.scenes.grammar import captions, parse, vocabulary
 from bench.scenes.world import POSITIONS, sample_scenes
 from bench.system.errors import UserError

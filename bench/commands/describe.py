@@ -9,7 +9,7 @@ import architectures
 from bench import identity
 from bench.config import load
 from bench.config.schema import DATA_SETS, DataConfig
-from bench.pretrained import WEIGHTS
+from bench.models.pretrained import WEIGHTS
 from bench.system.command_line import add_request, split_request
 from bench.system.files import size_of
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from bench.config.schema import Config
 from bench.data import data_digest
 from bench.data.captioned_images import CaptionedImages
-from bench.pretrained import weights_digest
+from bench.models.pretrained import weights_digest
 from bench.system.files import flush_tree
 
 if TYPE_CHECKING:

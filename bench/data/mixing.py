@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from bench.config.schema import TrainConfig
 from bench.data.encoded import EncodedSplit
-from bench.diffusion import training_sigmas
+from bench.models.diffusion import training_sigmas
 
 
 class Pairs(NamedTuple):

@@ -12,7 +12,7 @@ from bench.scenes import ATTRIBUTES, Scene, chance, compare, parse
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.zoo.features import FeatureNet
+    from bench.models.feature_net import FeatureNet
 
 
 def image_attributes(

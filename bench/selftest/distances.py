@@ -12,8 +12,8 @@ from torch import Tensor
 from bench import scoring
 from bench.data.captioned_images import CaptionedImages
 from bench.metrics.fid import CANNOT_RANK
+from bench.models.feature_net import FeatureNet
 from bench.selftest.checks import Check, Scores, at_most, equals
-from bench.zoo.features import FeatureNet
 
 BATCH = 256
 SPLITS = 20  # random ones, that say how far apart halves of one set are

@@ -9,7 +9,7 @@ from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from bench import scoring
 from bench.config.schema import Config
-from bench.model import build_model
+from bench.models.build import build_model
 from bench.selftest.checks import Check, equals, keeps, worsens
 from bench.world import World
 

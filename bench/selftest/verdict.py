@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.config.schema import Config
 from bench.identity import CANONICAL, eval_identity
-from bench.pretrained import weights_digest
+from bench.models.pretrained import weights_digest
 from bench.schema import SCHEMA, read_own
 from bench.system.errors import writing_to
 from bench.system.files import write_atomically

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcessor, PreTrainedTokenizerBase
 
-from bench.pretrained import load_clip
+from bench.models.pretrained import load_clip
 from bench.scenes.grammar import captions
 from bench.scenes.render import render_batch
 from bench.scenes.world import Scene, sample_scenes

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchvision.transforms.functional import gaussian_blur
 
+from bench.models.feature_net import FeatureNet, to_pixels
 from bench.scenes import ATTRIBUTES, Scene, all_right, compare
 from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
-from bench.zoo.features import FeatureNet, to_pixels
 from bench.zoo.pictures import TRAIN_SEED, check_scenes, mixed_scenes
 
 STEPS, BATCH, POOL, LR = 1200, 128, 49152, 2e-3
@@ -62,7 +62,7 @@ def _standardise(net: FeatureNet, images: np.ndarray) -> None:
 
 def check() -> dict[str, float]:
     """Measure the committed net on fresh scenes; see `measure`."""
-    from bench.pretrained import load_features
+    from bench.models.pretrained import load_features
 
     return measure(load_features("embedded"))
 

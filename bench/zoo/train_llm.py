@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from transformers import LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from bench.metrics.language import exam, perplexity
-from bench.pretrained import WEIGHTS, load_llm
+from bench.models.pretrained import WEIGHTS, load_llm
 from bench.scenes.grammar import vocabulary
 from bench.zoo import corpus, tokenizer
 from bench.zoo.curriculum import PHASES, Phase

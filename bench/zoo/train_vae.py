@@ -11,7 +11,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional as F
 
-from bench.zoo.features import FeatureNet, to_pixels
+from bench.models.feature_net import FeatureNet, to_pixels
 from bench.zoo.pictures import TRAIN_SEED, check_scenes, mixed_scenes
 from bench.zoo.train_features import readable
 
@@ -37,7 +37,7 @@ CONFIG = {
 
 def train(folder: Path) -> None:
     """Train from scratch, deterministically; write float16 weights and a model card. Needs the feature net."""
-    from bench.pretrained import load_features
+    from bench.models.pretrained import load_features
 
     torch.manual_seed(TRAIN_SEED)
     judge = load_features("embedded").requires_grad_(False).to(memory_format=torch.channels_last)
@@ -78,7 +78,7 @@ def _train_cycle(vae: AutoencoderKL, judge: FeatureNet, images: np.ndarray, cycl
 
 def check() -> dict[str, float]:
     """Measure the committed autoencoder on fresh scenes; see `measure`."""
-    from bench.pretrained import load_features, load_vae
+    from bench.models.pretrained import load_features, load_vae
 
     return measure(load_vae("embedded"), load_features("embedded"))
 

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
     from transformers import CLIPModel, CLIPProcessor, PreTrainedModel, PreTrainedTokenizerBase
 
-    from bench.zoo.features import FeatureNet
+    from bench.models.feature_net import FeatureNet
 
-WEIGHTS = Path(__file__).parent / "zoo" / "weights"
+WEIGHTS = Path(__file__).parents[1] / "zoo" / "weights"
 KINDS = ("llm", "vae", "clip", "features")
 T = TypeVar("T")
 
@@ -71,7 +71,7 @@ def load_clip(name: str) -> tuple[CLIPModel, CLIPProcessor]:
 
 def load_features(name: str) -> FeatureNet:
     """The net whose features FID compares and whose heads read attributes, in eval mode."""
-    from bench.zoo.features import FeatureNet
+    from bench.models.feature_net import FeatureNet
 
     return _load(name, "features", lambda source: FeatureNet.from_pretrained(source).eval())
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from architectures.base import IMAGE, TEXT
 from architectures.sequence import Image, Past, Text
 from architectures.transformer import FusionTransformer
-from bench.diffusion import integrate
+from bench.models.diffusion import integrate
 
 
 @torch.inference_mode()
