@@ -15,12 +15,12 @@ from torch import Tensor
 
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
+from bench.data.assets import World
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import decode_latents, padded, token_ids
 from bench.metrics import Score
 from bench.models.sampling import describe, sample_latents
 from bench.scoring import caption_scores, image_scores, language_scores
-from bench.world import World
 
 REAL = 16  # pictures of the data to lay beside the first that were drawn
 

@@ -17,6 +17,7 @@ from bench import checkpoints, evaluation, ranks
 from bench.claims import Lost
 from bench.config.load import to_yaml
 from bench.config.schema import Config
+from bench.data.assets import World, world_of
 from bench.data.mixing import Mixture
 from bench.failures import Failure
 from bench.identity import eval_id, eval_identity, landed, run_folder, train_identity
@@ -33,7 +34,6 @@ from bench.system.memory import keep_freed_memory, peak_memory_mb, reset_peak_me
 from bench.system.provenance import start_facts
 from bench.system.quiet import quiet_libraries
 from bench.training import train
-from bench.world import World, world_of
 
 
 @dataclass(frozen=True)

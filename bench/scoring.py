@@ -13,6 +13,7 @@ from transformers import CLIPModel, CLIPProcessor
 from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
+from bench.data.assets import World
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import decode_latents
 from bench.metrics import Score
@@ -23,7 +24,6 @@ from bench.metrics.fid import fid, kid
 from bench.metrics.language import LogitsFunction, exam, perplexity
 from bench.models.feature_net import FeatureNet
 from bench.models.pretrained import load_clip, load_features, weights_digest
-from bench.world import World
 
 REFERENCE_BATCH = 1024
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from bench.data import data_digest, open_split
-from bench.data.coco import CocoSplit
-from bench.data.pictures import BrokenPicture, open_picture
+from bench.data.images import BrokenPicture, open_picture
+from bench.data.sets.coco import CocoSplit
 from bench.system.errors import UserError
 
 CAPTIONS = ("a picture", "a thing")
@@ -78,7 +78,7 @@ def test_a_new_picture_moves_no_other_between_splits(folder: Path) -> None:
 
 def test_reading_from_disk_equals_reading_from_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held = opened(folder).images([3, 1, 1])
-    monkeypatch.setattr("bench.data.coco.MEMORY_LIMIT", 0)
+    monkeypatch.setattr("bench.data.sets.coco.MEMORY_LIMIT", 0)
     assert (opened(folder).images([3, 1, 1]) == held).all()
 
 

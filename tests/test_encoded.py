@@ -7,8 +7,8 @@ import pytest
 import torch
 from experiments import small_config
 
+from bench.data.assets import World
 from bench.data.encoded import Source, decode_latents, encode_images, encoded_split, padded, token_ids
-from bench.world import World
 
 
 @pytest.fixture(scope="module")

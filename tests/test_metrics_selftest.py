@@ -16,6 +16,7 @@ from bench.__main__ import main
 from bench.config.load import load
 from bench.config.schema import Config, DataConfig
 from bench.data import open_split
+from bench.data.assets import World
 from bench.metrics import Score
 from bench.models.build import build_model
 from bench.scenes import ATTRIBUTES
@@ -26,7 +27,6 @@ from bench.selftest.language import language_checks
 from bench.selftest.run import selftest
 from bench.selftest.verdict import measure_id
 from bench.system.command_line import exit_status
-from bench.world import World
 
 ASKED = 64
 REAL = {name: getattr(scoring, name) for name in ("kid", "clip_score", "cider", "image_attributes", "perplexity")}

@@ -18,8 +18,9 @@ from experiments import small_config
 from scipy import stats
 
 import architectures
-from bench import experiment, world
+from bench import experiment
 from bench.config.load import load
+from bench.data import assets
 from bench.failures import Failure
 from bench.identity import eval_identity, train_identity
 from bench.store import RunFolder
@@ -325,7 +326,7 @@ def test_a_planted_fault_changes_what_comes_out_and_not_what_was_asked_for(name,
     normal = experiment.run(small_config(tmp_path, *asked))
     pid = os.fork()
     if not pid:
-        world._open.clear()  # with the references that it keeps
+        assets._open.clear()  # with the references that it keeps
         FAULTS[name].plant()
         experiment.run(small_config(tmp_path / "faulty", *asked))
         os._exit(0)

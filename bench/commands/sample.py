@@ -50,7 +50,7 @@ def _draw(config: Config, prompt: str, output: Path) -> None:
 
 
 def _describe(config: Config, path: Path) -> None:
-    from bench.data.pictures import BrokenPicture, open_picture
+    from bench.data.images import BrokenPicture, open_picture
 
     try:
         picture = open_picture(path, config.data.image_size)  # H W 3

@@ -19,7 +19,7 @@ def open_split(data: DataConfig, split: str) -> CaptionedImages:
     _check(data.name, "data.name", DATA_SETS)
     _check(split, "split", SPLITS)
     if data.name == "coco":
-        from bench.data.coco import CocoSplit
+        from bench.data.sets.coco import CocoSplit
 
         return CocoSplit(data.root, split, data.image_size, data.max_broken)
     from bench.data.sets.scenes import ScenesSplit
@@ -32,7 +32,7 @@ def data_digest(data: DataConfig) -> str:
     """What the data set holds, wherever it lies; part of a run's identity. Imports no torch."""
     _check(data.name, "data.name", DATA_SETS)
     if data.name == "coco":
-        from bench.data.coco import coco_digest
+        from bench.data.sets.coco import coco_digest
 
         return coco_digest(data.root)
     from bench.data.sets.scenes import scenes_digest

@@ -9,6 +9,7 @@ from pycocoevalcap.cider.cider import Cider
 
 from bench import scoring
 from bench.config.schema import Config
+from bench.data.assets import World
 from bench.data.captioned_images import CaptionedImages
 from bench.evaluation import prompt
 from bench.metrics.ptb import tokenize
@@ -16,7 +17,6 @@ from bench.scenes import captions as told
 from bench.selftest import attributes
 from bench.selftest.checks import Check, Scores, equals
 from bench.selftest.corruptions import CAPTIONS
-from bench.world import World
 
 
 def caption_checks(world: World, config: Config, asked: int) -> list[Check]:

@@ -6,13 +6,13 @@ import numpy as np
 
 from bench import scoring
 from bench.config.schema import Config
+from bench.data.assets import World
 from bench.evaluation import prompt
 from bench.scenes import render_batch
 from bench.selftest import attributes, distances, sample_size, similarity
 from bench.selftest.checks import Check, Scores
 from bench.selftest.corruptions import PICTURES
 from bench.selftest.distances import Features
-from bench.world import World
 
 
 def picture_checks(world: World, config: Config, asked: int) -> tuple[list[Check], list[sample_size.Row]]:

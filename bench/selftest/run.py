@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from bench.config.schema import Config
+from bench.data.assets import World, world_of
 from bench.metrics.cider import check_java
 from bench.selftest.captions import caption_checks
 from bench.selftest.checks import Check
@@ -19,7 +20,6 @@ from bench.selftest.sample_size import Row
 from bench.selftest.verdict import measure_id, measure_identity
 from bench.system.errors import UserError
 from bench.system.quiet import quiet_libraries
-from bench.world import World, world_of
 
 MOST = 512  # pictures that are spoilt and measured at each grade
 FEWEST = 64

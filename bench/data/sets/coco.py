@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.data.pictures import BrokenPicture, open_picture
+from bench.data.images import BrokenPicture, open_picture
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:
