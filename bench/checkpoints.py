@@ -14,7 +14,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from bench import sealed
 from bench.data.mixing import Mixture
 from bench.module import FusionModule
-from bench.stored_run import StoredRun
+from bench.runs.reader import StoredRun
 from bench.system.errors import UserError, writing_to
 from bench.system.files import draft, flush
 

@@ -14,20 +14,20 @@ import torch
 from architectures.products import multiply_by
 from architectures.transformer import FusionTransformer
 from bench import checkpoints, evaluation, ranks
-from bench.claims import Lost
 from bench.config.load import to_yaml
 from bench.config.schema import Config
 from bench.data.assets import World, world_of
 from bench.data.mixing import Mixture
-from bench.failures import Failure
-from bench.identity import eval_id, eval_identity, landed, run_folder, train_identity
 from bench.metrics.cider import check_java
 from bench.mirrors import Mirrors
 from bench.models.build import build_model
 from bench.models.flops import count_flops
 from bench.module import FusionModule, NonFiniteLoss
+from bench.runs.failures import Failure
+from bench.runs.folder import RunFolder
+from bench.runs.identity import eval_id, eval_identity, landed, run_folder, train_identity
+from bench.runs.lease import Lost
 from bench.selftest.verdict import measure_id
-from bench.store import RunFolder
 from bench.system import git
 from bench.system.errors import UserError
 from bench.system.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory

@@ -17,8 +17,8 @@ from torch import Tensor
 from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
-from bench.identity import SCORING, rounding
 from bench.models.pretrained import weights_digest
+from bench.runs.identity import SCORING, rounding
 from bench.system.errors import UserError
 from bench.system.files import remove_drafts, write_atomically
 

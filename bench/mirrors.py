@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.config.schema import Config
 from bench.loggers import LOGGERS, close
-from bench.stored_run import StoredRun
+from bench.runs.reader import StoredRun
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger

@@ -10,10 +10,10 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-from bench.claims import Held
 from bench.config.checks import leaves
 from bench.config.schema import Config
-from bench.identity import eval_id, run_folder
+from bench.runs.identity import eval_id, run_folder
+from bench.runs.lease import Held
 from bench.system import parent_watch
 from bench.system.errors import UserError
 

@@ -16,10 +16,10 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from bench import checkpoints, ranks
 from bench.config.schema import Config
 from bench.data.mixing import Mixture, step_loader
-from bench.identity import eval_id, evaluated_steps
 from bench.kept_texts import KeptTexts
 from bench.module import FusionModule, NonFiniteLoss
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.identity import eval_id, evaluated_steps
 from bench.system import interrupts, parent_watch
 
 LOG_EVERY = 10  # steps between rows of metrics.jsonl

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.schema import Config
-from bench.identity import eval_id, run_folder
+from bench.runs.identity import eval_id, run_folder
 from sweeps import worker
 
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.landed import landed, strays
+from bench.runs.published import landed, strays
 
 PROJECT = Path(__file__).parents[1]
 SWEEP = ["noise", "smoke", "train.i2t_noise=[0,0.5,1]", "runtime.checkpoint_every=2", "launcher.jobs=2"]

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 import architectures
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
 
 PROJECT = Path(__file__).parents[1]
 NOISES, SEEDS, ITEMS, PICTURES, STEPS = (0, 0.25, 0.5, 0.75, 1), 50, 512, 16, 1200

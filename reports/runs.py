@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import results
 from bench.config.columns import column
-from bench.stored_run import StoredRun
+from bench.runs import results
+from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 from reports import sweep_file, trust
 

@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench import results
+from bench.runs import results
 from reports import labels
 from reports.runs import Point, Sweep
 

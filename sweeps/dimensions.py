@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import architectures
-from bench import identity
 from bench.config.checks import nearest_setting, setting_keys
 from bench.config.overrides import read as read_value
 from bench.config.overrides import say, split
 from bench.config.schema import Config
+from bench.runs import identity
 from bench.system.errors import UserError
 
 ROUNDING = tuple(f"runtime.{name}" for name in identity.ROUNDING)

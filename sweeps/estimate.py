@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.identity import CANONICAL
-from bench.stored_run import StoredRun
+from bench.runs.identity import CANONICAL
+from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 from bench.system.files import size_of
 

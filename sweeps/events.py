@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bench import claims
-from bench.failures import LOST_WORKER, Failure
-from bench.watching import Watch
+from bench.runs import lease
+from bench.runs.failures import LOST_WORKER, Failure
+from bench.runs.watching import Watch
 from sweeps.jobs import Job
 from sweeps.launchers import Launcher, News
 
@@ -82,7 +82,7 @@ class Events:
         if self._lost[job.run_id] < TRIES:
             self.launcher.submit([job])
             return Event(kind, job, seconds, error=failure.message)
-        with suppress(OSError, claims.Lost):
+        with suppress(OSError, lease.Lost):
             job.folder.fail(failure)
         return self._failed(job, failure, seconds)
 
@@ -95,7 +95,7 @@ class Events:
                 yield self._again(job, "free", SILENT)
 
     def _held(self, job: Job) -> Event:
-        seen = claims.sighting(job.folder.claim_files)
+        seen = lease.sighting(job.folder.claim_files)
         return Event("held", job, error=str(seen.holder) if seen else "another process")
 
     def _done(self, job: Job, seconds: float) -> Event:

@@ -10,8 +10,8 @@ from typing import Any
 
 from bench.config.load import load
 from bench.config.schema import Config
-from bench.identity import eval_id, run_id
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.identity import eval_id, run_id
 from bench.system.errors import UserError
 from sweeps.plan import Plan, Point
 

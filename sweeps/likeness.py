@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.checks import leaves
-from bench.stored_run import StoredRun
+from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 
 ABSENT = "nothing"

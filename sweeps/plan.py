@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import identity
 from bench.config.columns import column
 from bench.config.expand import Variants
 from bench.config.overrides import say
-from bench.schema import SCHEMA, read_own
-from bench.store import RunFolder
+from bench.runs import identity
+from bench.runs.folder import RunFolder
+from bench.runs.format import SCHEMA, read_own
 from bench.system.errors import UserError, writing_to
 from bench.system.files import write_atomically
 from sweeps import grid

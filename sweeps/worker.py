@@ -15,10 +15,10 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from bench.claims import Held, Lost
-from bench.failures import Failure
-from bench.identity import run_folder
-from bench.store import RunFolder
+from bench.runs.failures import Failure
+from bench.runs.folder import RunFolder
+from bench.runs.identity import run_folder
+from bench.runs.lease import Held, Lost
 from bench.system import interrupts
 from sweeps.jobs import configs_of
 

@@ -12,9 +12,9 @@ from experiments import small_config
 
 from bench import checkpoints, experiment, sealed
 from bench.data import mixing
-from bench.identity import eval_id, run_folder
 from bench.module import FusionModule
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.identity import eval_id, run_folder
 from bench.system.errors import UserError
 from bench.training import train
 

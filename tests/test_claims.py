@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from bench import claims
-from bench.claims import Held, Lost, claimed, seems_alive, sighting
-from bench.watching import Watch, outlived
+from bench.runs import lease as claims
+from bench.runs.lease import Held, Lost, claimed, seems_alive, sighting
+from bench.runs.watching import Watch, outlived
 
 PROJECT = Path(__file__).parents[1]
 HOLD = """
 import sys, time
 from pathlib import Path
-from bench.claims import claimed
+from bench.runs.lease import claimed
 with claimed(Path(sys.argv[1]), float(sys.argv[2])) as claim:
     print("held", flush=True)
     for line in sys.stdin:
@@ -191,7 +191,7 @@ def test_a_claim_that_cannot_be_read_is_watched_as_any_other(folder, content, mo
 RACE = """
 import sys, time
 from pathlib import Path
-from bench.claims import Held, claimed
+from bench.runs.lease import Held, claimed
 folder, log = Path(sys.argv[1]), Path(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -17,7 +17,7 @@ import architectures
 from bench import checkpoints, experiment, own_process
 from bench.config.load import load
 from bench.config.schema import Config
-from bench.identity import eval_id, run_folder
+from bench.runs.identity import eval_id, run_folder
 from bench.system.errors import UserError
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))

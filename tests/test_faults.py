@@ -19,12 +19,14 @@ import lightning
 import pytest
 from experiments import small_config
 
-from bench import checkpoints, claims, evaluation, experiment, scoring, store, training
-from bench.claims import Held
+from bench import checkpoints, evaluation, experiment, scoring, training
 from bench.config.schema import Config
-from bench.failures import DISK_FULL, Failure, classify
-from bench.identity import eval_id, run_folder
-from bench.landed import landed, strays
+from bench.runs import folder as store
+from bench.runs import lease
+from bench.runs.failures import DISK_FULL, Failure, classify
+from bench.runs.identity import eval_id, run_folder
+from bench.runs.lease import Held
+from bench.runs.published import landed, strays
 from bench.system.errors import UserError
 from bench.system.files import append_line
 
@@ -129,7 +131,7 @@ def test_a_run_that_is_taken_over_in_training_writes_nothing_more(tmp_path, monk
     def slept(*args):
         steps.append(1)
         if len(steps) == 4:  # meanwhile another process has come
-            claims.take(folder.claim_files, 2, claims.sighting(folder.claim_files).holder)
+            lease.take(folder.claim_files, 2, lease.sighting(folder.claim_files).holder)
             written.update(files())
         return step(*args)
 
@@ -137,7 +139,7 @@ def test_a_run_that_is_taken_over_in_training_writes_nothing_more(tmp_path, monk
         return {path: path.stat().st_mtime_ns for path in folder.path.rglob("*") if path.suffix in (".ckpt", ".jsonl")}
 
     monkeypatch.setattr(experiment.FusionModule, "training_step", slept)
-    with pytest.raises(claims.Lost):
+    with pytest.raises(lease.Lost):
         experiment.run(config)
     assert len(steps) == 4 and files() == written
     assert folder.failure() is None and folder.result(eval_id(config), config.train.steps) is None

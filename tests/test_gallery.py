@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
 from bench.system.errors import UserError
 from reports import exhibits
 from reports.costs import front

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 import architectures
-from bench import identity
 from bench.config.expand import Variants
 from bench.config.load import load
 from bench.config.overrides import say
 from bench.config.schema import Config
+from bench.runs import identity
 from bench.system.errors import UserError
 from reports.runs import read_sweep, runs_frame, scores_frame
 from sweeps import dimensions, grid, plan

@@ -7,10 +7,10 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from bench import identity
 from bench.config.load import load
 from bench.config.schema import Config
-from bench.identity import eval_id, run_folder, run_id, train_id
+from bench.runs import identity
+from bench.runs.identity import eval_id, run_folder, run_id, train_id
 
 
 @pytest.fixture

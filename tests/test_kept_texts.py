@@ -9,8 +9,8 @@ import torch
 
 from architectures.transformer import FusionTransformer
 from bench import experiment
-from bench.identity import run_folder
 from bench.kept_texts import KeptTexts
+from bench.runs.identity import run_folder
 from bench.system.errors import UserError
 from tests.experiments import small_config
 

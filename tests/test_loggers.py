@@ -13,10 +13,10 @@ from experiments import small_config
 from bench import experiment, training
 from bench.__main__ import main
 from bench.config.load import load
-from bench.identity import eval_id, run_folder
 from bench.loggers import LOGGERS
 from bench.mirrors import Mirrors
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.identity import eval_id, run_folder
 from bench.system.command_line import exit_status
 from bench.system.errors import UserError
 

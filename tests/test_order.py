@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
 from sweeps.jobs import Job
 from sweeps.launchers.order import Queue
 from sweeps.plan import Point

@@ -6,7 +6,7 @@ from experiments import small_config
 from test_coco import folder, write_captions  # noqa: F401 - folder is a fixture
 
 from bench import experiment
-from bench.identity import run_folder
+from bench.runs.identity import run_folder
 
 
 def test_a_coco_folder_is_trained_and_scored(tmp_path, folder):  # noqa: F811

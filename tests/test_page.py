@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from test_reports import FOUR, ask, fid_of, finished, grid, land, python, scores
 
-from bench import results as seals
-from bench.failures import Failure
-from bench.store import RunFolder
+from bench.runs import results as seals
+from bench.runs.failures import Failure
+from bench.runs.folder import RunFolder
 from reports.build import build
 from reports.table import decimals
 from reports.verdict_text import interval_text, number

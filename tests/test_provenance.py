@@ -12,9 +12,9 @@ import pytest
 from experiments import small_config
 
 from bench import experiment
-from bench.identity import run_folder
 from bench.models.pretrained import weights_digest
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.identity import run_folder
 from bench.system import git as revision
 from bench.system import provenance
 
@@ -178,7 +178,7 @@ def test_an_end_that_cannot_be_written_hides_no_error(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     with pytest.raises(ZeroDivisionError), run.start("", {}, {"id": "mine"}):
-        monkeypatch.setattr("bench.store.write_atomically", full)
+        monkeypatch.setattr("bench.runs.folder.write_atomically", full)
         _ = 1 // 0
     assert "ended" not in run.run_json()["starts"][0]
 

@@ -21,9 +21,9 @@ import architectures
 from bench import experiment
 from bench.config.load import load
 from bench.data import assets
-from bench.failures import Failure
-from bench.identity import eval_identity, train_identity
-from bench.store import RunFolder
+from bench.runs.failures import Failure
+from bench.runs.folder import RunFolder
+from bench.runs.identity import eval_identity, train_identity
 from bench.system.command_line import exit_status
 from bench.system.errors import UserError
 from benchmarks.faults import FAULTS

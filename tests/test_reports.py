@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from bench.failures import Failure
-from bench.store import RunFolder
-from bench.stored_run import StoredRun
+from bench.runs.failures import Failure
+from bench.runs.folder import RunFolder
+from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 from reports.build import build
 from reports.colours import KNOWN, styles

@@ -14,8 +14,8 @@ import pytest
 from experiments import SMALLER, shared_cache
 
 from bench.config.load import load
-from bench.identity import eval_id, run_folder
-from bench.landed import landed, strays
+from bench.runs.identity import eval_id, run_folder
+from bench.runs.published import landed, strays
 
 GRID = ["model.architecture=[dual_tower,gated_layer]", "train.i2t_noise=[0,1]"]
 

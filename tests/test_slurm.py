@@ -15,7 +15,7 @@ import pytest
 import slurm_cluster
 from slurm_cluster import Cluster, wait_for
 
-from bench.failures import OUT_OF_MEMORY, REQUEST, Failure
+from bench.runs.failures import OUT_OF_MEMORY, REQUEST, Failure
 from bench.system.errors import UserError
 from sweeps import launchers, plan
 from sweeps.jobs import Job, jobs
@@ -29,8 +29,8 @@ from pathlib import Path
 def work(sweep, run_id):
     """Do what the file modes/RUN_ID says, the first time; leave a result the next time."""
     from bench.system import interrupts
-    from bench.failures import Failure
-    from bench.store import RunFolder
+    from bench.runs.failures import Failure
+    from bench.runs.folder import RunFolder
 
     content = json.loads(sweep.read_text())
     point = next(point for point in content["points"] if point["run_id"] == run_id)

@@ -14,7 +14,7 @@ import slurm_cluster
 from experiments import SMALLER
 from slurm_cluster import Cluster, wait_for
 
-from bench.landed import landed, strays
+from bench.runs.published import landed, strays
 
 PROJECT = Path(__file__).parents[1]
 THREE = "train.i2t_noise=[0,0.5,1]"  # times four architectures

@@ -10,11 +10,11 @@ import sys
 
 import pytest
 
-from bench import results
-from bench.claims import Held
-from bench.failures import Failure
-from bench.schema import SCHEMA
-from bench.store import RunFolder
+from bench.runs import results
+from bench.runs.failures import Failure
+from bench.runs.folder import RunFolder
+from bench.runs.format import SCHEMA
+from bench.runs.lease import Held
 from bench.system import files
 from bench.system.errors import UserError
 from bench.system.files import append_line, publish, write_atomically
@@ -93,7 +93,7 @@ def test_status_follows_the_files(tmp_path):
 
 CLAIM = """
 import sys, time
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
 with RunFolder(sys.argv[1]).claim():
     print("held", flush=True)
     time.sleep(60)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import identity
 from bench.config.load import load
-from bench.failures import Failure
+from bench.runs import identity
+from bench.runs.failures import Failure
 from bench.system.command_line import exit_status
 from sweeps import plan as plans
 from sweeps.__main__ import main

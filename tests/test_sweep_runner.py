@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from bench import claims, identity
-from bench.claims import Held
 from bench.config.load import load
-from bench.failures import LOST_WORKER, Failure
+from bench.runs import identity
+from bench.runs import lease as claims
+from bench.runs.failures import LOST_WORKER, Failure
+from bench.runs.lease import Held
 from sweeps import events, plan, report, runner, worker
 from sweeps.jobs import jobs
 from sweeps.launchers import local, slurm_task
@@ -26,8 +27,8 @@ WEIGHTS = ["model.llm=./llm", "model.vae=./vae", "eval.clip=./clip", "eval.featu
 FAKE = """
 import json, os, sys, time
 from pathlib import Path
-from bench import identity
-from bench.failures import Failure
+from bench.runs import identity
+from bench.runs.failures import Failure
 from sweeps.jobs import configs_of
 for line in sys.stdin:
     for config in configs_of(Path(sys.argv[1]), line.strip()):
@@ -151,7 +152,7 @@ def test_cancelling_stops_the_workers():
 
 HOLD = """
 import sys, time
-from bench.store import RunFolder
+from bench.runs.folder import RunFolder
 with RunFolder(sys.argv[1]).claim(float(sys.argv[2])):
     print("held", flush=True)
     time.sleep(float(sys.argv[3]))

@@ -14,8 +14,8 @@ import architectures
 from architectures.sequence import Image, Text
 from bench import checkpoints, experiment
 from bench.config.schema import Config
-from bench.identity import eval_id, run_folder
 from bench.module import NonFiniteLoss
+from bench.runs.identity import eval_id, run_folder
 from bench.training import train
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import results
-from bench.store import RunFolder
+from bench.runs import results
+from bench.runs.folder import RunFolder
 from bench.system.errors import UserError
 from reports import claims, published, settling, verdict_text
 from reports.runs import read_sweep

@@ -6,10 +6,10 @@ import argparse
 from typing import get_args, get_type_hints
 
 import architectures
-from bench import identity
 from bench.config import load
 from bench.config.schema import DATA_SETS, DataConfig
 from bench.models.pretrained import WEIGHTS
+from bench.runs import identity
 from bench.system.command_line import add_request, split_request
 from bench.system.files import size_of
 

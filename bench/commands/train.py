@@ -7,14 +7,14 @@ import os
 import sys
 from typing import Any
 
-from bench import identity
-from bench.claims import Held, Lost
 from bench.config.load import load
 from bench.config.schema import Config
+from bench.runs import identity
+from bench.runs.lease import Held, Lost
+from bench.runs.watching import outlived
 from bench.system import parent_watch
 from bench.system.command_line import add_request, split_request
 from bench.system.errors import UserError
-from bench.watching import outlived
 
 HEADLINES = ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_before", "exam_after")
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.schema import Config
-from bench.identity import CANONICAL, eval_identity
 from bench.models.pretrained import weights_digest
-from bench.schema import SCHEMA, read_own
+from bench.runs.format import SCHEMA, read_own
+from bench.runs.identity import CANONICAL, eval_identity
 from bench.system.errors import writing_to
 from bench.system.files import write_atomically
 from bench.system.provenance import PROJECT, files_digest, package_versions

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.schema import SCHEMA, read_own
+from bench.runs.format import SCHEMA, read_own
 from bench.system.errors import UserError, writing_to
 from bench.system.files import write_atomically
 from bench.system.provenance import now

@@ -13,8 +13,8 @@ from statistics import fmean
 from typing import Any
 
 from bench.config.checks import leaves
-from bench.landed import landed
-from bench.stored_run import StoredRun
+from bench.runs.published import landed
+from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 from reports.runs import Point, Sweep, read_sweep
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from bench.stored_run import StoredRun
+from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 from reports import labels
 from reports.runs import Point, Sweep

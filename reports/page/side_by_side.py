@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import results
+from bench.runs import results
 from reports import labels
 from reports.runs import Point, Sweep
 from reports.samples import read_lines

@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import claims
+from bench.runs import lease
 from bench.system.errors import UserError, writing_to
 from bench.system.files import size_of
 from sweeps.jobs import Job, jobs
@@ -63,7 +63,7 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
 def leftovers(job: Job, last_too: bool) -> list[Leftover]:
     """What may go of one run: nothing while a process is at it."""
     folder = job.folder
-    if claims.seems_alive(folder.claim_files):
+    if lease.seems_alive(folder.claim_files):
         return []
     found = [
         Leftover(path, "left by a dead process") for path in (*folder.path.rglob(".*.draft"), folder.path / "attempts")

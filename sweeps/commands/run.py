@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 
-from bench.failures import CLASSES
+from bench.runs.failures import CLASSES
 from bench.system.errors import UserError, nearest
 from sweeps import launchers, runner
 from sweeps.jobs import Job

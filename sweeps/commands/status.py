@@ -7,7 +7,7 @@ import sys
 import time
 from collections import Counter
 
-from bench import claims
+from bench.runs import lease
 from sweeps.plan import Plan, Point
 
 EVERY = 2.0  # seconds between looks
@@ -68,6 +68,6 @@ def _progress(point: Point, status: str) -> str:
         parts.append(f"{(point.step - row['step']) * row['seconds'] / row['step'] / 60:.1f} min of training left")
     elif row and row["step"] >= point.step:
         parts.append("trained, not scored yet")
-    if status == "running" and (seen := claims.sighting(point.folder.claim_files)):
+    if status == "running" and (seen := lease.sighting(point.folder.claim_files)):
         parts.append(str(seen.holder))
     return ", ".join(parts)

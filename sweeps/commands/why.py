@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 
 from bench.config.load import load
-from bench.identity import eval_identity, train_identity
+from bench.runs.identity import eval_identity, train_identity
 from bench.system.errors import UserError, nearest
 from sweeps.likeness import differences, finished, flat
 from sweeps.plan import Plan, Point

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from bench.config.checks import ranged
-from bench.failures import LOST_WORKER
+from bench.runs.failures import LOST_WORKER
 from bench.system import provenance
 from sweeps.jobs import Job
 from sweeps.launchers import News

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.failures import LOST_WORKER, OUT_OF_MEMORY, Failure
+from bench.runs.failures import LOST_WORKER, OUT_OF_MEMORY, Failure
 from bench.system.errors import UserError, writing_to
 from sweeps.jobs import Job
 from sweeps.launchers import News, slurm_queue

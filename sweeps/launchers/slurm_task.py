@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from bench.failures import REQUEST, Failure
-from bench.store import RunFolder
+from bench.runs.failures import REQUEST, Failure
+from bench.runs.folder import RunFolder
+from bench.runs.watching import outlived
 from bench.system import interrupts
 from bench.system.files import write_atomically
 from bench.system.provenance import job_id
-from bench.watching import outlived
 from sweeps import worker
 from sweeps.launchers import slurm_queue
 

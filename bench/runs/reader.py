@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench import claims, results
-from bench.failures import Failure
-from bench.schema import read_own
+from bench.runs import lease, results
+from bench.runs.failures import Failure
+from bench.runs.format import read_own
 
 TAIL = 65536  # bytes of metrics.jsonl that hold its last row
 
@@ -112,7 +112,7 @@ class StoredRun:
         """pending, running, partial, failed or done, with respect to one evaluation after each of these steps."""
         if all((self.result_folder(eval_id, step) / results.NAME).exists() for step in steps):
             return "done"
-        if claims.seems_alive(self.claim_files):
+        if lease.seems_alive(self.claim_files):
             return "running"
         if self.error_file.exists():
             return "failed"

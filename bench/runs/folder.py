@@ -15,10 +15,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bench import claims, results
-from bench.failures import Failure
-from bench.schema import SCHEMA
-from bench.stored_run import StoredRun
+from bench.runs import lease as claims, results
+from bench.runs.failures import Failure
+from bench.runs.format import SCHEMA
+from bench.runs.reader import StoredRun
 from bench.system.errors import writing_to
 from bench.system.files import append_line, flush, flush_tree, remove_drafts, write_atomically
 from bench.system.provenance import now

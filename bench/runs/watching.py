@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from bench.claims import Held, Holder, Sighting, sighting, take
+from bench.runs.lease import Held, Holder, Sighting, sighting, take
 from bench.system import processes
 from bench.system.provenance import now
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.stored_run import StoredRun
+from bench.runs.reader import StoredRun
 
 MEASURED = ("train_seconds", "score_seconds", "peak_memory_mb")  # of the machine, not of the model
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.schema import Config, DataConfig
-from bench.schema import SCHEMA
-from bench.store import RunFolder
+from bench.runs.format import SCHEMA
+from bench.runs.folder import RunFolder
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 SCORING = ("threads", "compile", "products")  # runtime settings that change last digits of what a process computes
