@@ -13,16 +13,14 @@ import torch
 
 from architectures.products import multiply_by
 from architectures.transformer import FusionTransformer
-from bench import checkpoints, evaluation, ranks
+from bench import evaluation
 from bench.config.load import to_yaml
 from bench.config.schema import Config
 from bench.data.assets import World, world_of
 from bench.data.mixing import Mixture
 from bench.metrics.cider import check_java
-from bench.mirrors import Mirrors
 from bench.models.build import build_model
 from bench.models.flops import count_flops
-from bench.module import FusionModule, NonFiniteLoss
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, eval_identity, landed, run_folder, train_identity
@@ -33,7 +31,10 @@ from bench.system.errors import UserError
 from bench.system.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
 from bench.system.provenance import start_facts
 from bench.system.quiet import quiet_libraries
-from bench.training import train
+from bench.training import checkpoints, distributed
+from bench.training.loggers import Mirrors
+from bench.training.loop import train
+from bench.training.module import FusionModule, NonFiniteLoss
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def run(config: Config) -> dict[str, Any]:
     if done is not None:
         folder.tidy()
         return done
-    if ranks.rank(config.runtime.devices) > 0:
+    if distributed.rank(config.runtime.devices) > 0:
         _train_along(config, folder)
     check_java()
     with folder.claim(config.runtime.lease):

@@ -58,7 +58,7 @@ def ratio_swapped() -> None:
 
 def slow_learning() -> None:
     """The learning rate is 0.3 times what was asked for."""
-    _training_with("bench.module", "FusionModule", lambda train: replace(train, lr=0.3 * train.lr))
+    _training_with("bench.training.module", "FusionModule", lambda train: replace(train, lr=0.3 * train.lr))
 
 
 def captions_shifted() -> None:

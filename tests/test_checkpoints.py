@@ -10,13 +10,14 @@ import pytest
 import torch
 from experiments import small_config
 
-from bench import checkpoints, experiment, sealed
+from bench import experiment
 from bench.data import mixing
-from bench.module import FusionModule
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, run_folder
 from bench.system.errors import UserError
-from bench.training import train
+from bench.training import checkpoints, checksummed
+from bench.training.loop import train
+from bench.training.module import FusionModule
 
 
 def small_state(step: int = 1) -> dict:
@@ -134,14 +135,14 @@ def test_the_one_before_stays_until_the_next_is_proven_readable(tmp_path, monkey
     files = checkpoints.CheckpointFiles(keep=1)
     folder = RunFolder(tmp_path)
     folder.checkpoints.mkdir()
-    save, kept = sealed.save, []
+    save, kept = checksummed.save, []
 
     def losing(state, path):
         save(state, path)
         if state["global_step"] in (2, 3):
             os.truncate(path, 100)
 
-    monkeypatch.setattr(sealed, "save", losing)
+    monkeypatch.setattr(checksummed, "save", losing)
     for step in range(1, 5):
         files.save_checkpoint(small_state(step), folder.checkpoint(step))
         kept.append(steps_of(folder))

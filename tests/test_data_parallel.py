@@ -14,11 +14,12 @@ import torch
 from experiments import SMALLER, shared_cache, small_config
 
 import architectures
-from bench import checkpoints, experiment, own_process
+from bench import experiment, own_process
 from bench.config.load import load
 from bench.config.schema import Config
 from bench.runs.identity import eval_id, run_folder
 from bench.system.errors import UserError
+from bench.training import checkpoints
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
 DDP = ["runtime.devices=2", "runtime.strategy=ddp", "runtime.accelerator=cpu", "train.precision=float32"]

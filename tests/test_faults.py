@@ -19,7 +19,7 @@ import lightning
 import pytest
 from experiments import small_config
 
-from bench import checkpoints, evaluation, experiment, scoring, training
+from bench import evaluation, experiment, scoring
 from bench.config.schema import Config
 from bench.runs import folder as store
 from bench.runs import lease
@@ -29,10 +29,11 @@ from bench.runs.lease import Held
 from bench.runs.published import landed, strays
 from bench.system.errors import UserError
 from bench.system.files import append_line
+from bench.training import checkpoints, loop
 
 BOUNDARIES = {  # name -> the object and attribute that is called there, and which call is the last thing done or begun
     "after the claim": (experiment, "prepare", 1),
-    "before the first step": (training, "step_loader", 1),
+    "before the first step": (loop, "step_loader", 1),
     "in training": (experiment.FusionModule, "training_step", 4),
     "as a checkpoint is written": (checkpoints.sealed, "save", 2),
     "before a checkpoint has its name": (checkpoints.sealed, "save", -2),
@@ -246,7 +247,7 @@ def test_a_clock_that_jumps_back_changes_nothing(tmp_path, monkeypatch, undistur
 
 
 def test_failures_have_classes():
-    from bench.module import NonFiniteLoss
+    from bench.training.module import NonFiniteLoss
 
     said = {
         "out of memory": [

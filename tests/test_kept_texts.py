@@ -9,9 +9,9 @@ import torch
 
 from architectures.transformer import FusionTransformer
 from bench import experiment
-from bench.kept_texts import KeptTexts
 from bench.runs.identity import run_folder
 from bench.system.errors import UserError
+from bench.training.text_cache import KeptTexts
 from tests.experiments import small_config
 
 

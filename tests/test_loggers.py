@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 from experiments import small_config
 
-from bench import experiment, training
+from bench import experiment
 from bench.__main__ import main
 from bench.config.load import load
-from bench.loggers import LOGGERS
-from bench.mirrors import Mirrors
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, run_folder
 from bench.system.command_line import exit_status
 from bench.system.errors import UserError
+from bench.training import loop
+from bench.training.logger_backends import LOGGERS
+from bench.training.loggers import Mirrors
 
 
 class Killed(BaseException):
@@ -40,10 +41,10 @@ def mirrored(tmp_path_factory) -> tuple[Path, dict[int, dict[str, float]]]:
         return step(module, *args)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "LOG_EVERY", 1)
+        patch.setattr(loop, "LOG_EVERY", 1)
         patch.setattr(experiment.FusionModule, "training_step", dying)
         patch.delenv("WANDB_MODE", raising=False)
-        patch.setattr("bench.loggers.MLFLOW_SERVER", None)
+        patch.setattr("bench.training.logger_backends.MLFLOW_SERVER", None)
         for _ in range(2):
             with pytest.raises(Killed):
                 experiment.run(config)
@@ -64,7 +65,7 @@ def test_csv_equals_the_truth(mirrored):
     folder, truth = mirrored
     table = pandas.read_csv(folder / "csv" / "metrics.csv")
     found = [{k: v for k, v in row.items() if not math.isnan(v)} for row in table.to_dict("records")]
-    assert [row["step"] for row in found] == [1, 2, 2, 3, 4, 4, 5, 6, 6]  # a row of training, a row of scores
+    assert [row["step"] for row in found] == [1, 2, 2, 3, 4, 4, 5, 6, 6]  # a row of loop, a row of scores
     for row in found:
         step = row.pop("step")
         assert row.items() <= truth[step].items()
@@ -162,7 +163,7 @@ class Flaky:
 def test_a_mirror_that_fails_is_dropped_with_one_warning(tmp_path, monkeypatch, capsys, at_once, reason):
     flaky = Flaky(at_once)
     monkeypatch.setitem(LOGGERS, "wandb", lambda place, run_id: flaky)
-    monkeypatch.setattr("bench.loggers.find_spec", lambda name: True)
+    monkeypatch.setattr("bench.training.logger_backends.find_spec", lambda name: True)
     config = small_config(tmp_path, "runtime.loggers=[wandb,csv]")
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
@@ -207,7 +208,7 @@ WRONG = {
 
 @pytest.mark.parametrize("value", WRONG)
 def test_a_wrong_request_is_refused_before_training(value, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("bench.loggers.find_spec", lambda name: None if name == "mlflow" else True)
+    monkeypatch.setattr("bench.training.logger_backends.find_spec", lambda name: None if name == "mlflow" else True)
     words = ["train", "smoke", f"runtime.runs={tmp_path}/runs", f"runtime.loggers={value}"]
     assert exit_status(lambda: main(words)) == 2
     said = capsys.readouterr().err

@@ -12,11 +12,12 @@ from torch.nn import functional as F
 
 import architectures
 from architectures.sequence import Image, Text
-from bench import checkpoints, experiment
+from bench import experiment
 from bench.config.schema import Config
-from bench.module import NonFiniteLoss
 from bench.runs.identity import eval_id, run_folder
-from bench.training import train
+from bench.training import checkpoints
+from bench.training.loop import train
+from bench.training.module import NonFiniteLoss
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
 precisions = pytest.mark.parametrize("precision", ["float32", "bfloat16"])

@@ -6,8 +6,8 @@ import architectures
 from bench.config.auto import resolve_precision, resolve_products
 from bench.config.checks import check_ranges, resolve_options
 from bench.config.schema import Config
-from bench.loggers import check_loggers
 from bench.system.errors import UserError, nearest
+from bench.training.logger_backends import check_loggers
 
 VAE_FACTOR = 8  # pixels per latent, along each side: the embedded VAE and Stable Diffusion's alike
 

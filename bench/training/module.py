@@ -20,9 +20,9 @@ from architectures.transformer import FusionTransformer
 from bench.config.schema import TrainConfig
 from bench.data.counts import Seen
 from bench.data.mixing import Pairs, Step
-from bench.ema import MovingAverage
 from bench.models.diffusion import noised, velocity_target
 from bench.models.weights_digest import parameters_digest
+from bench.training.ema import MovingAverage
 
 
 class NonFiniteLoss(RuntimeError):

@@ -14,8 +14,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.config.schema import Config
-from bench.loggers import LOGGERS, close
 from bench.runs.reader import StoredRun
+from bench.training.logger_backends import LOGGERS, close
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger

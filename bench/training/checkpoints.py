@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from bench import sealed
 from bench.data.mixing import Mixture
-from bench.module import FusionModule
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError, writing_to
 from bench.system.files import draft, flush
+from bench.training import checksummed
+from bench.training.module import FusionModule
 
 NEEDED = {
     "global_step", "loops", "state_dict", "optimizer_states", "lr_schedulers",
@@ -36,7 +36,7 @@ class CheckpointFiles(TorchCheckpointIO):
         unproven = draft(path)
         with writing_to(path):
             try:
-                sealed.save(checkpoint, unproven)
+                checksummed.save(checkpoint, unproven)
                 os.replace(unproven, path)
             except OSError:
                 unproven.unlink(missing_ok=True)  # a full disk is not helped by half a file
@@ -64,7 +64,7 @@ class CheckpointFiles(TorchCheckpointIO):
 def damage(path: Path) -> str | None:
     """What is wrong with a checkpoint; None if everything in it is as it was written."""
     try:
-        if not sealed.is_whole(path):
+        if not checksummed.is_whole(path):
             return "its bytes are not those that were written"
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         missing = NEEDED - state.keys()

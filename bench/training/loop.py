@@ -13,14 +13,14 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from bench import checkpoints, ranks
 from bench.config.schema import Config
 from bench.data.mixing import Mixture, step_loader
-from bench.kept_texts import KeptTexts
-from bench.module import FusionModule, NonFiniteLoss
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, evaluated_steps
 from bench.system import interrupts, parent_watch
+from bench.training import checkpoints, distributed
+from bench.training.module import FusionModule, NonFiniteLoss
+from bench.training.text_cache import KeptTexts
 
 LOG_EVERY = 10  # steps between rows of metrics.jsonl
 
@@ -59,7 +59,7 @@ def train(
     if config.eval.every:
         callbacks.append(_Evaluations(config, evaluate, clock))
     if devices > 1:
-        callbacks.insert(0, ranks.OwnSignals())
+        callbacks.insert(0, distributed.OwnSignals())
         os.environ.update(parent_watch.tied())  # of the processes that Lightning starts
     show = config.runtime.progress and sys.stderr.isatty()
     if show:
@@ -71,11 +71,11 @@ def train(
         max_epochs=-1,
         accelerator=config.runtime.accelerator,
         devices=devices,
-        strategy=ranks.strategy(devices),
+        strategy=distributed.strategy(devices),
         precision=PRECISIONS[config.train.precision],
         gradient_clip_val=config.train.grad_clip or None,
         callbacks=callbacks,
-        plugins=[ranks.environment(devices), checkpoints.CheckpointFiles(config.runtime.keep_checkpoints)],
+        plugins=[distributed.environment(devices), checkpoints.CheckpointFiles(config.runtime.keep_checkpoints)],
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
@@ -92,7 +92,7 @@ def train(
     except SystemExit:
         raise KeyboardInterrupt from None  # Lightning ends the process on Ctrl-C; its caller has more to say
     finally:
-        ranks.leave()
+        distributed.leave()
 
 
 class _Bar(TQDMProgressBar):

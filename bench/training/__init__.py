@@ -1,0 +1,1 @@
+"""One training: the Lightning module, the loop, checkpoints, devices and loggers."""
