@@ -13,19 +13,19 @@ import torch
 
 from architectures.products import multiply_by
 from architectures.transformer import FusionTransformer
-from bench import evaluation
 from bench.config.load import to_yaml
 from bench.config.schema import Config
 from bench.data.assets import World, world_of
 from bench.data.mixing import Mixture
-from bench.metrics.cider import check_java
+from bench.evaluation import evaluate
+from bench.evaluation.metrics.cider import check_java
+from bench.evaluation.selftest.verdict import measure_id
 from bench.models.build import build_model
 from bench.models.flops import count_flops
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, eval_identity, landed, run_folder, train_identity
 from bench.runs.lease import Lost
-from bench.selftest.verdict import measure_id
 from bench.system import git
 from bench.system.errors import UserError
 from bench.system.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
@@ -154,7 +154,7 @@ def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, A
             }
             begin = time.perf_counter()
             with module.average.applied():
-                evaluated = evaluation.evaluate(module.model, experiment.world, config)
+                evaluated = evaluate.evaluate(module.model, experiment.world, config)
             cost["score_seconds"] = round(time.perf_counter() - begin, 3)
             _land(config, folder, step, evaluated, {"seen": module.seen._asdict(), "cost": cost})
         result = folder.result(eval_id(config), step)
@@ -177,7 +177,7 @@ def step_flops(module: FusionModule, mixture: Mixture) -> int:
     return flops
 
 
-def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluation.Evaluated, facts: dict[str, Any]) -> None:
+def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluate.Evaluated, facts: dict[str, Any]) -> None:
     result = {
         "run_id": folder.run_id,
         "eval_id": eval_id(config),
@@ -197,5 +197,5 @@ def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluation.Ev
         **facts,
     }
     with folder.attempt() as attempt:
-        evaluation.save(evaluated, attempt)
+        evaluate.save(evaluated, attempt)
         folder.land_result(eval_id(config), step, attempt, result)

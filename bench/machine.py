@@ -45,7 +45,7 @@ def _python() -> Check:
 
 def _java() -> Check:
     try:
-        from bench.metrics.ptb import check_java
+        from bench.evaluation.metrics.ptb import check_java
 
         check_java()
     except (UserError, ImportError) as error:

@@ -73,21 +73,21 @@ def captions_shifted() -> None:
 
 def guidance_dropped() -> None:
     """Pictures are drawn from the caption alone."""
-    from bench import evaluation
+    from bench.evaluation import evaluate
 
     def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
         return lambda model, ids, lengths, empty, noise, scale, *how: normal(
             model, ids, lengths, empty, noise, 1.0, *how
         )
 
-    plant(evaluation, "sample_latents", faulty)
+    plant(evaluate, "sample_latents", faulty)
 
 
 def wrong_split() -> None:
     """FID and KID are taken to pictures of the training split."""
-    from bench import scoring
     from bench.config.schema import DataConfig
     from bench.data import open_split
+    from bench.evaluation import scoring
 
     def train_split(pictures: Any) -> Any:
         return open_split(DataConfig(train_size=len(pictures)), "train")  # as many

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from bench.selftest import verdict as verdicts
+from bench.evaluation.selftest import verdict as verdicts
 
 FAILED = "failed its self-test"
 TESTED = "selftested"  # key of a result whose metrics were put to the test

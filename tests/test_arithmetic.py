@@ -9,7 +9,7 @@ import torch
 
 import architectures
 from bench.config import auto
-from bench.evaluation import precision as trained_precision
+from bench.evaluation.evaluate import precision as trained_precision
 from bench.experiment import prepare
 from tests.experiments import small_config
 

@@ -13,9 +13,9 @@ import pytest
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from bench.metrics.cider import CiderReferences, caption_length, check_java
-from bench.metrics.cider import cider as cider_against
-from bench.metrics.ptb import tokenize
+from bench.evaluation.metrics.cider import CiderReferences, caption_length, check_java
+from bench.evaluation.metrics.cider import cider as cider_against
+from bench.evaluation.metrics.ptb import tokenize
 from bench.system.errors import UserError
 
 ROOT = Path(__file__).parents[1]
@@ -140,7 +140,7 @@ def test_nothing_is_written_beside_the_library_and_workers_do_not_meet(capfd):
     home = Path(pycocoevalcap.__path__[0])
     before = sorted(p for p in home.rglob("*") if p.suffix != ".pyc")
     code = (
-        "from bench.metrics.cider import CiderReferences, cider\n"
+        "from bench.evaluation.metrics.cider import CiderReferences, cider\n"
         f"print(cider({CAPTIONS!r}, CiderReferences({REFERENCES!r})).value)"
     )
     environment = os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "utf-8"}  # a locale without é must not matter

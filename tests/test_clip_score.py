@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from tiny_pretrained import tiny_clip
 
-from bench.metrics.clip_score import clip_score
+from bench.evaluation.metrics.clip_score import clip_score
 from bench.system.errors import UserError
 
 CAPTIONS = [

@@ -19,8 +19,9 @@ import lightning
 import pytest
 from experiments import small_config
 
-from bench import evaluation, experiment, scoring
+from bench import experiment
 from bench.config.schema import Config
+from bench.evaluation import evaluate, scoring
 from bench.runs import folder as store
 from bench.runs import lease
 from bench.runs.failures import DISK_FULL, Failure, classify
@@ -38,10 +39,10 @@ BOUNDARIES = {  # name -> the object and attribute that is called there, and whi
     "as a checkpoint is written": (checkpoints.sealed, "save", 2),
     "before a checkpoint has its name": (checkpoints.sealed, "save", -2),
     "before a checkpoint is proven": (checkpoints, "damage", 2),
-    "between training and evaluation": (evaluation, "evaluate", 1),
-    "in sampling": (evaluation, "decode_latents", 1),
+    "between training and evaluation": (evaluate, "evaluate", 1),
+    "in sampling": (evaluate, "decode_latents", 1),
     "in scoring": (scoring, "clip_score", 1),
-    "while samples are written": (evaluation, "_write_lines", 1),
+    "while samples are written": (evaluate, "_write_lines", 1),
     "before the last rename": (store.os, "rename", 1),
     "after the last rename": (store, "flush", 1),
 }
@@ -161,7 +162,7 @@ def full_after(monkeypatch, owner: object, name: str, call: int) -> None:
 
 @pytest.mark.parametrize(
     ("owner", "name", "call"),
-    [(lightning.Trainer, "save_checkpoint", 2), (store, "append_line", 1), (evaluation, "_write_lines", 1)],
+    [(lightning.Trainer, "save_checkpoint", 2), (store, "append_line", 1), (evaluate, "_write_lines", 1)],
     ids=["checkpoint", "metrics", "samples"],
 )
 def test_a_full_disk_is_named_and_the_run_goes_on_once_there_is_room(

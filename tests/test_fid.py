@@ -11,7 +11,7 @@ import torch
 from cleanfid.fid import compute_fid, get_folder_features, kernel_distance
 from PIL import Image
 
-from bench.metrics.fid import CANNOT_RANK, fid, kid
+from bench.evaluation.metrics.fid import CANNOT_RANK, fid, kid
 from bench.system.errors import UserError
 
 

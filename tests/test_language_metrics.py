@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_pretrained import PAD, tiny_llama, tiny_tokenizer
 
-from bench.metrics.language import exam, perplexity
+from bench.evaluation.metrics.language import exam, perplexity
 from bench.system.errors import UserError
 
 TEXTS = ["a red circle on the left", "two", "blue square is the green circle of a blue square", "1 + 2 = 3"]

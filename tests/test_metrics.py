@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench.metrics import Score
-from bench.metrics.chance import derangement
+from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.chance import derangement
 from bench.models.weights_digest import parameters_digest
 
 
@@ -29,7 +29,7 @@ def test_a_score_is_plain_json_without_its_items():
 
 
 def test_a_score_is_read_without_torch():
-    code = "import sys, bench.metrics; assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)"
+    code = "import sys, bench.evaluation.metrics; assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
 
 

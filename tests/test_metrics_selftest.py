@@ -11,21 +11,22 @@ import torch
 from experiments import shared_cache, small_config
 from torch.nn import functional as F
 
-from bench import experiment, scoring
+from bench import experiment
 from bench.__main__ import main
 from bench.config.load import load
 from bench.config.schema import Config, DataConfig
 from bench.data import open_split
 from bench.data.assets import World
-from bench.metrics import Score
+from bench.evaluation import scoring
+from bench.evaluation.metrics import Score
+from bench.evaluation.selftest import attributes, distances
+from bench.evaluation.selftest.checks import Check, keeps, never_improves, own_partner, worsens
+from bench.evaluation.selftest.corruptions import CAPTIONS, PICTURES, drop_words, exchange
+from bench.evaluation.selftest.language import language_checks
+from bench.evaluation.selftest.run import selftest
+from bench.evaluation.selftest.verdict import measure_id
 from bench.models.build import build_model
 from bench.scenes import ATTRIBUTES
-from bench.selftest import attributes, distances
-from bench.selftest.checks import Check, keeps, never_improves, own_partner, worsens
-from bench.selftest.corruptions import CAPTIONS, PICTURES, drop_words, exchange
-from bench.selftest.language import language_checks
-from bench.selftest.run import selftest
-from bench.selftest.verdict import measure_id
 from bench.system.command_line import exit_status
 
 ASKED = 64
@@ -170,7 +171,7 @@ FAULTS = {
 def test_planted_faults_fail_under_their_own_names_alone(config, monkeypatch, capsys, tmp_path):
     for name, fault in FAULTS.items():
         monkeypatch.setattr(scoring, name, fault)
-    monkeypatch.setattr("bench.selftest.run.world_of", World)
+    monkeypatch.setattr("bench.evaluation.selftest.run.world_of", World)
     file = tmp_path / "verdict.json"
     settings = [f"data.test_size={2 * ASKED}", f"runtime.runs={tmp_path / 'runs'}"]
     assert exit_status(lambda: main(["metrics", "selftest", "smoke", *settings, "--json", str(file)])) == 1
@@ -199,7 +200,7 @@ def other_split(pictures, net, asked):
     ("where", "fault"),
     [
         ("bench.models.feature_net.to_pixels", through_a_coarser_grid),  # another resizing, of both sets
-        ("bench.scoring._reference_features", other_split),  # FID on the wrong split
+        ("bench.evaluation.scoring._reference_features", other_split),  # FID on the wrong split
     ],
 )
 def test_distances_from_other_features_fail(config, fresh, monkeypatch, where, fault):
@@ -235,7 +236,7 @@ def test_a_model_that_changed_its_language_at_step_0_is_seen(config, fresh, monk
             model.norm.weight.mul_(1.5)
         return model
 
-    monkeypatch.setattr("bench.selftest.language.build_model", forgetful)
+    monkeypatch.setattr("bench.evaluation.selftest.language.build_model", forgetful)
     assert "at step 0: as before" in failed(language_checks(fresh, config))["perplexity_after"]
 
 

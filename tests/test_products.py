@@ -11,9 +11,9 @@ from torch.nn import functional as F
 
 import architectures
 from architectures.products import LEAST, PRODUCTS, multiply_by
+from bench.evaluation.scoring import language_scores
 from bench.experiment import prepare
 from bench.models.flops import count_flops
-from bench.scoring import language_scores
 from bench.system.errors import UserError
 from tests.experiments import small_config
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from test_reports import FOUR, ask, finished, grid, land, no_figure, row, scores  # noqa: F401 - no_figure is a fixture
 
+from bench.evaluation.selftest import verdict
 from bench.runs import results as sealed
-from bench.selftest import verdict
 from reports import figure
 from reports.build import build
 from reports.runs import read_sweep, scores_frame

@@ -10,7 +10,7 @@ import re
 import pytest
 import torch
 
-from bench.metrics.language import exam
+from bench.evaluation.metrics.language import exam
 from bench.models.pretrained import WEIGHTS, load_clip, load_features, load_llm, load_vae, resolve, weights_digest
 from bench.scenes.grammar import captions, parse, vocabulary
 from bench.scenes.world import POSITIONS, sample_scenes

@@ -15,8 +15,8 @@ from bench.config.load import load
 from bench.system.command_line import add_request, split_request
 
 if TYPE_CHECKING:
-    from bench.selftest.checks import Check
-    from bench.selftest.sample_size import Row
+    from bench.evaluation.selftest.checks import Check
+    from bench.evaluation.selftest.sample_size import Row
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
@@ -30,8 +30,8 @@ def run(command: str, args: argparse.Namespace) -> int:
     """Print the checks; returns 1 if a metric failed one. Raises UserError for a wrong request."""
     config = load(*split_request(args.request))
     fix_threads(config.runtime.threads)
-    from bench.selftest import verdict as verdicts
-    from bench.selftest.run import selftest, verdict
+    from bench.evaluation.selftest import verdict as verdicts
+    from bench.evaluation.selftest.run import selftest, verdict
 
     found = selftest(config)
     print(_table([["metric", "check", "measured", "bound", "passed"], *map(_cells, found.checks)]))

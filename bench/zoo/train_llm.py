@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from bench.metrics.language import exam, perplexity
+from bench.evaluation.metrics.language import exam, perplexity
 from bench.models.pretrained import WEIGHTS, load_llm
 from bench.scenes.grammar import vocabulary
 from bench.zoo import corpus, tokenizer

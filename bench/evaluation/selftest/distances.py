@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from bench import scoring
 from bench.data.captioned_images import CaptionedImages
-from bench.metrics.fid import CANNOT_RANK
+from bench.evaluation import scoring
+from bench.evaluation.metrics.fid import CANNOT_RANK
+from bench.evaluation.selftest.checks import Check, Scores, at_most, equals
 from bench.models.feature_net import FeatureNet
-from bench.selftest.checks import Check, Scores, at_most, equals
 
 BATCH = 256
 SPLITS = 20  # random ones, that say how far apart halves of one set are

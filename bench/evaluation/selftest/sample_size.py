@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench import scoring
-from bench.selftest.checks import Check
+from bench.evaluation import scoring
+from bench.evaluation.selftest.checks import Check
 
 SIZES = 5  # halving from half of the pictures
 FEWEST = 16  # pictures a set

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.metrics import Score
+from bench.evaluation.metrics import Score
 from bench.scenes import ATTRIBUTES, Scene, chance, compare, parse
 from bench.system.errors import UserError
 

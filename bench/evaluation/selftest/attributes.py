@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from bench.evaluation.selftest.checks import Check, Scores
 from bench.scenes import ATTRIBUTES, Scene
 from bench.scenes.attributes import VALUES
-from bench.selftest.checks import Check, Scores
 
 SHOWN = 128
 SLACK = {"image": 0.03, "caption": 0.0}  # what the net may misread of a picture; the parser misreads nothing

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from bench.metrics import Score
+from bench.evaluation.metrics import Score
 from bench.system.errors import UserError
 
 LogitsFunction = Callable[[Tensor, Tensor], Tensor]

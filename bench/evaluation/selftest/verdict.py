@@ -26,7 +26,9 @@ MEASURING = (
 )  # fmt: skip
 """Distributions that take part in a measurement."""
 
-CODE = ("metrics/*.py", "scoring.py", "zoo/features.py", "data/scenes/*.py")
+CODE = (
+    "evaluation/metrics/*.py", "evaluation/scoring.py", "models/feature_net.py", "scenes/*.py", "data/sets/scenes.py",
+)  # fmt: skip
 """Files of bench/ that take part in one."""
 
 
@@ -44,8 +46,14 @@ def measure_identity(config: Config) -> dict[str, Any]:
         "eval": {name: whole["eval"][name] for name in ("split", "clip", "features")},
         "llm": weights_digest(config.model.llm, "llm"),  # the exam and the texts lie beside it
         "packages": package_versions(MEASURING),
-        "code": files_digest([path for pattern in CODE for path in (PROJECT / "bench").glob(pattern)]),
+        "code": files_digest(_code()),
     }
+
+
+def _code() -> list[Path]:
+    found = [sorted((PROJECT / "bench").glob(pattern)) for pattern in CODE]
+    assert all(found), "a pattern of CODE matches no file: was it moved?"
+    return [path for paths in found for path in paths]
 
 
 def keep(runs: Path, name: str, verdict: dict[str, Any]) -> Path:

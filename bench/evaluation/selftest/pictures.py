@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from bench import scoring
 from bench.config.schema import Config
 from bench.data.assets import World
-from bench.evaluation import prompt
+from bench.evaluation import scoring
+from bench.evaluation.evaluate import prompt
+from bench.evaluation.selftest import attributes, distances, sample_size, similarity
+from bench.evaluation.selftest.checks import Check, Scores
+from bench.evaluation.selftest.corruptions import PICTURES
+from bench.evaluation.selftest.distances import Features
 from bench.scenes import render_batch
-from bench.selftest import attributes, distances, sample_size, similarity
-from bench.selftest.checks import Check, Scores
-from bench.selftest.corruptions import PICTURES
-from bench.selftest.distances import Features
 
 
 def picture_checks(world: World, config: Config, asked: int) -> tuple[list[Check], list[sample_size.Row]]:

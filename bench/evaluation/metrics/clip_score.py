@@ -11,8 +11,8 @@ from torchmetrics.multimodal import CLIPScore
 from transformers import CLIPModel, CLIPProcessor
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from bench.metrics import Score
-from bench.metrics.chance import derangement
+from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.chance import derangement
 from bench.system.errors import UserError
 
 

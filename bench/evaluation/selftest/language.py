@@ -7,11 +7,11 @@ from torch import Tensor
 
 from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
-from bench import scoring
 from bench.config.schema import Config
 from bench.data.assets import World
+from bench.evaluation import scoring
+from bench.evaluation.selftest.checks import Check, equals, keeps, worsens
 from bench.models.build import build_model
-from bench.selftest.checks import Check, equals, keeps, worsens
 
 NOISES = (0.75, 1.0, 1.5, 2.0)  # deviation of the noise, as a share of the logits' own
 CERTAIN = 100.0  # a logit that leaves next to nothing to the others, and nothing infinite

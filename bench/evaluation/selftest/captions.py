@@ -7,16 +7,16 @@ import math
 import numpy as np
 from pycocoevalcap.cider.cider import Cider
 
-from bench import scoring
 from bench.config.schema import Config
 from bench.data.assets import World
 from bench.data.captioned_images import CaptionedImages
-from bench.evaluation import prompt
-from bench.metrics.ptb import tokenize
+from bench.evaluation import scoring
+from bench.evaluation.evaluate import prompt
+from bench.evaluation.metrics.ptb import tokenize
+from bench.evaluation.selftest import attributes
+from bench.evaluation.selftest.checks import Check, Scores, equals
+from bench.evaluation.selftest.corruptions import CAPTIONS
 from bench.scenes import captions as told
-from bench.selftest import attributes
-from bench.selftest.checks import Check, Scores, equals
-from bench.selftest.corruptions import CAPTIONS
 
 
 def caption_checks(world: World, config: Config, asked: int) -> list[Check]:

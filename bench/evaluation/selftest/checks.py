@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.metrics import Score
+from bench.evaluation.metrics import Score
 
 Scores = dict[str, Score]
 

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from PIL import Image, ImageFilter
 
-from bench.metrics import Score
-from bench.selftest.checks import Check, Scores, keeps, never_improves, own_partner, worsens
+from bench.evaluation.metrics import Score
+from bench.evaluation.selftest.checks import Check, Scores, keeps, never_improves, own_partner, worsens
 
 T = TypeVar("T")
 

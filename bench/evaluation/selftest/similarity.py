@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from transformers import CLIPModel, CLIPProcessor
 
-from bench.selftest.checks import Check, Scores, equals
+from bench.evaluation.selftest.checks import Check, Scores, equals
 
 SHOWN = 32
 TOLERANCE = 0.01  # of 100 x cosine

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pycocoevalcap.cider.cider_scorer import CiderScorer, cook_refs, cook_test
 
-from bench.metrics import Score
-from bench.metrics.chance import derangement
-from bench.metrics.ptb import check_java, one_line, tokenize
+from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.chance import derangement
+from bench.evaluation.metrics.ptb import check_java, one_line, tokenize
 from bench.system.errors import UserError
 
 __all__ = ["CiderReferences", "caption_length", "check_java", "cider"]

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 from cleanfid.fid import fid_from_feats, kernel_distance
 
-from bench.metrics import Score
+from bench.evaluation.metrics import Score
 from bench.system.errors import UserError
 
 SUBSETS, SUBSET = 100, 1000  # clean-fid's own numbers for KID

@@ -11,13 +11,13 @@ import torch
 
 from bench.config.schema import Config
 from bench.data.assets import World, world_of
-from bench.metrics.cider import check_java
-from bench.selftest.captions import caption_checks
-from bench.selftest.checks import Check
-from bench.selftest.language import language_checks
-from bench.selftest.pictures import picture_checks
-from bench.selftest.sample_size import Row
-from bench.selftest.verdict import measure_id, measure_identity
+from bench.evaluation.metrics.cider import check_java
+from bench.evaluation.selftest.captions import caption_checks
+from bench.evaluation.selftest.checks import Check
+from bench.evaluation.selftest.language import language_checks
+from bench.evaluation.selftest.pictures import picture_checks
+from bench.evaluation.selftest.sample_size import Row
+from bench.evaluation.selftest.verdict import measure_id, measure_identity
 from bench.system.errors import UserError
 from bench.system.quiet import quiet_libraries
 

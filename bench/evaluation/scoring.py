@@ -16,12 +16,12 @@ from bench.config.schema import Config
 from bench.data.assets import World
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import decode_latents
-from bench.metrics import Score
-from bench.metrics.attributes import caption_attributes, image_attributes
-from bench.metrics.cider import CiderReferences, caption_length, cider
-from bench.metrics.clip_score import clip_score
-from bench.metrics.fid import fid, kid
-from bench.metrics.language import LogitsFunction, exam, perplexity
+from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.attributes import caption_attributes, image_attributes
+from bench.evaluation.metrics.cider import CiderReferences, caption_length, cider
+from bench.evaluation.metrics.clip_score import clip_score
+from bench.evaluation.metrics.fid import fid, kid
+from bench.evaluation.metrics.language import LogitsFunction, exam, perplexity
 from bench.models.feature_net import FeatureNet
 from bench.models.pretrained import load_clip, load_features, weights_digest
 

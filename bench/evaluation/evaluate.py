@@ -18,9 +18,9 @@ from bench.config.schema import Config
 from bench.data.assets import World
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import decode_latents, padded, token_ids
-from bench.metrics import Score
+from bench.evaluation.metrics import Score
+from bench.evaluation.scoring import caption_scores, image_scores, language_scores
 from bench.models.sampling import describe, sample_latents
-from bench.scoring import caption_scores, image_scores, language_scores
 
 REAL = 16  # pictures of the data to lay beside the first that were drawn
 

@@ -1,0 +1,1 @@
+"""A model scored: what it generates, the metrics of it, and whether these can be trusted."""

@@ -1,5 +1,0 @@
-"""Whether the metrics can be trusted: `python -m bench metrics selftest`.
-
-Which metrics there are, and which direction is better, comes from what `bench.scoring` returns, never from a list here:
-each one is measured on the truth and on spoilt copies of it, and where an answer is known beforehand, it must come out.
-"""
