@@ -13,7 +13,7 @@ from sweeps import worker
 
 
 def run(config: Config) -> dict[str, Any]:
-    """What `bench.experiment.run` does, without the experiment."""
+    """What `bench.experiment.execute.run` does, without the experiment."""
     folder = run_folder(config)
     with folder.claim(), folder.attempt() as attempt:
         folder.create("", {"identity": {}}, {})
@@ -23,7 +23,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    empty = types.ModuleType("bench.experiment")
+    empty = types.ModuleType("bench.experiment.execute")
     empty.run = run  # type: ignore[attr-defined]
-    sys.modules["bench.experiment"] = empty
+    sys.modules["bench.experiment.execute"] = empty
     sys.exit(worker.main(Path(sys.argv[1])))

@@ -51,9 +51,9 @@ def work(sweep: Path, run_id: str) -> str | None:
     try:
         for config in configs_of(sweep, run_id):
             folder = run_folder(config)
-            from bench import experiment, own_process
+            from bench.experiment import execute, own_process
 
-            (experiment if config.runtime.devices == 1 else own_process).run(config)
+            (execute if config.runtime.devices == 1 else own_process).run(config)
     except (Held, Lost) as other:
         return f"held: {other}"
     except Exception as error:

@@ -10,7 +10,7 @@ import torch
 import architectures
 from bench.config import auto
 from bench.evaluation.evaluate import precision as trained_precision
-from bench.experiment import prepare
+from bench.experiment.execute import prepare
 from tests.experiments import small_config
 
 

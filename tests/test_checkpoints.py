@@ -10,8 +10,8 @@ import pytest
 import torch
 from experiments import small_config
 
-from bench import experiment
 from bench.data import mixing
+from bench.experiment import execute
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, run_folder
 from bench.system.errors import UserError
@@ -34,15 +34,15 @@ def steps_of(folder: RunFolder) -> list[int]:
     return [int(name.removeprefix("step-").removesuffix(".ckpt")) for name in files_of(folder)]
 
 
-def trained(folder, *overrides: str) -> experiment.Experiment:
-    parts = experiment.prepare(small_config(folder, *overrides))
+def trained(folder, *overrides: str) -> execute.Experiment:
+    parts = execute.prepare(small_config(folder, *overrides))
     parts.folder.checkpoints.mkdir(parents=True, exist_ok=True)
     train(parts.config, parts.module, parts.mixture, parts.folder, lambda *_: None)
     return parts
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory) -> experiment.Experiment:
+def run(tmp_path_factory) -> execute.Experiment:
     """A trained run, with checkpoints after 4 and 6 steps."""
     return trained(tmp_path_factory.mktemp("run"))
 
@@ -106,7 +106,7 @@ def test_a_sound_file_that_is_no_checkpoint_is_passed_over(folder, capsys):
 def test_with_none_left_training_starts_anew_and_ends_the_same(folder, run, capsys):
     for step in (4, 6):
         folder.checkpoint(step).write_bytes(b"")
-    parts = experiment.prepare(run.config)
+    parts = execute.prepare(run.config)
     train(parts.config, parts.module, parts.mixture, folder, lambda *_: None)
     said = capsys.readouterr().out
     assert "trying step-00000004.ckpt\n" in said and "no other is left, training starts anew\n" in said
@@ -224,7 +224,7 @@ def test_other_samples_are_refused(folder, run, monkeypatch):
 def test_killed_between_a_checkpoint_and_its_scores(tmp_path, monkeypatch):
     """They are made up for on resuming, and nothing else changes."""
     whole, broken = (small_config(tmp_path / where, "eval.every=2") for where in ("whole", "broken"))
-    expected = experiment.run(whole)
+    expected = execute.run(whole)
 
     class Killed(BaseException):
         pass
@@ -233,11 +233,11 @@ def test_killed_between_a_checkpoint_and_its_scores(tmp_path, monkeypatch):
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(experiment.evaluation, "evaluate", dying)
+        patch.setattr(execute.evaluation, "evaluate", dying)
         with pytest.raises(Killed):
-            experiment.run(broken)
+            execute.run(broken)
     assert steps_of(run_folder(broken)) == [2]
-    assert experiment.run(broken)["metrics"] == expected["metrics"]
+    assert execute.run(broken)["metrics"] == expected["metrics"]
     results = [run_folder(config).results(eval_id(config)) for config in (whole, broken)]
     assert [result["step"] for result in results[1]] == [2, 4, 6]
     assert [result["metrics"] for result in results[1]] == [result["metrics"] for result in results[0]]
@@ -249,4 +249,4 @@ def test_drawing_from_a_damaged_checkpoint_is_refused(tmp_path):
     folder.checkpoints.mkdir(parents=True)
     folder.checkpoint(6).write_bytes(b"")
     with pytest.raises(UserError, match="is damaged .* train again"):
-        experiment.finished_model(config)
+        execute.finished_model(config)

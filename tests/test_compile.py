@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import architectures
-from bench.experiment import prepare
+from bench.experiment.execute import prepare
 from tests.experiments import small_config
 
 

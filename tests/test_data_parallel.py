@@ -14,9 +14,9 @@ import torch
 from experiments import SMALLER, shared_cache, small_config
 
 import architectures
-from bench import experiment, own_process
 from bench.config.load import load
 from bench.config.schema import Config
+from bench.experiment import execute, own_process
 from bench.runs.identity import eval_id, run_folder
 from bench.system.errors import UserError
 from bench.training import checkpoints
@@ -33,7 +33,7 @@ DDP = ["runtime.devices=2", "runtime.strategy=ddp", "runtime.accelerator=cpu", "
 def test_average_of_the_ranks_is_the_whole(tmp_path, name, fraction, ranks, denoise):
     """Of losses and gradients, also where a rank has no pair of a task, or nobody has."""
     settings = [f"train.t2i_fraction={fraction}", f"train.denoise_noisy_i2t={denoise}", "train.i2t_noise=0.5"]
-    parts = experiment.prepare(small_config(tmp_path, f"model.architecture={name}", *settings))
+    parts = execute.prepare(small_config(tmp_path, f"model.architecture={name}", *settings))
     step, module = parts.mixture[0], parts.module
     with torch.no_grad():  # away from the start, where a closed gate hides what is behind it
         for parameter in module.parameters():
@@ -70,7 +70,7 @@ def compare(tmp_path: Path, *settings: str, apart: float = 1e-3) -> None:
     """
     alone = small_config(tmp_path / "alone", *settings, "train.lr=1e-4", "train.precision=float32")
     together = small_config(tmp_path / "together", *settings, "train.lr=1e-4", *DDP)
-    results = [experiment.run(alone), own_process.run(together)]
+    results = [execute.run(alone), own_process.run(together)]
     assert results[0]["eval_id"] == results[1]["eval_id"]
     folders = [run_folder(config) for config in (alone, together)]
     rows = [folder.read_metrics() for folder in folders]
@@ -79,7 +79,7 @@ def compare(tmp_path: Path, *settings: str, apart: float = 1e-3) -> None:
         for name in ("loss", "loss_text", "loss_image"):
             assert two[name] == pytest.approx(one[name], rel=1e-5)
     states = [torch.load(checkpoints.newest(folder), weights_only=True) for folder in folders]
-    start = experiment.prepare(alone).module.average.trained
+    start = execute.prepare(alone).module.average.trained
     trained = [{name: state["state_dict"][f"model.{name}"] for name in start} for state in states]
     for one, two in (trained, [state["average"]["average"] for state in states]):
         assert distance(one, two) < apart * distance(one, start)
@@ -202,9 +202,9 @@ def test_a_loss_that_one_process_finds_not_finite_stops_both(tmp_path):
     settings = [*SMALLER, *DDP, f"runtime.runs={tmp_path / 'runs'}", f"runtime.cache={shared_cache()}"]
     script = tmp_path / "script.py"
     script.write_text(
-        "from bench import experiment, ranks\n"
+        "from bench import execute, ranks\n"
         "from bench.config.load import load\n"
-        "normal = experiment.FusionModule.losses\n"
+        "normal = execute.FusionModule.losses\n"
         "def exploding(module, step):\n"
         "    losses = normal(module, step)\n"
         "    bad = ranks.rank(2) == 1 and module.global_step == 3\n"

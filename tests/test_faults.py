@@ -19,9 +19,9 @@ import lightning
 import pytest
 from experiments import small_config
 
-from bench import experiment
 from bench.config.schema import Config
 from bench.evaluation import evaluate, scoring
+from bench.experiment import execute
 from bench.runs import folder as store
 from bench.runs import lease
 from bench.runs.failures import DISK_FULL, Failure, classify
@@ -33,9 +33,9 @@ from bench.system.files import append_line
 from bench.training import checkpoints, loop
 
 BOUNDARIES = {  # name -> the object and attribute that is called there, and which call is the last thing done or begun
-    "after the claim": (experiment, "prepare", 1),
+    "after the claim": (execute, "prepare", 1),
     "before the first step": (loop, "step_loader", 1),
-    "in training": (experiment.FusionModule, "training_step", 4),
+    "in training": (execute.FusionModule, "training_step", 4),
     "as a checkpoint is written": (checkpoints.sealed, "save", 2),
     "before a checkpoint has its name": (checkpoints.sealed, "save", -2),
     "before a checkpoint is proven": (checkpoints, "damage", 2),
@@ -96,7 +96,7 @@ def dying(owner: object, name: str, call: int) -> None:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory) -> dict:
     config = small_config(tmp_path_factory.mktemp("undisturbed"))
-    experiment.run(config)
+    execute.run(config)
     return landed(run_folder(config).path)
 
 
@@ -107,11 +107,11 @@ def test_killed_at(boundary, tmp_path, undisturbed):
 
     def killed():
         dying(*BOUNDARIES[boundary])
-        experiment.run(config)
+        execute.run(config)
 
     assert child(killed) == -signal.SIGKILL
     assert folder.status(eval_id(config), config.train.steps) in ("pending", "partial", "done")
-    assert child(lambda: experiment.run(config)) == 0
+    assert child(lambda: execute.run(config)) == 0
     assert landed(folder.path) == undisturbed
     assert strays(folder.path) == []
 
@@ -119,7 +119,7 @@ def test_killed_at(boundary, tmp_path, undisturbed):
 def test_two_that_start_at_once_train_once(tmp_path, undisturbed):
     """Whoever comes second is told, and finds the result afterwards."""
     config = small_config(tmp_path)
-    pids = [start(lambda: experiment.run(config)) for _ in range(2)]
+    pids = [start(lambda: execute.run(config)) for _ in range(2)]
     assert sorted(end(pid) for pid in pids) == [0, HELD]
     assert len(run_folder(config).run_json()["starts"]) == 1
     assert landed(run_folder(config).path) == undisturbed
@@ -128,7 +128,7 @@ def test_two_that_start_at_once_train_once(tmp_path, undisturbed):
 def test_a_run_that_is_taken_over_in_training_writes_nothing_more(tmp_path, monkeypatch):
     config = small_config(tmp_path)
     folder = run_folder(config)
-    step, steps, written = experiment.FusionModule.training_step, [], {}
+    step, steps, written = execute.FusionModule.training_step, [], {}
 
     def slept(*args):
         steps.append(1)
@@ -140,9 +140,9 @@ def test_a_run_that_is_taken_over_in_training_writes_nothing_more(tmp_path, monk
     def files():
         return {path: path.stat().st_mtime_ns for path in folder.path.rglob("*") if path.suffix in (".ckpt", ".jsonl")}
 
-    monkeypatch.setattr(experiment.FusionModule, "training_step", slept)
+    monkeypatch.setattr(execute.FusionModule, "training_step", slept)
     with pytest.raises(lease.Lost):
-        experiment.run(config)
+        execute.run(config)
     assert len(steps) == 4 and files() == written
     assert folder.failure() is None and folder.result(eval_id(config), config.train.steps) is None
 
@@ -173,11 +173,11 @@ def test_a_full_disk_is_named_and_the_run_goes_on_once_there_is_room(
     with monkeypatch.context() as patched:
         full_after(patched, owner, name, call)
         with pytest.raises(OSError, match="No space left") as raised:
-            experiment.run(config)
+            execute.run(config)
     assert classify(raised.value) == DISK_FULL
     failure = folder.failure()
     assert failure is None or failure.kind == DISK_FULL  # a full disk may have had no room for it
-    experiment.run(config)
+    execute.run(config)
     assert landed(folder.path) == undisturbed
     assert strays(folder.path) == []
 
@@ -197,10 +197,10 @@ def small_disk(tmp_path):
 def test_a_disk_that_is_really_full(small_disk, undisturbed):
     config = small_config(small_disk)
     with pytest.raises(UserError, match="no space left on device") as raised:
-        experiment.run(config)
+        execute.run(config)
     assert classify(raised.value) == DISK_FULL
     subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
-    experiment.run(config)
+    execute.run(config)
     assert landed(run_folder(config).path) == undisturbed
     assert strays(run_folder(config).path) == []
 
@@ -209,8 +209,8 @@ def trained(config: Config, steps: int = 4) -> None:
     """Die in training after so many steps."""
 
     def killed():
-        dying(experiment.FusionModule, "training_step", steps + 1)
-        experiment.run(config)
+        dying(execute.FusionModule, "training_step", steps + 1)
+        execute.run(config)
 
     assert child(killed) == -signal.SIGKILL
 
@@ -222,7 +222,7 @@ def test_a_corrupt_line_of_metrics_costs_that_line_only(tmp_path, undisturbed):
     with folder.metrics_file.open("ab") as file:
         file.write(b'\xff\xfe{"step": 3, "loss": nan}\x00garbage')
     append_line(folder.metrics_file, '["no row"]')
-    experiment.run(config)
+    execute.run(config)
     assert [row["step"] for row in folder.read_metrics()] == sorted(undisturbed["metrics.jsonl"])
     result = f"evals/{eval_id(config)}/step-{config.train.steps}/result.json"
     assert landed(folder.path)[result] == undisturbed[result]
@@ -232,7 +232,7 @@ def test_a_run_folder_copied_to_another_place_goes_on_there(tmp_path, undisturbe
     here, there = small_config(tmp_path / "here"), small_config(tmp_path / "there")
     trained(here)
     shutil.copytree(run_folder(here).path, run_folder(there).path)
-    experiment.run(there)
+    execute.run(there)
     assert landed(run_folder(there).path) == undisturbed
     assert run_folder(here).result(eval_id(here), here.train.steps) is None
 
@@ -243,7 +243,7 @@ def test_a_clock_that_jumps_back_changes_nothing(tmp_path, monkeypatch, undistur
     trained(config)
     for path in run_folder(config).path.rglob("*"):
         os.utime(path, (4e9, 4e9))
-    experiment.run(config)
+    execute.run(config)
     assert landed(run_folder(config).path) == undisturbed
 
 
@@ -279,7 +279,7 @@ def test_a_read_only_folder_is_the_users_error():
         if os.geteuid() == 0:
             os.setuid(65534)  # root may write anywhere
         with pytest.raises(UserError, match=f"cannot write to {run_folder(config).path}: permission denied"):
-            experiment.run(config)
+            execute.run(config)
 
     assert child(refused) == 0
     assert list((place / "runs").iterdir()) == []
@@ -289,5 +289,5 @@ def test_a_read_only_folder_is_the_users_error():
 def test_what_lies_on_the_path_of_the_runs_is_the_users_error(tmp_path):
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(UserError, match="cannot write to"):
-        experiment.run(small_config(tmp_path))
+        execute.run(small_config(tmp_path))
     assert Path(tmp_path / "runs").read_text() == "a file"

@@ -69,7 +69,7 @@ def test_reports_reach_no_torch(path):
 
 
 LIGHT = ["bench/__main__.py", "bench/config/load.py", "bench/runs/identity.py", "bench/runs/folder.py", "bench/system/provenance.py"] + [
-    "bench/machine.py", "sweeps/__main__.py", "sweeps/plan.py", "sweeps/runner.py", "sweeps/worker.py",
+    "bench/experiment/preflight.py", "sweeps/__main__.py", "sweeps/plan.py", "sweeps/runner.py", "sweeps/worker.py",
     *(f"bench/commands/{path.name}" for path in sorted((PROJECT / "bench" / "commands").glob("*.py"))),
 ]  # fmt: skip
 

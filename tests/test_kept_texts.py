@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from architectures.transformer import FusionTransformer
-from bench import experiment
+from bench.experiment import execute
 from bench.runs.identity import run_folder
 from bench.system.errors import UserError
 from bench.training.text_cache import KeptTexts
@@ -34,7 +34,7 @@ def ended(tmp_path, folder: str, *overrides: str) -> tuple[list[dict], dict[str,
     """Metrics without their times, and the last checkpoint's weights, of a run with runs and cache in ``folder``."""
     where = [f"runtime.runs={tmp_path / folder}", f"runtime.cache={tmp_path / 'cache'}"]
     config = small_config(tmp_path, *where, "eval.num_images=2", "eval.num_captions=2", *overrides)
-    experiment.run(config)
+    execute.run(config)
     run = run_folder(config)
     rows = [{name: row[name] for name in row if name != "seconds"} for row in run.read_metrics()]
     state = torch.load(run.checkpoint(config.train.steps), weights_only=True)["state_dict"]
@@ -65,7 +65,7 @@ def test_other_lengths_and_other_arithmetic_are_kept_apart(tmp_path, made):
     def texts(*overrides: str) -> KeptTexts:
         where = f"runtime.cache={tmp_path / 'cache'}"
         config = small_config(tmp_path, where, "model.architecture=dual_tower", *overrides)
-        return KeptTexts(config, experiment.prepare(config).module.model)
+        return KeptTexts(config, execute.prepare(config).module.model)
 
     ids = torch.tensor([[1, 5, 6, 2], [1, 7, 2, 0]])
     one = texts("train.precision=float32")
@@ -78,7 +78,7 @@ def test_other_lengths_and_other_arithmetic_are_kept_apart(tmp_path, made):
 
 def test_a_damaged_file_is_named(tmp_path):
     config = small_config(tmp_path, f"runtime.cache={tmp_path / 'cache'}", "model.architecture=dual_tower")
-    texts = KeptTexts(config, experiment.prepare(config).module.model)
+    texts = KeptTexts(config, execute.prepare(config).module.model)
     ids, lengths = torch.tensor([[1, 5, 6, 2]]), torch.tensor([4])
     texts(ids, lengths)
     (file,) = texts.folder.iterdir()

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from experiments import small_config
 
-from bench import experiment
 from bench.__main__ import main
 from bench.config.load import load
+from bench.experiment import execute
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, run_folder
 from bench.system.command_line import exit_status
@@ -32,7 +32,7 @@ def mirrored(tmp_path_factory) -> tuple[Path, dict[int, dict[str, float]]]:
     folder = tmp_path_factory.mktemp("mirrored")
     names = ",".join(filter(find_spec, LOGGERS))
     config = small_config(folder, f"runtime.loggers=[{names}]", "eval.every=2")
-    step, taken = experiment.FusionModule.training_step, []
+    step, taken = execute.FusionModule.training_step, []
 
     def dying(module, *args):
         taken.append(module.global_step)
@@ -42,13 +42,13 @@ def mirrored(tmp_path_factory) -> tuple[Path, dict[int, dict[str, float]]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "LOG_EVERY", 1)
-        patch.setattr(experiment.FusionModule, "training_step", dying)
+        patch.setattr(execute.FusionModule, "training_step", dying)
         patch.delenv("WANDB_MODE", raising=False)
         patch.setattr("bench.training.logger_backends.MLFLOW_SERVER", None)
         for _ in range(2):
             with pytest.raises(Killed):
-                experiment.run(config)
-        experiment.run(config)
+                execute.run(config)
+        execute.run(config)
     assert taken == [0, 1, 0, 1, 2, 2, 3, 4, 5]
     run = run_folder(config)
     assert len(run.metrics_file.read_text().splitlines()) == 1 + 2 + 4  # the truth has the repeated steps twice
@@ -181,9 +181,9 @@ def test_a_mirror_that_fails_is_dropped_with_one_warning(tmp_path, monkeypatch, 
 
 def test_a_training_that_is_only_scored_is_shown_whole(tmp_path):
     """Nothing new is trained, so the rows come from the files."""
-    experiment.run(small_config(tmp_path))
+    execute.run(small_config(tmp_path))
     config = small_config(tmp_path, "eval.guidance_scale=3", "runtime.loggers=[csv]")
-    result = experiment.run(config)
+    result = execute.run(config)
     lines = (run_folder(config).path / "loggers" / "csv" / "metrics.csv").read_text().splitlines()
     assert len(lines) == 1 + 2 and str(result["metrics"]["fid"]["value"]) in lines[-1]
 

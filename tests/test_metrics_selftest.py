@@ -11,7 +11,6 @@ import torch
 from experiments import shared_cache, small_config
 from torch.nn import functional as F
 
-from bench import experiment
 from bench.__main__ import main
 from bench.config.load import load
 from bench.config.schema import Config, DataConfig
@@ -25,6 +24,7 @@ from bench.evaluation.selftest.corruptions import CAPTIONS, PICTURES, drop_words
 from bench.evaluation.selftest.language import language_checks
 from bench.evaluation.selftest.run import selftest
 from bench.evaluation.selftest.verdict import measure_id
+from bench.experiment import execute
 from bench.models.build import build_model
 from bench.scenes import ATTRIBUTES
 from bench.system.command_line import exit_status
@@ -114,7 +114,7 @@ def found(config):
 def test_all_that_is_reported_is_tested_and_passes(config, found):
     """A run's result names its metrics, and a verdict on them is found by the result's own `measure_id`."""
     assert not found.failed
-    result = experiment.run(config)
+    result = execute.run(config)
     assert {check.metric for check in found.checks} == set(result["metrics"])
     assert result["measure_id"] == measure_id(config)
     assert [(row.n, row.draws) for row in found.rows] == [(16, 4), (32, 2), (64, 1)]

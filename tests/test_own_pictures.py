@@ -5,7 +5,7 @@ from __future__ import annotations
 from experiments import small_config
 from test_coco import folder, write_captions  # noqa: F401 - folder is a fixture
 
-from bench import experiment
+from bench.experiment import execute
 from bench.runs.identity import run_folder
 
 
@@ -16,7 +16,7 @@ def test_a_coco_folder_is_trained_and_scored(tmp_path, folder):  # noqa: F811
     write_captions(folder / "captions_val.json", names[40:], captions, first=40)
     settings = ["data.name=coco", f"data.root={folder}", "data.image_size=64"]
     config = small_config(tmp_path, *settings)
-    result = experiment.run(config)
+    result = execute.run(config)
     assert result["n_images"] == result["n_captions"] == 3  # all there are
     assert "does not rank" in result["metrics"]["fid"]["note"]
     assert not any("attributes" in name for name in result["metrics"])  # there is no truth to hold them against

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 import architectures
 from architectures.products import LEAST, PRODUCTS, multiply_by
 from bench.evaluation.scoring import language_scores
-from bench.experiment import prepare
+from bench.experiment.execute import prepare
 from bench.models.flops import count_flops
 from bench.system.errors import UserError
 from tests.experiments import small_config

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from experiments import small_config
 
-from bench import experiment
+from bench.experiment import execute
 from bench.models.pretrained import weights_digest
 from bench.runs.folder import RunFolder
 from bench.runs.identity import run_folder
@@ -189,7 +189,7 @@ def test_a_run_records_code_data_and_weights(tmp_path, monkeypatch, asked_anew):
     monkeypatch.setattr(revision, "changes", lambda: changes)
     config = small_config(tmp_path, "eval.seed=5", "seed=4")
     folder = run_folder(config)
-    experiment.run(config)
+    execute.run(config)
     known = folder.run_json()
     (start,) = known["starts"]
     assert start["dirty"] == "0123456789ab" and start["patch"] == {"file": "dirty-0123456789ab.patch", "bytes": 4}

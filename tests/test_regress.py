@@ -18,9 +18,9 @@ from experiments import small_config
 from scipy import stats
 
 import architectures
-from bench import experiment
 from bench.config.load import load
 from bench.data import assets
+from bench.experiment import execute
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_identity, train_identity
@@ -323,12 +323,12 @@ def test_the_committed_baseline_is_of_this_preset_these_weights_and_every_archit
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_changes_what_comes_out_and_not_what_was_asked_for(name, tmp_path):
     asked = ["train.i2t_noise=0.25", "eval.guidance_scale=6", "train.steps=8"]
-    normal = experiment.run(small_config(tmp_path, *asked))
+    normal = execute.run(small_config(tmp_path, *asked))
     pid = os.fork()
     if not pid:
         assets._open.clear()  # with the references that it keeps
         FAULTS[name].plant()
-        experiment.run(small_config(tmp_path / "faulty", *asked))
+        execute.run(small_config(tmp_path / "faulty", *asked))
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
     (path,) = (tmp_path / "faulty").glob("runs/*/evals/*/*/result.json")

@@ -192,9 +192,9 @@ def test_a_run_held_elsewhere_that_is_done_there_is_not_done_again(capsys):
 
 
 def test_a_worker_tells_apart_done_failed_and_held(monkeypatch):
-    experiment = types.ModuleType("bench.experiment")
-    monkeypatch.setitem(sys.modules, "bench.experiment", experiment)
-    monkeypatch.setattr("bench.experiment", experiment, raising=False)
+    experiment = types.ModuleType("bench.experiment.execute")
+    monkeypatch.setitem(sys.modules, "bench.experiment.execute", experiment)
+    monkeypatch.setattr("bench.experiment.execute", experiment, raising=False)
     planned = made("0")
     runner.prepare(planned)
     job, sweep = jobs(planned)[0], planned.results / "sweep.json"

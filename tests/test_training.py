@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 import architectures
 from architectures.sequence import Image, Text
-from bench import experiment
 from bench.config.schema import Config
+from bench.experiment import execute
 from bench.runs.identity import eval_id, run_folder
 from bench.training import checkpoints
 from bench.training.loop import train
@@ -27,8 +27,8 @@ class Killed(BaseException):
     """Nobody expects it."""
 
 
-def prepared(tmp_path, name: str, *overrides: str) -> experiment.Experiment:
-    return experiment.prepare(small_config(tmp_path, f"model.architecture={name}", *overrides))
+def prepared(tmp_path, name: str, *overrides: str) -> execute.Experiment:
+    return execute.prepare(small_config(tmp_path, f"model.architecture={name}", *overrides))
 
 
 @every
@@ -95,11 +95,11 @@ def test_gradients_are_clipped(tmp_path, monkeypatch, precision, clip):
     parts.folder.checkpoints.mkdir(parents=True)
     norms = []
 
-    def stepping(module, *args, normal=experiment.FusionModule.optimizer_step, **kwargs):
+    def stepping(module, *args, normal=execute.FusionModule.optimizer_step, **kwargs):
         normal(module, *args, **kwargs)
         norms.append(torch.nn.utils.get_total_norm(p.grad for p in module.parameters() if p.grad is not None))
 
-    monkeypatch.setattr(experiment.FusionModule, "optimizer_step", stepping)
+    monkeypatch.setattr(execute.FusionModule, "optimizer_step", stepping)
     train(parts.config, parts.module, parts.mixture, parts.folder, lambda *_: None)
     assert len(norms) == parts.config.train.steps
     assert all(norm == pytest.approx(clip, rel=1e-3) if clip else norm > 0.1 for norm in norms)
@@ -115,20 +115,20 @@ def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name, precision):
     """Killed between two checkpoints and run again: the same weights, averages, metrics and files, bit for bit."""
     settings = [f"model.architecture={name}", "train.i2t_noise=0.5", f"train.precision={precision}"]
     whole, broken = (small_config(tmp_path / where, *settings) for where in ("whole", "broken"))
-    expected = experiment.run(whole)
+    expected = execute.run(whole)
 
     taken = []
 
-    def dying(module, step, batch_idx, normal=experiment.FusionModule.training_step):
+    def dying(module, step, batch_idx, normal=execute.FusionModule.training_step):
         taken.append(module.global_step)
         if len(taken) == 4:
             raise Killed
         return normal(module, step, batch_idx)
 
-    monkeypatch.setattr(experiment.FusionModule, "training_step", dying)
+    monkeypatch.setattr(execute.FusionModule, "training_step", dying)
     with pytest.raises(Killed):
-        experiment.run(broken)
-    found = experiment.run(broken)
+        execute.run(broken)
+    found = execute.run(broken)
     assert taken == [0, 1, 2, 3, 2, 3, 4, 5]
 
     assert found["metrics"] == expected["metrics"]
@@ -147,24 +147,24 @@ def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name, precision):
 
 def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
     config = small_config(tmp_path)
-    first = experiment.run(config)
-    monkeypatch.setattr(experiment, "_train_and_score", lambda *_: pytest.fail("trained again"))
-    assert experiment.run(config) == first
+    first = execute.run(config)
+    monkeypatch.setattr(execute, "_train_and_score", lambda *_: pytest.fail("trained again"))
+    assert execute.run(config) == first
 
 
 def test_another_evaluation_reuses_the_training(tmp_path, monkeypatch):
     config = small_config(tmp_path)
-    experiment.run(config)
-    monkeypatch.setattr(experiment.FusionModule, "training_step", lambda *_: pytest.fail("trained again"))
+    execute.run(config)
+    monkeypatch.setattr(execute.FusionModule, "training_step", lambda *_: pytest.fail("trained again"))
     other = small_config(tmp_path, "eval.guidance_scale=3")
-    result = experiment.run(other)
+    result = execute.run(other)
     assert result["eval_id"] != eval_id(config) and result["run_id"] == run_folder(config).run_id
     assert result["cost"]["train_seconds"] > 0
 
 
 def test_evaluations_along_training_change_nothing(tmp_path):
     plain, followed = small_config(tmp_path / "a"), small_config(tmp_path / "b", "eval.every=2")
-    assert experiment.run(followed)["metrics"] == experiment.run(plain)["metrics"]
+    assert execute.run(followed)["metrics"] == execute.run(plain)["metrics"]
     folder = run_folder(followed)
     assert [folder.result(eval_id(followed), step)["step"] for step in (2, 4, 6)] == [2, 4, 6]
     assert folder.result(eval_id(followed), 2)["metrics"] != folder.result(eval_id(followed), 6)["metrics"]
@@ -174,13 +174,13 @@ def test_evaluations_along_a_finished_training_are_made_up_for(tmp_path):
     """It is trained again as far as need be; what had landed stays, and the numbers are those of the first time."""
     plain, followed = small_config(tmp_path / "a"), small_config(tmp_path / "a", "eval.every=2")
     at_once = small_config(tmp_path / "b", "eval.every=2")
-    experiment.run(plain)
+    execute.run(plain)
     folder, last = run_folder(plain), run_folder(plain).result_folder(eval_id(plain), 6) / "result.json"
     before = last.read_bytes()
     assert folder.status(eval_id(plain), 6) == "done" != folder.status(eval_id(plain), 2, 4, 6)
-    assert experiment.run(followed)["step"] == 6 and last.read_bytes() == before
+    assert execute.run(followed)["step"] == 6 and last.read_bytes() == before
     assert folder.status(eval_id(plain), 2, 4, 6) == "done" and folder.checkpoint(6).exists()
-    experiment.run(at_once)
+    execute.run(at_once)
     for step in (2, 4, 6):
         one, two = (run_folder(c).result(eval_id(c), step) for c in (followed, at_once))
         assert one["metrics"] == two["metrics"] and one["seen"] == two["seen"]
@@ -194,16 +194,16 @@ def test_what_training_has_seen_is_counted(tmp_path, monkeypatch, fraction):
     config, parts = small_config(tmp_path, *asked), prepared(tmp_path, "dual_tower", *asked)
     died: list[int] = []
 
-    def dying(module, step, batch_idx, normal=experiment.FusionModule.training_step):
+    def dying(module, step, batch_idx, normal=execute.FusionModule.training_step):
         if module.global_step == 3 and not died:
             died.append(3)
             raise Killed
         return normal(module, step, batch_idx)
 
-    monkeypatch.setattr(experiment.FusionModule, "training_step", dying)
+    monkeypatch.setattr(execute.FusionModule, "training_step", dying)
     with pytest.raises(Killed):
-        experiment.run(config)
-    seen = experiment.run(config)["seen"]
+        execute.run(config)
+    seen = execute.run(config)["seen"]
     steps = [parts.mixture[step] for step in range(6)]
     image_tokens = parts.mixture.split.latents[0, 0].size + 2
     for task in ("t2i", "i2t"):
@@ -220,7 +220,7 @@ def test_what_training_has_seen_is_counted(tmp_path, monkeypatch, fraction):
 
 def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):
     config = small_config(tmp_path)
-    experiment.run(config)
+    execute.run(config)
     folder = run_folder(config)
     newest = checkpoints.newest(folder)
     assert newest == folder.checkpoint(6)
@@ -232,15 +232,15 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):
 def test_a_non_finite_loss_stops_the_run(tmp_path, monkeypatch):
     """The message names the step and the last good checkpoint; the run is marked failed."""
     config = small_config(tmp_path)
-    normal = experiment.FusionModule.losses
+    normal = execute.FusionModule.losses
 
     def exploding(module, step):
         losses = normal(module, step)
         return losses._replace(total=losses.total * float("nan")) if module.global_step == 3 else losses
 
-    monkeypatch.setattr(experiment.FusionModule, "losses", exploding)
+    monkeypatch.setattr(execute.FusionModule, "losses", exploding)
     with pytest.raises(NonFiniteLoss, match=r"nan at step 4; last good checkpoint: .*step-00000002\.ckpt"):
-        experiment.run(config)
+        execute.run(config)
     folder = run_folder(config)
     assert folder.status(eval_id(config), 6) == "failed"
     assert "NonFiniteLoss" in folder.error_file.read_text()
@@ -258,7 +258,7 @@ def test_checkpoints_hold_what_is_trained_only(tmp_path):
 def test_result_is_complete(tmp_path):
     """Every number says how many, which way, in what unit and whose weights."""
     config = small_config(tmp_path)
-    experiment.run(config)
+    execute.run(config)
     folder = run_folder(config).result_folder(eval_id(config), 6)
     result = json.loads((folder / "result.json").read_text())
     for name in ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_after"):

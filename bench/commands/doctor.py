@@ -11,7 +11,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 
 def run(command: str, args: argparse.Namespace) -> int:
     """Print what was found; returns 1 if something that is needed is missing."""
-    from bench.machine import checks
+    from bench.experiment.preflight import checks
 
     found = checks()
     for check in found:

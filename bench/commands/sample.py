@@ -37,10 +37,10 @@ def run(command: str, args: argparse.Namespace) -> int:
 def _draw(config: Config, prompt: str, output: Path) -> None:
     from PIL import Image
 
-    from bench import experiment
     from bench.evaluation import evaluate
+    from bench.experiment import execute
 
-    model, world = experiment.finished_model(config)
+    model, world = execute.finished_model(config)
     with evaluate.precision(config):
         images = evaluate.draw(model, world, config, [prompt])  # 1 H W 3
     try:
@@ -57,11 +57,11 @@ def _describe(config: Config, path: Path) -> None:
         picture = open_picture(path, config.data.image_size)  # H W 3
     except BrokenPicture as error:
         raise UserError(f"--image: {path}: {error}") from error
-    from bench import experiment
     from bench.data.encoded import encode_images
     from bench.evaluation import evaluate
+    from bench.experiment import execute
 
-    model, world = experiment.finished_model(config)
+    model, world = execute.finished_model(config)
     latents = encode_images(world.vae, picture[None].copy())  # 1 C h w; the picture itself is read-only
     with evaluate.precision(config):
         print(evaluate.write(model, world, config, latents)[0])

@@ -1,4 +1,4 @@
-"""`train`: train and score one experiment, or what is missing of it. `eval`: score a finished training only."""
+"""`train`: train and score one execute, or what is missing of it. `eval`: score a finished training only."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def run(command: str, args: argparse.Namespace) -> int:
 
 def trained_and_scored(config: Config) -> dict[str, Any]:
     """Run the experiment; a holder on another machine, which may have died, is watched first. Raises as it does."""
-    from bench import experiment
+    from bench.experiment import execute
 
     try:
-        return experiment.run(config)
+        return execute.run(config)
     except Held:
         if not outlived(identity.run_folder(config).claim_files):
             raise
-    return experiment.run(config)
+    return execute.run(config)
 
 
 def refuse_untrained(config: Config) -> None:

@@ -65,7 +65,7 @@ def estimated(plan: Plan, open_: list[Job], count: bool) -> dict[str, Cost]:
 
 
 def _counted(plan: Plan, job: Job, rate: float | None) -> Cost:
-    from bench.estimate import counted, multiplying_rate
+    from bench.experiment.estimate import counted, multiplying_rate
 
     config = load(plan.preset, job.points[0].overrides)
     flops, checkpoint = counted(config)

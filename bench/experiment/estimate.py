@@ -12,7 +12,7 @@ from architectures.products import multiply_by
 from bench.config.schema import Config
 from bench.data.encoded import EncodedSplit, padded, token_ids
 from bench.data.mixing import Mixture
-from bench.experiment import prepare, step_flops
+from bench.experiment.execute import prepare, step_flops
 
 BYTES_PER_TRAINED = 16  # float32: the weight, its two moments of AdamW, its average
 
