@@ -15,10 +15,11 @@ from bench.models.pretrained import WEIGHTS, load_clip, load_features, load_llm,
 from bench.scenes.grammar import captions, parse, vocabulary
 from bench.scenes.world import POSITIONS, sample_scenes
 from bench.system.errors import UserError
-from bench.zoo import corpus, curriculum, packing, train_clip, train_llm
+from bench.zoo import train_clip, train_llm
 from bench.zoo.alterations import altered, same_picture
 from bench.zoo.new_llm import new_llm
-from bench.zoo.questions import distinction, yes_or_no
+from bench.zoo.text import corpus, curriculum, packing
+from bench.zoo.text.questions import distinction, yes_or_no
 
 WORDINGS_END = r"\. | means |, in other words "  # a scene of one object is part of many of two: whole wordings count
 

@@ -11,7 +11,7 @@ from bench.models.feature_net import FeatureNet, to_pixels
 from bench.models.pretrained import WEIGHTS, load_features, load_vae
 from bench.scenes import Object, Scene, all_right, render_batch, sample_scenes
 from bench.zoo import train_features, train_vae
-from bench.zoo.pictures import check_scenes
+from bench.zoo.images import check_scenes
 from bench.zoo.train_vae import decode, encode
 
 N = 256  # scenes of each kind

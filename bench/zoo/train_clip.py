@@ -17,9 +17,9 @@ from bench.models.pretrained import load_clip
 from bench.scenes.grammar import captions
 from bench.scenes.render import render_batch
 from bench.scenes.world import Scene, sample_scenes
-from bench.zoo import tokenizer
 from bench.zoo.alterations import altered, same_picture
 from bench.zoo.float_attention import use_float_attention
+from bench.zoo.text import tokenizer
 
 BOUNDS = {f"{way}_{k}": 0.9 for k in (1, 2) for way in ("text_to_image", "image_to_text", "tells_alteration")}
 STEPS, GROUPS, GROUP = 1000, 32, 4  # a batch: groups of scenes that differ in one respect

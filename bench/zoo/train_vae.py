@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from bench.models.feature_net import FeatureNet, to_pixels
-from bench.zoo.pictures import TRAIN_SEED, check_scenes, mixed_scenes
+from bench.zoo.images import TRAIN_SEED, check_scenes, mixed_scenes
 from bench.zoo.train_features import readable
 
 CYCLES = ((3200, 2e-3), (1600, 1.2e-3))  # steps and highest learning rate of each rise and fall

@@ -12,7 +12,7 @@ from functools import cache
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
-from bench.zoo.corpus import words
+from bench.zoo.text.corpus import words
 
 BOS, EOS, PAD = "<bos>", "<eos>", "<pad>"
 SPECIAL = (BOS, EOS, PAD)  # ids 0, 1, 2; CLIP wants an end token other than 2 (an old bug's marker) and the padding

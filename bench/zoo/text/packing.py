@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from bench.zoo import corpus
+from bench.zoo.text import corpus
 
 ROWS, ROW_TOKENS = 8, 128
 ANSWER_WEIGHT = 8.0  # most of a text is chance and cannot be predicted; what follows "?", "=" or "means" can

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from torch.optim import AdamW, Muon, Optimizer
 from transformers import PreTrainedModel
 
-from bench.zoo.corpus import SHARES
+from bench.zoo.text.corpus import SHARES
 
 WARMUP, BETAS = 100, (0.9, 0.98)
 MUON_LR = 1e-2

@@ -14,9 +14,9 @@ from random import Random
 
 from bench.scenes.grammar import captions, vocabulary
 from bench.scenes.world import POSITIONS, Scene, sample_scenes
-from bench.zoo.matching import groups, pairs, recall
-from bench.zoo.questions import about_place, description, distinction, glimpse, place, question, yes_or_no
-from bench.zoo.sentences import sentence
+from bench.zoo.text.matching import groups, pairs, recall
+from bench.zoo.text.questions import about_place, description, distinction, glimpse, place, question, yes_or_no
+from bench.zoo.text.sentences import sentence
 
 HELD_OUT_SUMS, HELD_OUT_SCENES, HELD_OUT_TEXTS = 256, 128, 200  # scenes: of one object, and as many of two
 HELD_OUT_SEED, TRAIN_SEED = 9_000_000, 1_000_000

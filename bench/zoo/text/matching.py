@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from random import Random
 
 from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES
-from bench.zoo.sentences import ANIMALS, PLACES
+from bench.zoo.text.sentences import ANIMALS, PLACES
 
 
 def recall(rng: Random) -> str:

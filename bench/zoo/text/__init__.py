@@ -1,0 +1,1 @@
+"""The corpus and the tokenizer of the embedded language model."""
