@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.growth import Point
-from reports.colours import styles
-from reports.labels import architecture as named
-from reports.output import rendered
-from reports.panels import STYLE
+from reports.figures.panels import STYLE
+from reports.style.colours import styles
+from reports.style.labels import architecture as named
+from reports.style.output import rendered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

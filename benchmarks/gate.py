@@ -16,9 +16,9 @@ from pathlib import Path
 
 from bench.system.command_line import Parser, exit_status
 from benchmarks.faults import FAULTS, SCORING, TRAINING, Fault
-from reports.gate import baseline, checks, comparing, measured, text
-from reports.gate.baseline import Baseline
-from reports.gate.measured import Session
+from reports.regression import baseline, checks, comparing, measured, text
+from reports.regression.baseline import Baseline
+from reports.regression.measured import Session
 from sweeps import plan as plans
 from sweeps import runner
 from sweeps.launchers import local

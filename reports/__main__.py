@@ -8,7 +8,7 @@
   python -m reports bless    FOLDER                   make them the baseline: shows the difference, and asks
 
 FOLDER is one such as results/noise. Claims are the paper's and those in claims/ here, or in FILE
-(the form: reports/claims/*.yaml).
+(the form: reports/verdicts/claims/*.yaml).
 """
 
 from __future__ import annotations

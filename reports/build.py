@@ -6,13 +6,15 @@ from pathlib import Path
 
 from bench.system.errors import writing_to
 from bench.system.files import remove_drafts, write_atomically
-from reports import figure, render, samples, table, verdict_text
-from reports.claims import read as read_claims
-from reports.estimates import with_intervals
+from reports.figures import figure, samples
 from reports.page import build as page
-from reports.runs import Reader, read_point, read_sweep, runs_frame, scores_frame
-from reports.summary import summarise
-from reports.verdicts import judged
+from reports.stored.runs import Reader, read_point, read_sweep, runs_frame, scores_frame
+from reports.tables import render, table
+from reports.tables.intervals import with_intervals
+from reports.tables.summary import summarise
+from reports.verdicts import text
+from reports.verdicts.hypotheses import read as read_claims
+from reports.verdicts.judging import judged
 
 
 def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -> list[Path]:
@@ -36,8 +38,8 @@ def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -
         "table.tex": render.latex(arranged).encode(),
         **figure.draw(sweep, scores, summary),
         **samples.draw(sweep),
-        "verdicts.md": verdict_text.markdown(sweep, verdicts).encode(),
-        "verdicts.json": verdict_text.as_json(sweep, verdicts).encode(),
+        "verdicts.md": text.markdown(sweep, verdicts).encode(),
+        "verdicts.json": text.as_json(sweep, verdicts).encode(),
         **page.draw(sweep, runs, scores, summary, arranged, verdicts),
     }
     with writing_to(folder):

@@ -11,10 +11,10 @@ from bench.config import overrides
 from bench.config.checks import nearest_setting, setting_keys
 from bench.config.schema import Config
 from bench.system.errors import UserError
-from reports import gallery
 from reports.build import build
-from reports.runs import read_point
-from reports.stored import Settings
+from reports.paper import gallery
+from reports.stored.runs import read_point
+from reports.stored.settings import Settings
 
 FOLDER = "figures"  # under the results, of what is drawn of all runs
 

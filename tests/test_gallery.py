@@ -16,8 +16,8 @@ from PIL import Image
 
 from bench.runs.folder import RunFolder
 from bench.system.errors import UserError
-from reports import exhibits
-from reports.costs import front
+from reports.paper import definitions
+from reports.paper.costs import front
 from reports.redraw import redraw, settings
 
 FOUR = ["dual_tower", "single_tower", "dual_projection", "gated_layer"]
@@ -103,7 +103,7 @@ def test_the_table_has_the_last_step_and_the_papers_numbers(drawn: dict[str, byt
 
 def test_every_exhibit_is_drawn_or_says_what_would_make_it(drawn: dict[str, bytes]) -> None:
     index = drawn["index.md"].decode()
-    for exhibit in exhibits.read():
+    for exhibit in definitions.read():
         assert f"## {exhibit.title}" in index
         assert (exhibit.needs or exhibit.command) in index
         assert bool(exhibit.kind) != bool(exhibit.needs)

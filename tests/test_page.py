@@ -17,8 +17,8 @@ from bench.runs import results as seals
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
 from reports.build import build
-from reports.table import decimals
-from reports.verdict_text import interval_text, number
+from reports.tables.table import decimals
+from reports.verdicts.text import interval_text, number
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -28,10 +28,10 @@ from bench.system.command_line import exit_status
 from bench.system.errors import UserError
 from benchmarks.faults import FAULTS
 from reports.__main__ import main
-from reports.gate import baseline as baselines
-from reports.gate import checks, measured
-from reports.gate.checks import Check
-from reports.gate.measured import Run
+from reports.regression import baseline as baselines
+from reports.regression import checks, measured
+from reports.regression.checks import Check
+from reports.regression.measured import Run
 
 BLESSED, GATED, FRESH = range(10), range(3), range(100, 103)
 FROZEN, TRAINED = "dual_tower", "single_tower"
@@ -339,7 +339,7 @@ def test_a_planted_fault_changes_what_comes_out_and_not_what_was_asked_for(name,
 
 @pytest.mark.parametrize("name", ["github-actions", "gitlab-ci"])
 def test_the_ci_examples_run_the_gate_and_show_what_it_writes(name):
-    text = (Path(measured.__file__).parents[1] / "ci" / f"{name}.yml").read_text()
+    text = (Path(measured.__file__).parent / "ci" / f"{name}.yml").read_text()
     said = json.dumps(yaml.safe_load(text))
     assert "make regress JOBS=2" in said and "results/regress-gate-*/regress." in said
     assert "regress.md" in said and ("regress.xml" in said or "regress.*" in said)

@@ -22,9 +22,9 @@ from bench.runs.folder import RunFolder
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 from reports.build import build
-from reports.colours import KNOWN, styles
 from reports.redraw import redraw
-from reports.table import decimals
+from reports.style.colours import KNOWN, styles
+from reports.tables.table import decimals
 
 FOUR = ["dual_tower", "single_tower", "dual_projection", "gated_layer"]
 NOISES = [0, 0.25, 0.5, 0.75, 1]
@@ -125,7 +125,7 @@ def row(table: str, *starts: str) -> list[str]:
 @pytest.fixture
 def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes a second: left out where a test reads tables."""
-    monkeypatch.setattr("reports.figure.draw", lambda *_: {})
+    monkeypatch.setattr("reports.figures.figure.draw", lambda *_: {})
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import scales
+from reports.style import scales
 
 NONE = float("nan")
 

@@ -12,11 +12,11 @@ from test_reports import FOUR, ask, finished, grid, land, no_figure, row, scores
 
 from bench.evaluation.selftest import verdict
 from bench.runs import results as sealed
-from reports import figure
 from reports.build import build
-from reports.runs import read_sweep, scores_frame
-from reports.summary import summarise
-from reports.trust import FAILED
+from reports.figures import figure
+from reports.stored.runs import read_sweep, scores_frame
+from reports.stored.selftest_marks import FAILED
+from reports.tables.summary import summarise
 
 LEVELS = ("chance", "ceiling", "note")
 
@@ -57,7 +57,7 @@ def test_a_metric_that_failed_is_grey_in_figures(results, monkeypatch):
     sweep = read_sweep(results)
     scores = scores_frame(sweep)
     monkeypatch.undo()  # of no_figure
-    monkeypatch.setattr("reports.figure.rendered", lambda figure, kind: drawn.append(figure) or b"")
+    monkeypatch.setattr("reports.figures.figure.rendered", lambda figure, kind: drawn.append(figure) or b"")
     figure.draw(sweep, scores, summarise(scores))
     shown = [panel for panel in drawn[0].axes if panel.get_visible()]
     said = {panel.get_title(loc="left"): [text.get_text() for text in panel.texts] for panel in shown}

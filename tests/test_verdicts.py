@@ -14,10 +14,12 @@ import pytest
 from bench.runs import results
 from bench.runs.folder import RunFolder
 from bench.system.errors import UserError
-from reports import claims, published, settling, verdict_text
-from reports.runs import read_sweep
-from reports.stored import finished
-from reports.verdicts import NOT_JUDGED, Verdict, judged
+from reports.paper import published
+from reports.stored.runs import read_sweep
+from reports.stored.settings import finished
+from reports.verdicts import hypotheses, power
+from reports.verdicts import text as verdict_text
+from reports.verdicts.judging import NOT_JUDGED, Verdict, judged
 
 N = 64
 FAR = {"single_tower": 0.0, "dual_projection": 1.0, "gated_layer": -3.0, "dual_tower": 4.0}  # what is better is higher
@@ -71,11 +73,11 @@ def four(tmp_path: Path, seeds: int, **other: object) -> list[dict]:
 
 
 def verdicts(folder: Path, own: Path | None = None) -> dict[str, Verdict]:
-    return {verdict.claim.name: verdict for verdict in judged(read_sweep(folder), claims.read(own))}
+    return {verdict.claim.name: verdict for verdict in judged(read_sweep(folder), hypotheses.read(own))}
 
 
 def test_the_papers_eight_claims_are_there_and_settings_they_name_exist() -> None:
-    read = claims.read()
+    read = hypotheses.read()
     assert [claim.name[0] for claim in read] == list("12345678")
     assert [claim.name for claim in read if claim.needs] == ["7-alignment", "8-x-fuse"]
     assert all(claim.sweep and claim.comparisons for claim in read if not claim.needs)
@@ -103,7 +105,7 @@ def test_the_same_effects_of_one_seed_support_nothing_that_varies_over_seeds(tmp
     text = verdict_text.markdown(read_sweep(folder), list(found.values()))
     assert "One seed: the spread between seeds is not known." in text
     assert "python -m sweeps run architecture 'seed=[0,1,2]'" in text
-    assert "three or more are needed" in settling.settle(read_sweep(folder), list(found.values()))
+    assert "three or more are needed" in power.settle(read_sweep(folder), list(found.values()))
 
 
 def test_fid_that_does_not_rank_gives_its_place_to_kid_and_says_so(tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ def test_a_wrong_claim_is_refused_in_one_line(tmp_path: Path, change: tuple[str,
     assert change[0] in OWN
     (tmp_path / "mine.yaml").write_text(OWN.replace(*change))
     with pytest.raises(UserError) as refused:
-        claims.read(tmp_path / "mine.yaml")
+        hypotheses.read(tmp_path / "mine.yaml")
     assert said in str(refused.value) and "mine.yaml" in str(refused.value) and "\n" not in str(refused.value)
 
 
@@ -230,5 +232,5 @@ def test_the_commands_print_verdicts_and_plans_and_load_no_torch(tmp_path: Path)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.startswith("# Verdicts: architecture") and done.stdout.strip().endswith("False"), done.stderr
     assert "| The dual tower is best at both tasks. | **supported** | not comparable |" in done.stdout
-    found = judged(read_sweep(folder), claims.read())
+    found = judged(read_sweep(folder), hypotheses.read())
     assert json.loads(verdict_text.as_json(read_sweep(folder), found))["verdicts"][0]["verdict"] == "supported"

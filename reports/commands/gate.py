@@ -14,7 +14,7 @@ from bench.system.errors import UserError, writing_to
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     """Which folder, and which baseline."""
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a results folder, made by `make regress`")
-    parser.add_argument("--baseline", type=Path, metavar="FILE", help="another than reports/baselines/<sweep>.json")
+    parser.add_argument("--baseline", type=Path, metavar="FILE", help="another than the committed one of the sweep")
     if command == "bless":
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -26,8 +26,8 @@ def run(command: str, args: argparse.Namespace) -> int:
 
 def _regress(args: argparse.Namespace) -> int:
     from bench.system.files import write_atomically
-    from reports.gate import baseline, junit, measured, text
-    from reports.gate.comparing import compare
+    from reports.regression import baseline, junit, measured, text
+    from reports.regression.comparing import compare
 
     session = measured.read(args.folder)
     path = args.baseline or baseline.default_path(session.name)
@@ -43,8 +43,8 @@ def _regress(args: argparse.Namespace) -> int:
 
 
 def _bless(args: argparse.Namespace) -> int:
-    from reports.gate import baseline, measured
-    from reports.gate.blessing import changes
+    from reports.regression import baseline, measured
+    from reports.regression.blessing import changes
 
     session = measured.read(args.folder)
     path = args.baseline or baseline.default_path(session.name)

@@ -11,11 +11,11 @@ __all__ = ["add_arguments", "run"]
 
 def run(command: str, args: argparse.Namespace) -> int:
     """Print verdicts, or plans. Returns 0; raises UserError for what is no results folder, or claims not to be read."""
-    from reports import claims, settling, verdict_text
-    from reports.runs import read_sweep
-    from reports.verdicts import judged
+    from reports.stored.runs import read_sweep
+    from reports.verdicts import hypotheses, power, text
+    from reports.verdicts.judging import judged
 
     sweep = read_sweep(args.folder)
-    found = judged(sweep, claims.read(args.claims))
-    print(verdict_text.markdown(sweep, found) if command == "verdicts" else settling.settle(sweep, found))
+    found = judged(sweep, hypotheses.read(args.claims))
+    print(text.markdown(sweep, found) if command == "verdicts" else power.settle(sweep, found))
     return 0

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.config.columns import column
-from reports import labels, trust
-from reports.page.charts import heading
+from reports.page.charts.panels import heading
 from reports.page.winners import certainty
-from reports.pairing import Pairs, against
-from reports.runs import Sweep
 from reports.statistics.judging import INCONCLUSIVE, Judgement, judge
-from reports.stored import Run, finished
-from reports.table import decimals
-from reports.verdict_text import number
+from reports.stored import selftest_marks
+from reports.stored.runs import Sweep
+from reports.stored.settings import Run, finished
+from reports.style import labels
+from reports.tables.table import decimals
+from reports.verdicts.pairing import Pairs, against
+from reports.verdicts.text import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ def build(sweep: Sweep, summary: pd.DataFrame) -> Along | None:
     for name in measures:
         mine = summary[summary["metric"] == name]
         changes = [_change(name, found[name, who], tested.get((name, who)), digits) for who in architectures]
-        rows.append(Row(heading(mine.iloc[0]), trust.failed(mine["note"]), changes))
+        rows.append(Row(heading(mine.iloc[0]), selftest_marks.failed(mine["note"]), changes))
     first, last = (labels.axis_value(sweep.x, value) for value in (values[0], values[-1]))
     return Along(first, last, architectures, rows)
 

@@ -7,27 +7,24 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reports import labels
-from reports.colours import styles
 from reports.page import (
     along_axis,
-    charts,
     circumstances,
-    cost_charts,
     cost_table,
-    learning,
-    metric_charts,
     provenance,
     records,
     side_by_side,
-    vega,
     verdict_cards,
     winners,
 )
-from reports.runs import Sweep
-from reports.table import Table
-from reports.verdict_text import HEADS, METHOD
-from reports.verdicts import Verdict
+from reports.page.charts import costs as cost_charts
+from reports.page.charts import learning, metrics, panels, vega
+from reports.stored.runs import Sweep
+from reports.style import labels
+from reports.style.colours import styles
+from reports.tables.table import Table
+from reports.verdicts.judging import Verdict
+from reports.verdicts.text import HEADS, METHOD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +44,7 @@ def draw(
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup  # ours, or made safe where it is made
 
-    along, by_cost = metric_charts.draw(sweep, scores, summary), cost_charts.draw(sweep, runs, scores, summary)
+    along, by_cost = metrics.draw(sweep, scores, summary), cost_charts.draw(sweep, runs, scores, summary)
     curves = learning.draw(sweep)
     every = [*along, *curves, *(chart for group in by_cost.values() for chart in group)]
     environment = Environment(
@@ -88,7 +85,7 @@ def draw(
 def _looks(sweep: Sweep) -> dict[str, tuple[str, str]]:
     """Architecture -> colour and the outline of its marker, for the legend."""
     chosen = styles(point.settings["architecture"] for point in sweep.points)
-    return {name: (colour, charts.SHAPES[marker]) for name, (colour, marker) in chosen.items()}
+    return {name: (colour, panels.SHAPES[marker]) for name, (colour, marker) in chosen.items()}
 
 
 def _json(content: Any) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bench.config import user_yaml
-from reports import labels
 from reports.page.provenance import config, run_folder
-from reports.runs import Point, Sweep
+from reports.stored.runs import Point, Sweep
+from reports.style import labels
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports.table import NOTHING
+from reports.tables.table import NOTHING
 
 if TYPE_CHECKING:
     import pandas as pd

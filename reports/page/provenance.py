@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
-from reports import labels
-from reports.runs import Point, Sweep
+from reports.stored.runs import Point, Sweep
+from reports.style import labels
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from reports import labels, trust
 from reports.page.cost_table import COSTS, quantity
-from reports.runs import Sweep
-from reports.table import NOTHING, decimals
+from reports.stored import selftest_marks
+from reports.stored.runs import Sweep
+from reports.style import labels
+from reports.tables.table import NOTHING, decimals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +64,7 @@ def build(sweep: Sweep, runs: pd.DataFrame, scores: pd.DataFrame) -> Records:
 def _measure(name: str, scores: pd.DataFrame) -> Column:
     metric, _, whose = name.partition(" [")
     mine = scores[scores["metric"] == metric]
-    first, doubt = mine.iloc[0], f", {trust.FAILED}" if trust.failed(mine["note"]) else ""
+    first, doubt = mine.iloc[0], f", {selftest_marks.FAILED}" if selftest_marks.failed(mine["note"]) else ""
     arrow = labels.ARROWS.get(first["direction"], "")
     by = f" by {labels.weights(whose.removesuffix(']'))}" if whose else ""
     return Column(name, labels.metric(metric) + by, f"{arrow} {first['unit']}{doubt}".strip(), True)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.runs import results
-from reports import labels
-from reports.runs import Point, Sweep
-from reports.samples import read_lines
+from reports.figures.samples import read_lines
+from reports.stored.runs import Point, Sweep
+from reports.style import labels
 
 ITEMS = 24  # at most
 CELLS = 3000  # of all items and runs together, at most: no page shows more

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.runs import Sweep
 from reports.statistics.judging import CONTRADICTED, Judgement
-from reports.table import NOTHING
-from reports.verdict_text import HEADS, command, comparison_cells, judged_at, lacks, notes, reason
-from reports.verdicts import NOT_JUDGED, Finding, Verdict
+from reports.stored.runs import Sweep
+from reports.tables.table import NOTHING
+from reports.verdicts.judging import NOT_JUDGED, Finding, Verdict
+from reports.verdicts.text import HEADS, command, comparison_cells, judged_at, lacks, notes, reason
 
 TOLD = ["comparison", "metric", "means", "effect", "over both", "over items", "smallest detectable", "p (Holm)"]
 TOLD += ["the paper's"]

@@ -6,15 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from reports import labels, trust
-from reports.page.charts import footing, heading
-from reports.pairing import against
-from reports.runs import Sweep
+from reports.page.charts.panels import footing, heading
 from reports.statistics.intervals import Interval
 from reports.statistics.judging import INCONCLUSIVE, SUPPORTED, Judgement, judge
-from reports.stored import Run, finished
-from reports.table import decimals
-from reports.verdict_text import interval_text, number
+from reports.stored import selftest_marks
+from reports.stored.runs import Sweep
+from reports.stored.settings import Run, finished
+from reports.style import labels
+from reports.tables.table import decimals
+from reports.verdicts.pairing import against
+from reports.verdicts.text import interval_text, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,8 +157,8 @@ def _best(winners: dict[Place, Winner], groups: dict[Place, pd.DataFrame]) -> Wi
 
 
 def _why_not_ranked(group: pd.DataFrame) -> str:
-    if trust.failed(group["note"]):
-        return f"not ranked: the metric {trust.FAILED}"
+    if selftest_marks.failed(group["note"]):
+        return f"not ranked: the metric {selftest_marks.FAILED}"
     if len(group) < 2:
         return "nothing to compare with"
     if group["mean"].nunique() == 1:

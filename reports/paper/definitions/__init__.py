@@ -1,0 +1,49 @@
+"""The figures and tables of the paper, and some that no paper shows: what is drawn of which runs, as YAML beside this.
+
+    title: Noise on pictures to be described, along training
+    source: "X-Fusion, Fig. 6"
+    kind: curves                       # table, curves, costs or samples
+    by: train.i2t_noise                # a line, row or column each
+    where: {model.architecture: dual_tower}
+    panels: [{metric: fid, against: step}]
+    command: python -m sweeps run ...  # makes the runs
+
+`needs` in place of all but title and source says what this version lacks to make such runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.config import user_yaml
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """What is to be shown, and of which runs."""
+
+    name: str  # of its files
+    title: str
+    source: str
+    kind: str = ""
+    by: str = ""  # the setting that is compared
+    where: dict[str, Any] = field(default_factory=dict)  # settings that all its runs share
+    metrics: tuple[str, ...] = ()
+    costs: tuple[str, ...] = ()
+    panels: tuple[dict[str, str], ...] = ()
+    published: str = ""  # a table of `reports.paper.published`
+    command: str = ""
+    needs: str = ""
+
+
+def read() -> list[Exhibit]:
+    """All, in their order."""
+    return [_exhibit(path) for path in sorted(Path(__file__).parent.glob("*.yaml"))]
+
+
+def _exhibit(path: Path) -> Exhibit:
+    content = user_yaml.read(path.read_text())
+    lists = {key: tuple(content[key]) for key in ("metrics", "costs", "panels") if key in content}
+    return Exhibit(path.stem.partition("-")[2], **(content | lists))

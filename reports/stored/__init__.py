@@ -1,0 +1,1 @@
+"""Stored runs to data frames: sweeps, settings, self-test marks."""

@@ -1,0 +1,1 @@
+"""Looks of every figure, table and page: labels, colours, scales, the style sheet."""

@@ -1,0 +1,1 @@
+"""Tables of means, intervals and winners, as CSV, Markdown and LaTeX."""

@@ -1,0 +1,146 @@
+"""The sweep's table: what stands in which cell. `reports.tables.render` writes it as Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reports.stored import selftest_marks
+from reports.stored.runs import Sweep
+from reports.style import labels
+from reports.tables.summary import remarks
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Header:
+    """A column of one metric measured by one set of weights."""
+
+    metric: str
+    name: str
+    arrow: str
+    unit: str
+    n: str
+    weights: str
+    failed: bool  # its self-test: the column is grey
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What stands in the table: the best of its group or not, with its 95 % intervals, grey if not to be believed."""
+
+    text: str
+    best: bool = False
+    over_seeds: str = ""
+    over_items: str = ""
+    grey: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows in blocks: inside a block the numbers may be compared."""
+
+    title: str
+    corner: list[str]  # headers of the columns that say which row it is
+    headers: list[Header]
+    blocks: list[list[list[Cell]]]
+    references: list[list[Cell]]  # chance, ceiling, the language model before training
+    notes: list[str]
+
+
+def build(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> Table:
+    """Arrange the means over seeds: a block for each x, a row for each architecture, a column for each measure."""
+    named = summary[summary["metric"].isin(labels.METRICS) & ~summary["metric"].str.endswith("_before")]
+    order = {name: place for place, name in enumerate(labels.METRICS)}
+    measures = sorted(set(zip(named["metric"], named["weights"], strict=True)), key=lambda m: (order[m[0]], m[1]))
+    columns = [named[(named["metric"] == metric) & (named["weights"] == whose)] for metric, whose in measures]
+    by_x = sweep.x != "architecture"
+    wanted = _rows(sweep)
+    blocks = []
+    for x in dict.fromkeys(x for x, _ in wanted) if by_x else [None]:
+        names = [name for at, name in wanted if at == x or not by_x]
+        blocks.append([_row(sweep, x if by_x else name, name, columns) for name in names])
+    corner = [labels.axis(sweep.x).removesuffix(" (%)")] * by_x + ["architecture", "seeds"]
+    return Table(
+        title=f"{sweep.title}: mean over seeds ± sample standard deviation",
+        corner=corner,
+        headers=[_header(column) for column in columns],
+        blocks=blocks,
+        references=_references(columns, summary, len(corner)),
+        notes=remarks(sweep, scores),
+    )
+
+
+def _rows(sweep: Sweep) -> list[tuple[object, str]]:
+    """(x, architecture) of every row asked for, without seeds, in the sweep's order."""
+    settings = [point.settings for point in sweep.points]
+    return list(dict.fromkeys((row.get(sweep.x), row["architecture"]) for row in settings))
+
+
+def _row(sweep: Sweep, x: object, architecture: str, columns: list[pd.DataFrame]) -> list[Cell]:
+    """One row: its labels, how many of its seeds are done, and a cell a column."""
+    points = [p for p in sweep.points if (p.settings["architecture"], p.settings.get(sweep.x)) == (architecture, x)]
+    done = sum(point.status == "done" for point in points)
+    seeds = str(done) if done == len(points) else f"{done} of {len(points)}"
+    cells = [Cell(labels.axis_value(sweep.x, x))] if sweep.x != "architecture" else []
+    cells += [Cell(labels.architecture(architecture)), Cell(seeds)]
+    for column in columns:
+        found = column[(column["architecture"] == architecture) & (column["x"] == x)]
+        if found.empty:
+            cells.append(Cell(NOTHING))
+            continue
+        one, places = found.iloc[0], decimals(column["mean"])
+        spread = "" if math.isnan(one["sd"]) else f" ± {one['sd']:.{places}f}"
+        text = f"{one['mean']:.{places}f}{spread}"
+        by_seed, by_item = (_interval(one[f"{over}_low"], one[f"{over}_high"], places) for over in ("seeds", "items"))
+        cells.append(Cell(text, bool(one["best"]), by_seed, by_item, selftest_marks.failed(column["note"])))
+    return cells
+
+
+def _interval(low: float, high: float, places: int) -> str:
+    return "" if math.isnan(low) else f"{low:.{places}f} to {high:.{places}f}"
+
+
+def _header(column: pd.DataFrame) -> Header:
+    one = column.iloc[0]
+    counts = sorted({int(n) for text in column["n"] for n in text.split(" to ")})
+    n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    arrow = labels.ARROWS.get(one["direction"], "")
+    name, whose = labels.metric(one["metric"]), labels.weights(one["weights"])
+    return Header(one["metric"], name, arrow, one["unit"], n, whose, selftest_marks.failed(column["note"]))
+
+
+def _references(columns: list[pd.DataFrame], summary: pd.DataFrame, width: int) -> list[list[Cell]]:
+    """Lines to read the numbers against; a line that would be empty is left out."""
+    before = [summary[summary["metric"] == c["metric"].iloc[0].replace("_after", "_before")] for c in columns]
+    lines = {
+        "chance": [c["chance"] for c in columns],
+        "ceiling": [c["ceiling"] for c in columns],
+        "language model before training": [
+            b["mean"] if c["metric"].iloc[0].endswith("_after") else b["mean"].iloc[:0]
+            for b, c in zip(before, columns, strict=True)
+        ],
+    }
+    rows = []
+    for name, values in lines.items():
+        texts = [_span(v.dropna(), decimals(c["mean"])) for v, c in zip(values, columns, strict=True)]
+        if any(text != NOTHING for text in texts):
+            rows.append([Cell(name), *[Cell("")] * (width - 1), *map(Cell, texts)])
+    return rows
+
+
+def _span(values: Iterable[float], places: int) -> str:
+    texts = list(dict.fromkeys(f"{value:.{places}f}" for value in sorted(values)))
+    return NOTHING if not texts else texts[0] if len(texts) == 1 else f"{texts[0]} to {texts[-1]}"
+
+
+def decimals(values: pd.Series) -> int:
+    """Decimals to print: three significant digits of the largest value (1 counts as 0.999), between one and four."""
+    largest = float(values.abs().max())
+    return 3 if largest == 0 else min(4, max(1, 3 - math.ceil(math.log10(largest))))

@@ -1,0 +1,1 @@
+"""Hypotheses judged on stored runs."""

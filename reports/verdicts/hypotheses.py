@@ -1,0 +1,161 @@
+"""Hypotheses to be judged, read from YAML: the paper's in `reports/verdicts/claims/`, a user's in `claims/` or a file.
+
+    text: Clean pictures help captions.              # what is claimed, in one sentence
+    source: "a paper, Fig. 6"
+    family: noise                                    # claims of one family are tested together (Holm)
+    sweep: noise seed=[0,1,2]                        # `python -m sweeps run ...` makes the runs
+    where: {model.architecture: dual_tower}          # settings that all its runs share
+    comparisons:
+      - runs: {train.i2t_noise: 0}
+        are: better                                  # better, worse, not_better, same, unchanged
+        than: [{train.i2t_noise: 1}]
+        metrics: [cider]
+        margin: 0                                    # in the metric's unit, or a share of the other side: 5 %
+
+Each of `than` with each of `metrics` is a comparison; all must hold. `unchanged` compares a metric with its own value
+before training, item by item, and asks for equality. `equal: t2i_samples` (or i2t_samples) asks that both sides saw as
+many pairs of that task. `needs:` in place of comparisons says what is lacking to judge the claim at all.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import architectures
+from bench.config import user_yaml
+from bench.config.checks import nearest_setting, setting_keys
+from bench.config.schema import Config
+from bench.system.errors import UserError, nearest
+from reports.stored.settings import Settings
+from reports.style import labels
+
+SHIPPED = Path(__file__).with_name("claims")
+OWN = Path("claims")  # in the working directory
+KEYS = ("text", "source", "family", "sweep", "where", "equal", "published", "comparisons", "needs")
+COMPARISON_KEYS = ("runs", "are", "than", "metrics", "margin")
+BETTER, WORSE, NOT_BETTER, SAME, UNCHANGED = RELATIONS = ("better", "worse", "not_better", "same", "unchanged")
+EQUAL = ("t2i_samples", "i2t_samples")
+ATTRIBUTES = ("colour", "shape", "size", "position", "background")
+METRICS = (*labels.METRICS, *(f"{kind}_{name}" for kind in ("image", "caption") for name in ATTRIBUTES))
+PER_CENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of runs with these settings against that of runs with the others."""
+
+    runs: Settings
+    relation: str
+    than: Settings  # {} where the relation is to the metric's own value before training
+    metric: str
+    margin: float
+    relative: bool  # the margin is a share of the other side's mean
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is claimed, and the comparisons that must all hold; none where something is lacking to judge it."""
+
+    name: str
+    text: str
+    source: str
+    family: str
+    sweep: str
+    where: Settings
+    equal: str
+    published: str
+    comparisons: tuple[Comparison, ...]
+    needs: str
+
+
+def read(own: Path | None = None) -> list[Claim]:
+    """The paper's claims, then those of `own`, a file or folder; by default of `claims/` here, if there is one."""
+    if own is not None and not own.exists():
+        raise UserError(f"{own}: no such file or folder of claims")
+    files = sorted(SHIPPED.glob("*.yaml"))
+    if own is None or own.is_dir():
+        files += sorted((own or OWN).glob("*.yaml"))
+    else:
+        files.append(own)
+    return [_claim(path) for path in files]
+
+
+def _claim(path: Path) -> Claim:
+    try:
+        content = user_yaml.read(path.read_text(encoding="utf-8-sig"))
+        if not isinstance(content, dict):
+            raise UserError("is no mapping of text, sweep and comparisons")
+        return _checked(path.stem, content)
+    except (UserError, user_yaml.Unreadable, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _checked(name: str, content: dict[str, Any]) -> Claim:
+    needed = ("text", "needs") if "needs" in content else ("text", "sweep", "comparisons")
+    user_yaml.check_keys("", content, KEYS, needed)
+    for key in ("text", "source", "family", "sweep", "equal", "published", "needs"):
+        if not isinstance(content.get(key, ""), str):
+            raise UserError(f"{key}: must be a text")
+    if content.get("equal", EQUAL[0]) not in EQUAL:
+        raise UserError(f"equal: unknown '{content['equal']}'{nearest(content['equal'], EQUAL)}")
+    given = content.get("comparisons", [])
+    if not isinstance(given, list) or ("needs" not in content and not given):
+        raise UserError("comparisons: must be a list of mappings")
+    comparisons = [one for place, item in enumerate(given) for one in _comparisons(f"comparisons[{place}]", item)]
+    return Claim(
+        name, content["text"], content.get("source", ""), content.get("family", name), content.get("sweep", ""),
+        _settings("where", content.get("where", {})), content.get("equal", ""), content.get("published", ""),
+        tuple(comparisons), content.get("needs", ""),
+    )  # fmt: skip
+
+
+def _comparisons(place: str, given: Any) -> list[Comparison]:
+    """Every metric with every other side."""
+    if not isinstance(given, dict):
+        raise UserError(f"{place}: must be a mapping of {', '.join(COMPARISON_KEYS)}")
+    user_yaml.check_keys(f"{place}.", given, COMPARISON_KEYS, ("are", "metrics"))
+    relation, metrics = given["are"], given["metrics"]
+    if relation not in RELATIONS:
+        raise UserError(f"{place}.are: unknown relation '{relation}'{nearest(str(relation), RELATIONS)}")
+    if not isinstance(metrics, list) or not metrics:
+        raise UserError(f"{place}.metrics: must be a list of metrics")
+    for metric in metrics:
+        if metric not in METRICS:
+            raise UserError(f"{place}.metrics: unknown metric '{metric}'{nearest(str(metric), METRICS)}")
+        if relation == UNCHANGED and not metric.endswith("_after"):
+            raise UserError(f"{place}.metrics: '{metric}' is not measured before training (exam_after is)")
+    if ("than" in given) == (relation == UNCHANGED):
+        raise UserError(f"{place}.than: {'has no meaning with' if 'than' in given else 'is missing for'} '{relation}'")
+    others = given.get("than", [{}])
+    if not isinstance(others, list) or not others:
+        raise UserError(f"{place}.than: must be a list of mappings of settings")
+    margin, relative = _margin(place, given.get("margin", 0))
+    if relation == SAME and margin == 0:
+        raise UserError(f"{place}.margin: 'same' needs a margin above 0: how much is still the same?")
+    runs = _settings(f"{place}.runs", given.get("runs", {}))
+    sides = [_settings(f"{place}.than", other) for other in others]
+    return [Comparison(runs, relation, side, metric, margin, relative) for metric in metrics for side in sides]
+
+
+def _margin(place: str, given: Any) -> tuple[float, bool]:
+    share = PER_CENT.fullmatch(given) if isinstance(given, str) else None
+    if share:
+        return float(share[1]) / 100, True
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < float("inf"):
+        raise UserError(f"{place}.margin: must be a number from 0 in the metric's unit, or as '5 %', not '{given}'")
+    return float(given), False
+
+
+def _settings(place: str, given: Any) -> Settings:
+    if not isinstance(given, dict):
+        raise UserError(f"{place}: must be a mapping of settings, such as train.i2t_noise: 0")
+    for key, value in given.items():
+        if key not in setting_keys(Config) and not key.startswith("model.options."):
+            raise UserError(f"{place}: unknown setting '{key}'{nearest_setting(Config, key)}")
+        if key == "model.architecture" and value not in architectures.catalogue():
+            hint = nearest(str(value), architectures.catalogue())
+            raise UserError(f"{place}: unknown architecture '{value}'{hint}")
+    return given

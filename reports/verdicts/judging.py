@@ -1,0 +1,111 @@
+"""Claims judged by a results folder's runs: supported, contradicted or inconclusive, and why."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from reports.paper import published
+from reports.statistics.judging import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Judgement, conjunction, judge
+from reports.stored.runs import Sweep
+from reports.stored.settings import Run, finished
+from reports.verdicts.hypotheses import BETTER, NOT_BETTER, SAME, UNCHANGED, WORSE, Claim, Comparison
+from reports.verdicts.pairing import Pairs, Unpaired, paired
+
+NOT_JUDGED = "not judged"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came out of one comparison; `tested` where it was a question of chance."""
+
+    comparison: Comparison
+    outcome: str
+    why: str = ""  # it was not judged, or not tested
+    pairs: Pairs | None = None
+    tested: Judgement | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came out of a claim."""
+
+    claim: Claim
+    outcome: str
+    findings: tuple[Finding, ...]
+    below_paper: tuple[str, ...]  # in what these runs fall short of the paper's scale
+
+    @property
+    def runs(self) -> list[Run]:
+        return list({run.point.folder: run for f in self.findings if f.pairs for run in f.pairs.runs}.values())
+
+
+def judged(sweep: Sweep, claims: Sequence[Claim]) -> list[Verdict]:
+    """A verdict for every claim. Comparisons of one family are tested together."""
+    runs = finished(sweep.points)
+    findings = [[_finding(claim, comparison, runs) for comparison in claim.comparisons] for claim in claims]
+    for family in dict.fromkeys(claim.family for claim in claims):
+        places = [
+            (row, column)
+            for row, claim in enumerate(claims)
+            for column, finding in enumerate(findings[row])
+            if claim.family == family and finding.tested
+        ]
+        tested = judge([one for row, column in places if (one := findings[row][column].tested)])
+        for (row, column), result in zip(places, tested, strict=True):
+            findings[row][column] = replace(findings[row][column], tested=result, outcome=result.outcome)
+    return [_verdict(claim, tuple(found)) for claim, found in zip(claims, findings, strict=True)]
+
+
+def _finding(claim: Claim, comparison: Comparison, runs: list[Run]) -> Finding:
+    try:
+        pairs = paired(claim, comparison, runs)
+    except Unpaired as reason:
+        return Finding(comparison, NOT_JUDGED, str(reason))
+    if comparison.relation == UNCHANGED:
+        return _unchanged(comparison, pairs)
+    margin = comparison.margin * (abs(pairs.means[1]) if comparison.relative else 1.0)
+    low, high = {
+        BETTER: (margin, math.inf),
+        WORSE: (-math.inf, -margin),
+        NOT_BETTER: (-math.inf, margin),
+        SAME: (-margin, margin),
+    }[comparison.relation]
+    sides = frozenset(str(sorted((claim.where | side).items())) for side in (comparison.runs, comparison.than))
+    key = (sides, pairs.metric, comparison.margin, comparison.relation == SAME)
+    return Finding(comparison, INCONCLUSIVE, pairs=pairs, tested=Judgement(key, pairs.differences, low, high))
+
+
+def _unchanged(comparison: Comparison, pairs: Pairs) -> Finding:
+    """No statistics: equal is equal in every run, and one that differs refutes it."""
+    differ = int((pairs.differences.values != 0).sum())
+    if pairs.differences.items is not None:
+        differ = int((pairs.differences.items != 0).any(1).sum())
+    k, n = len(pairs.differences.seeds), pairs.differences.count
+    runs = f"{k} runs" if k > 1 else "1 run"
+    among = f" and each of {n} items" if n else ""
+    why = f"differs in {differ} of {runs}" if differ else f"equal in {'each of ' * (k > 1)}{runs}{among}"
+    return Finding(comparison, CONTRADICTED if differ else SUPPORTED, why, pairs)
+
+
+def _verdict(claim: Claim, findings: tuple[Finding, ...]) -> Verdict:
+    outcomes = [finding.outcome for finding in findings]
+    outcome = NOT_JUDGED if set(outcomes) <= {NOT_JUDGED} else conjunction(outcomes)
+    return Verdict(claim, outcome, findings, _lacks(Verdict(claim, outcome, findings, ()).runs))
+
+
+def _lacks(runs: list[Run]) -> tuple[str, ...]:
+    """What makes the numbers of these runs incomparable with the paper's; nothing where there are no runs."""
+    if not runs:
+        return ()
+    scale, results = published.scale(), [run.point.result for run in runs]
+    embedded = any(str(score["weights"]).startswith("embedded:") for r in results for score in r["metrics"].values())
+    largest = {
+        "parameters": max(result.get("cost", {}).get("total_params", 0) for result in results),
+        "steps": max(run.point.step for run in runs),
+        "pictures": max(result.get("n_images", 0) for result in results),
+        "captions": max(result.get("n_captions", 0) for result in results),
+    }
+    short = [f"{count:,} {name}, not {scale[name]:,.0f}" for name, count in largest.items() if count < scale[name]]
+    return ("scored by embedded weights",) * embedded + tuple(short)
