@@ -69,7 +69,7 @@ bench-growth: $(ready)         ## a step's cost against its size, ours and liter
 	@$(one_thread) $(PYTHON) -m benchmarks --growth results/bench/growth-$$(date -u +%Y%m%dT%H%M%SZ)
 
 bench-gate: $(ready)           ## does `make regress` raise alarms when it should, and only then? (an hour)
-	@$(one_thread) $(PYTHON) -m benchmarks.gate
+	@$(one_thread) $(PYTHON) -m benchmarks.reliability.gate
 
 lint: $(ready)                 ## ruff and mypy
 	@$(PYTHON) -m ruff check .

@@ -17,7 +17,7 @@ from bench.system.command_line import Parser, exit_status
 from bench.system.errors import UserError, nearest
 from bench.system.files import publish
 from bench.system.provenance import machine_facts
-from benchmarks.shapes import BASE, SHAPES, USUAL
+from benchmarks.speed.shapes import BASE, SHAPES, USUAL
 
 
 def main(arguments: list[str]) -> int:
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
         raise UserError(f"{asked.json} exists, and is not overwritten: name another file")
     if asked.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # for child processes too
-    from benchmarks.measure import found_device
+    from benchmarks.speed.measure import found_device
 
     asked.device = found_device(asked.device)
     machine = machine_facts(BASE, asked.threads)
@@ -49,8 +49,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _tables(asked: Namespace, machine: dict[str, Any]) -> int:
-    from benchmarks.measure import measure
-    from benchmarks.table import LEGEND, table
+    from benchmarks.speed.measure import measure
+    from benchmarks.speed.table import LEGEND, table
 
     rows, begin = [], time.monotonic()
     for name in asked.shapes or USUAL[asked.device]:
@@ -66,11 +66,11 @@ def _tables(asked: Namespace, machine: dict[str, Any]) -> int:
 
 def _growth(asked: Namespace, machine: dict[str, Any]) -> int:
     from bench.system.files import write_atomically
-    from benchmarks.figure import draw
-    from benchmarks.growth import START, points
-    from benchmarks.literal import EQUATIONS, MISSING
-    from benchmarks.measure import setting_of
-    from benchmarks.table import growth_lines
+    from benchmarks.speed.figure import draw
+    from benchmarks.speed.growth import START, points
+    from benchmarks.speed.literal import EQUATIONS, MISSING
+    from benchmarks.speed.measure import setting_of
+    from benchmarks.speed.table import growth_lines
 
     names = tuple(architectures.catalogue())
     print("".join(f"{name} is left out: {MISSING}\n" for name in names if name not in EQUATIONS), end="")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.paired import Paired, in_turns, quartiles
+from benchmarks.speed.paired import Paired, in_turns, quartiles
 
 ROOT = Path(__file__).parents[1]
 

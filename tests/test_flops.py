@@ -10,10 +10,10 @@ from torch.nn import functional as F
 
 import architectures
 from bench.models.flops import count_flops
-from benchmarks.models import batch_of, model_of
-from benchmarks.necessary import LAYERS, necessary_flops
-from benchmarks.shapes import SHAPES, USUAL
-from benchmarks.steps import literal_loss, loss
+from benchmarks.speed.models import batch_of, model_of
+from benchmarks.speed.necessary import LAYERS, necessary_flops
+from benchmarks.speed.shapes import SHAPES, USUAL
+from benchmarks.speed.steps import literal_loss, loss
 
 SMALL = {name: replace(SHAPES[name], layers=2, width=128, mlp_width=192) for name in USUAL["cpu"]}
 every_shape = pytest.mark.parametrize("shape", SMALL.values(), ids=SMALL)

@@ -7,12 +7,12 @@ from xml.etree import ElementTree
 
 import torch
 
-from benchmarks import growth
-from benchmarks.figure import draw
-from benchmarks.literal import EQUATIONS
-from benchmarks.measure import setting_of
-from benchmarks.necessary import attention_share
-from benchmarks.shapes import SHAPES
+from benchmarks.speed import growth
+from benchmarks.speed.figure import draw
+from benchmarks.speed.literal import EQUATIONS
+from benchmarks.speed.measure import setting_of
+from benchmarks.speed.necessary import attention_share
+from benchmarks.speed.shapes import SHAPES
 
 TINY = replace(growth.START, width=32, layers=2, heads=2, key_value_heads=2, mlp_width=48, vocabulary=50, image_side=4)
 

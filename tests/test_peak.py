@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks import peak
-from benchmarks.measure import setting_of
-from benchmarks.models import model_of
-from benchmarks.shapes import BASE, SHAPES
+from benchmarks.speed import peak
+from benchmarks.speed.measure import setting_of
+from benchmarks.speed.models import model_of
+from benchmarks.speed.shapes import BASE, SHAPES
 
 
 @pytest.mark.slow

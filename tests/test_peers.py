@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks.models import batch_of, model_of
-from benchmarks.peers import llama, transfusion
-from benchmarks.shapes import BASE, SHAPES
-from benchmarks.steps import loss
+from benchmarks.speed.models import batch_of, model_of
+from benchmarks.speed.peers import llama, transfusion
+from benchmarks.speed.shapes import BASE, SHAPES
+from benchmarks.speed.steps import loss
 
 SHAPE = replace(SHAPES["mid"], layers=2, width=64, heads=4, key_value_heads=2, mlp_width=96, vocabulary=200, rows=3)
 

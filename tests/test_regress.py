@@ -26,7 +26,7 @@ from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_identity, train_identity
 from bench.system.command_line import exit_status
 from bench.system.errors import UserError
-from benchmarks.faults import FAULTS
+from benchmarks.reliability.faults import FAULTS
 from reports.__main__ import main
 from reports.regression import baseline as baselines
 from reports.regression import checks, measured

@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from bench.models.sampling import describe
-from benchmarks import describing, drawing, peers, training
-from benchmarks.floor import Floor, Products
-from benchmarks.literal import EQUATIONS
-from benchmarks.measure import setting_of
-from benchmarks.models import batch_of, model_of
-from benchmarks.necessary import necessary_flops
-from benchmarks.paired import Paired
-from benchmarks.peers import llama
-from benchmarks.rows import Setting, small
-from benchmarks.shapes import BASE, SHAPES
-from benchmarks.steps import literal_loss, loss
-from benchmarks.table import table
+from benchmarks.speed import describing, drawing, peers, training
+from benchmarks.speed.floor import Floor, Products
+from benchmarks.speed.literal import EQUATIONS
+from benchmarks.speed.measure import setting_of
+from benchmarks.speed.models import batch_of, model_of
+from benchmarks.speed.necessary import necessary_flops
+from benchmarks.speed.paired import Paired
+from benchmarks.speed.peers import llama
+from benchmarks.speed.rows import Setting, small
+from benchmarks.speed.shapes import BASE, SHAPES
+from benchmarks.speed.steps import literal_loss, loss
+from benchmarks.speed.table import table
 
 TINY = replace(SHAPES["embedded"], layers=2, width=32, heads=4, mlp_width=48, vocabulary=100, rows=3, images=2)
 TINY_LLAMA = replace(SHAPES["llama-1b"], layers=2, width=64, mlp_width=96, heads=4, key_value_heads=2, vocabulary=100,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks.calibration import Row, coverage, verdicts
+from benchmarks.reliability.calibration import Row, coverage, verdicts
 from reports.statistics.differences import Differences, Parts, variance_parts
 from reports.statistics.families import holm, smallest_detectable
 from reports.statistics.intervals import Error, over_both, over_items, over_seeds

@@ -16,7 +16,7 @@ from architectures.products import multiply_by
 from architectures.sequence import Image, ImageTokens, Text
 from architectures.transformer import FusionTransformer
 from bench.config.auto import resolve_products
-from benchmarks.shapes import Shape
+from benchmarks.speed.shapes import Shape
 
 Model = TypeVar("Model", bound=nn.Module)
 

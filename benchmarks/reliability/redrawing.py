@@ -1,4 +1,4 @@
-"""`python -m benchmarks.redrawing`: how long `make figures` takes over 1,000 stored runs, and if it repeats itself.
+"""`python -m benchmarks.reliability.redrawing`: how long `make figures` takes over 1,000 stored runs.
 
 The runs are made up, but of the size that the default preset leaves: 512 items, captions and prompts, all metrics.
 """
@@ -20,7 +20,7 @@ from PIL import Image
 import architectures
 from bench.runs.folder import RunFolder
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 NOISES, SEEDS, ITEMS, PICTURES, STEPS = (0, 0.25, 0.5, 0.75, 1), 50, 512, 16, 1200
 ATTRIBUTES = ("attributes", "all_right", "colour", "shape")
 OF_ITEMS = [f"{kind}_{name}" for kind in ("image", "caption") for name in ATTRIBUTES]

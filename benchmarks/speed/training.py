@@ -12,18 +12,18 @@ from torch.optim import AdamW
 
 from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
-from benchmarks.floor import Floor
-from benchmarks.literal import EQUATIONS, MISSING
-from benchmarks.models import Batch, batch_of, by_blas, model_of, products_of
-from benchmarks.necessary import LAYERS
-from benchmarks.paired import Paired, Ways
-from benchmarks.rows import Row, Setting, small
-from benchmarks.shapes import BASE
-from benchmarks.steps import Step, literal_loss, loss, mixed_loss, optimizer_of
+from benchmarks.speed.floor import Floor
+from benchmarks.speed.literal import EQUATIONS, MISSING
+from benchmarks.speed.models import Batch, batch_of, by_blas, model_of, products_of
+from benchmarks.speed.necessary import LAYERS
+from benchmarks.speed.paired import Paired, Ways
+from benchmarks.speed.rows import Row, Setting, small
+from benchmarks.speed.shapes import BASE
+from benchmarks.speed.steps import Step, literal_loss, loss, mixed_loss, optimizer_of
 
 Pass = Callable[[Batch], Tensor]  # to its loss
 
-NO_FLOOR = "its FLOPs are not counted (LAYERS in benchmarks/necessary.py), so it has no floor"
+NO_FLOOR = "its FLOPs are not counted (LAYERS in benchmarks/speed/necessary.py), so it has no floor"
 
 
 def rows(setting: Setting) -> list[Row]:

@@ -10,11 +10,11 @@ from multiprocessing import get_context
 import torch
 
 from bench.system.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
-from benchmarks.literal import EQUATIONS, MISSING
-from benchmarks.models import batch_of, model_of
-from benchmarks.rows import Row, Setting, small
-from benchmarks.shapes import BASE, Shape
-from benchmarks.steps import Step, literal_loss, loss, optimizer_of
+from benchmarks.speed.literal import EQUATIONS, MISSING
+from benchmarks.speed.models import batch_of, model_of
+from benchmarks.speed.rows import Row, Setting, small
+from benchmarks.speed.shapes import BASE, Shape
+from benchmarks.speed.steps import Step, literal_loss, loss, optimizer_of
 
 
 def rows(setting: Setting) -> list[Row]:

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 
 from architectures.products import product
-from benchmarks.models import products_of
-from benchmarks.necessary import LAYERS, necessary_flops
-from benchmarks.paired import Paired, Ratio, Ways, quartiles
-from benchmarks.shapes import Shape
+from benchmarks.speed.models import products_of
+from benchmarks.speed.necessary import LAYERS, necessary_flops
+from benchmarks.speed.paired import Paired, Ratio, Ways, quartiles
+from benchmarks.speed.shapes import Shape
 
 WHEN = ("before", "after")
 OPTIMIZER_NUMBERS = 7  # AdamW reads weight, gradient and two moments, and writes all but the gradient

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks.peers import llama, transfusion
-from benchmarks.rows import Row, Setting
-from benchmarks.shapes import BASE
+from benchmarks.speed.peers import llama, transfusion
+from benchmarks.speed.rows import Row, Setting
+from benchmarks.speed.shapes import BASE
 
 
 def rows(setting: Setting) -> list[Row]:

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 
 from architectures.transformer import FusionTransformer
-from benchmarks.literal import final_states
-from benchmarks.models import Batch
+from benchmarks.speed.literal import final_states
+from benchmarks.speed.models import Batch
 
 
 def loss(model: FusionTransformer, batch: Batch) -> Tensor:

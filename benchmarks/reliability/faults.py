@@ -1,4 +1,4 @@
-"""`python -m benchmarks.faults FAULT SWEEP_FILE`: a sweep's worker with a fault planted in it, for `benchmarks.gate`.
+"""`python -m benchmarks.reliability.faults FAULT SWEEP_FILE`: a sweep's worker with a fault planted in it.
 
 Each fault is one that a careless change could bring: settings and identities are as ever, what is computed is not.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.gate`: does the regression gate raise an alarm when it should, and only then?
+"""`python -m benchmarks.reliability.gate`: does the regression gate raise an alarm when it should, and only then?
 
 Trains the gate's config: ten seeds for a baseline, the three seeds of `make regress` with each of the planted faults,
 and 60 fresh seeds that make 20 unchanged repeats of three. What is done is kept in results/bench/gate, so the same
@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.system.command_line import Parser, exit_status
-from benchmarks.faults import FAULTS, SCORING, TRAINING, Fault
+from benchmarks.reliability.faults import FAULTS, SCORING, TRAINING, Fault
 from reports.regression import baseline, checks, comparing, measured, text
 from reports.regression.baseline import Baseline
 from reports.regression.measured import Session
@@ -32,7 +32,7 @@ NORMAL = list(local.WORKER)
 
 def main(arguments: list[str]) -> int:
     """Returns 0 if at most one unchanged repeat raised an alarm and every fault did."""
-    parser = Parser(prog="python -m benchmarks.gate", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.reliability.gate", description=__doc__)
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--place", type=Path, default=PLACE, help="where runs are kept")
     asked = parser.parse_args(arguments)
@@ -105,7 +105,7 @@ def alarmed(name: str, fault: Fault, blessed: Baseline, jobs: int) -> bool:
     """Whether the gate finds the fault; prints by what."""
     into = name.replace(" ", "-").replace("/", "-")
     share(fault, planned("baseline", GATED), Path("runs") / into)
-    worker = [sys.executable, "-m", "benchmarks.faults", name]
+    worker = [sys.executable, "-m", "benchmarks.reliability.faults", name]
     found = comparing.compare(measured.read(trained(into, GATED, jobs, worker)), blessed)
     print(f"{name}: {len(found.drifted)} checks drifted, {len(found.session.failed)} runs failed", flush=True)
     for row in found.drifted:

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
-from benchmarks.literal import EQUATIONS
-from benchmarks.models import batch_of, model_of
-from benchmarks.necessary import LAYERS, attention_share
-from benchmarks.paired import Ratio, Ways
-from benchmarks.rows import Setting, small
-from benchmarks.shapes import BASE, Shape
-from benchmarks.steps import Step, literal_loss, loss, optimizer_of
+from benchmarks.speed.literal import EQUATIONS
+from benchmarks.speed.models import batch_of, model_of
+from benchmarks.speed.necessary import LAYERS, attention_share
+from benchmarks.speed.paired import Ratio, Ways
+from benchmarks.speed.rows import Setting, small
+from benchmarks.speed.shapes import BASE, Shape
+from benchmarks.speed.steps import Step, literal_loss, loss, optimizer_of
 
 START = Shape("growth", 256, 4, 4, 4, 768, 1024, 16, 16, 64, 2, images=1)
 SIZES: dict[str, list[Shape]] = {

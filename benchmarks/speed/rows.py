@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from benchmarks.paired import Paired, Ratio, Ways, in_turns
-from benchmarks.shapes import Shape
+from benchmarks.speed.paired import Paired, Ratio, Ways, in_turns
+from benchmarks.speed.shapes import Shape
 
 TURNS = 15
 

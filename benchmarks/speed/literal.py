@@ -90,7 +90,7 @@ def _dual_projection(block: Any, states: Tensor, how: Pass) -> Tensor:
     return _chosen(how, _finish(image, states, (q, k, v), how), _finish(text, states, (q, k, v), how))
 
 
-MISSING = "its equation is not written down (EQUATIONS in benchmarks/literal.py): nothing literal to compare with"
+MISSING = "its equation is not written down (EQUATIONS in benchmarks/speed/literal.py): nothing literal to compare with"
 EQUATIONS = {
     "single_tower": _single_tower,
     "gated_layer": _gated_layer,

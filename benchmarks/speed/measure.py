@@ -10,9 +10,9 @@ import torch
 from bench.system.errors import UserError
 from bench.system.memory import keep_freed_memory
 from bench.system.quiet import quiet_libraries
-from benchmarks import describing, drawing, peak, peers, training
-from benchmarks.rows import Row, Setting
-from benchmarks.shapes import Shape
+from benchmarks.speed import describing, drawing, peak, peers, training
+from benchmarks.speed.rows import Row, Setting
+from benchmarks.speed.shapes import Shape
 
 MEASUREMENTS = (peak.rows, training.rows, peers.rows, drawing.rows, describing.rows)  # memory: in an empty device
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from benchmarks.shapes import Shape
+from benchmarks.speed.shapes import Shape
 
 FORWARD, AND_INPUT, AND_WEIGHTS = 1, 2, 3  # passes over a product: its result, its input's gradient, its weights'
 BOTH = 3.5  # attention forward and backward: two products, then five

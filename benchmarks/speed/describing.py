@@ -11,10 +11,10 @@ from transformers import LlamaForCausalLM
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
 from bench.models.sampling import describe
-from benchmarks.literal import EQUATIONS, MISSING, final_states
-from benchmarks.models import language_model_of, model_of
-from benchmarks.paired import Ways
-from benchmarks.rows import Row, Setting
+from benchmarks.speed.literal import EQUATIONS, MISSING, final_states
+from benchmarks.speed.models import language_model_of, model_of
+from benchmarks.speed.paired import Ways
+from benchmarks.speed.rows import Row, Setting
 
 CAPTIONS = 64  # at once
 BEGIN, NEVER = 0, -1  # a caption's first token, and a last one that no model writes

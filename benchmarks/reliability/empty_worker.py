@@ -1,4 +1,4 @@
-"""A sweep's worker whose runs train nothing: each is claimed, and lands an empty result. For `benchmarks/scale.py`."""
+"""A sweep's worker whose runs train nothing: each is claimed, and lands an empty result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.kills`: kill -9 at random moments of a 12-run sweep, until it has been killed 100 times.
+"""`python -m benchmarks.reliability.kills`: kill -9 at 100 random moments of a 12-run sweep.
 
 Each kill takes one process of the sweep (the command, a worker, a report) or all of them; the same command is started
 again whenever it has gone. A sweep that is done is compared with an undisturbed one, bit by bit, and begun anew.
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.runs.published import landed, strays
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 SWEEP = ["noise", "smoke", "train.i2t_noise=[0,0.5,1]", "runtime.checkpoint_every=2", "launcher.jobs=2"]
 RUNS = 12
 PATIENCE = 900.0  # seconds a sweep may take that is no longer killed
@@ -28,7 +28,7 @@ QUIET = 12.0  # seconds between kills at most; a worker takes a third of that to
 
 def main() -> int:
     """Returns 0 if every sweep ended as the undisturbed one."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.kills", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.reliability.kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()

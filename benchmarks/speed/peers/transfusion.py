@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from bench.system.provenance import package_versions
-from benchmarks.models import Batch, batch_of, model_of
-from benchmarks.paired import Ratio, Ways
-from benchmarks.rows import Setting, small
-from benchmarks.shapes import BASE, Shape
-from benchmarks.steps import Step, loss, optimizer_of
+from benchmarks.speed.models import Batch, batch_of, model_of
+from benchmarks.speed.paired import Ratio, Ways
+from benchmarks.speed.rows import Setting, small
+from benchmarks.speed.shapes import BASE, Shape
+from benchmarks.speed.steps import Step, loss, optimizer_of
 
 PACKAGE = "transfusion-pytorch"
 ABSENT = f"{PACKAGE} is not installed: pip install -e '.[peers]' -c constraints.txt"

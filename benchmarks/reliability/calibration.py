@@ -1,4 +1,4 @@
-"""`python -m benchmarks.calibration`: do the intervals and verdicts of `reports/` keep their word?
+"""`python -m benchmarks.reliability.calibration`: do the intervals and verdicts of `reports/` keep their word?
 
 Synthetic studies of known truth go through the very functions that judge stored runs. How often do 95 % intervals hold
 the truth, how often does one architecture under two names get a verdict, and how often are planted effects found?
@@ -147,7 +147,7 @@ def _holds(interval: Interval | None, truth: float) -> bool:
 
 def main(arguments: list[str]) -> int:
     """Simulate and print; exit status 1 where a bound is not kept."""
-    parser = Parser(prog="python -m benchmarks.calibration", description=__doc__)
+    parser = Parser(prog="python -m benchmarks.reliability.calibration", description=__doc__)
     parser.add_argument("--studies", type=int, default=STUDIES, help=f"of each kind (default: {STUDIES})")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args(arguments)

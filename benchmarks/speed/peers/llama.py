@@ -10,12 +10,12 @@ from transformers import LlamaForCausalLM
 
 from architectures.base import IMAGE, TEXT
 from architectures.transformer import FusionTransformer
-from benchmarks.literal import masks
-from benchmarks.models import Batch, batch_of, by_blas, language_model_of, model_of
-from benchmarks.paired import Ratio, Ways
-from benchmarks.rows import Setting, small
-from benchmarks.shapes import BASE, Shape
-from benchmarks.steps import Step, joint, loss, optimizer_of
+from benchmarks.speed.literal import masks
+from benchmarks.speed.models import Batch, batch_of, by_blas, language_model_of, model_of
+from benchmarks.speed.paired import Ratio, Ways
+from benchmarks.speed.rows import Setting, small
+from benchmarks.speed.shapes import BASE, Shape
+from benchmarks.speed.steps import Step, joint, loss, optimizer_of
 
 
 def compare(setting: Setting) -> tuple[float, int, Ratio]:

@@ -11,10 +11,10 @@ from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
 from bench.models.diffusion import integrate
 from bench.models.sampling import sample_latents
-from benchmarks.literal import EQUATIONS, MISSING, final_states
-from benchmarks.models import batch_of, model_of
-from benchmarks.paired import Ways
-from benchmarks.rows import Row, Setting
+from benchmarks.speed.literal import EQUATIONS, MISSING, final_states
+from benchmarks.speed.models import batch_of, model_of
+from benchmarks.speed.paired import Ways
+from benchmarks.speed.rows import Row, Setting
 
 STEPS, GUIDANCE = 20, 3.0
 LEAST = 2  # turns: one takes half a minute at `mid`

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.growth import Point
-from benchmarks.paired import Ratio
-from benchmarks.rows import Row
+from benchmarks.speed.growth import Point
+from benchmarks.speed.paired import Ratio
+from benchmarks.speed.rows import Row
 
 GAP = "   "  # between columns
 LEGEND = """\
 Ratios: median of the turns' own [quartiles]. A step: forward, backward, clipping, AdamW.
-floor: the FLOPs a step needs (benchmarks/necessary.py) at the rate of a layer's own matrix products beside the step,
-multiplied as in it, and AdamW's memory traffic; MFU: those FLOPs over that rate and the step's time.
+floor: the FLOPs a step needs (benchmarks/speed/necessary.py) at the rate of a layer's own matrix products beside the
+step, multiplied as in it, and AdamW's memory traffic; MFU: those FLOPs over that rate and the step's time.
 text kept: the step that finds the states of its captions to draw (runtime.keep_texts).
 BLAS: the same step by the products that torch itself calls, where ours are oneDNN's (runtime.products).
-literal: every tower over the whole packed sequence with a dense mask (benchmarks/literal.py), again for every
+literal: every tower over the whole packed sequence with a dense mask (benchmarks/speed/literal.py), again for every
 denoising step and every token written, and nothing kept.
 generate: transformers' LlamaForCausalLM behind a text as long as the image."""
 

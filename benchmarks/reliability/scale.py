@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scale`: what many runs cost the sweep runner, beside the runs themselves.
+"""`python -m benchmarks.reliability.scale`: what many runs cost the sweep runner, beside the runs themselves.
 
 `plan` of 10,000 points, `status` over 10,000 run folders, each as a whole command; and 1,000 runs that train nothing,
 one after the other through one worker: claims, results on the disk for good, events and all.
@@ -20,7 +20,7 @@ from sweeps import runner
 from sweeps.launchers import local
 from sweeps.report import Report
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 POINTS, RUNS, REPEATS = 10_000, 1_000, 3
 SWEEP = "question: how many\ngrid: {seed: [%s], model.architecture: dual_tower}\nplot: {x: architecture, y: [fid]}\n"
 
@@ -64,7 +64,7 @@ def leave(point: plans.Point, index: int) -> None:
 
 def scheduling() -> float:
     """Seconds a run, over many that train nothing, with one worker; its start is left out."""
-    local.WORKER[:] = [sys.executable, "-m", "benchmarks.empty_worker"]
+    local.WORKER[:] = [sys.executable, "-m", "benchmarks.reliability.empty_worker"]
     Report.build = lambda self: None  # type: ignore[method-assign]
     made = plans.make("./some.yaml", "smoke", ["runtime.runs=others"])
     runner.prepare(made)

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from benchmarks.growth import Point
+from benchmarks.speed.growth import Point
 from reports.figures.panels import STYLE
 from reports.style.colours import styles
 from reports.style.labels import architecture as named

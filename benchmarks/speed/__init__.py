@@ -1,0 +1,1 @@
+"""Speed and memory against the floor, the literal way and other libraries."""
