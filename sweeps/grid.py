@@ -22,7 +22,7 @@ from bench.config.columns import column
 from bench.system.errors import UserError, nearest
 from sweeps.dimensions import Dimension, Sweep, check_setting, cross, values
 
-SWEEPS = Path(__file__).parent
+SWEEPS = Path(__file__).with_name("definitions")
 ENDINGS = (".yaml", ".yml")
 TEXTS = ("question", "source", "cost")
 AXES = ("grid", "zip", "points")
@@ -43,7 +43,7 @@ def read(name: str) -> Sweep:
         if not re.fullmatch(r"\w[\w.-]*", path.stem):
             raise UserError(f"{shown}: results are called after the file, so name it with letters, digits, - and _")
     elif name in names():
-        path, shown = SWEEPS / f"{name}.yaml", f"sweeps/{name}.yaml"
+        path, shown = SWEEPS / f"{name}.yaml", f"sweeps/definitions/{name}.yaml"
     else:
         raise UserError(f"unknown sweep '{name}'{nearest(name, names())} (or give the path of a YAML file)")
     try:

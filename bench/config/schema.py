@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from bench.config.checks import ranged
 
+LOGGERS = ("csv", "tensorboard", "wandb", "mlflow")  # what runtime.loggers may name
+
 DATA_SETS = {
     "scenes": "the embedded world: rendered scenes with exact captions; difficulty by data.objects=1|2",
     "coco": "your own pictures in COCO-captions layout at data.root=FOLDER",

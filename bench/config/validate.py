@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import architectures
 from bench.config.auto import resolve_precision, resolve_products
 from bench.config.checks import check_ranges, resolve_options
-from bench.config.schema import Config
+from bench.config.schema import LOGGERS, Config
 from bench.system.errors import UserError, nearest
-from bench.training.logger_backends import check_loggers
 
 VAE_FACTOR = 8  # pixels per latent, along each side: the embedded VAE and Stable Diffusion's alike
 
@@ -16,7 +17,7 @@ def validate(config: Config) -> None:
     """Check ranges, the architecture and fields against each other; fill in what is left to the architecture (options)
     or to the machine (precision, products)."""
     check_ranges(config)
-    check_loggers(config.runtime.loggers)
+    _check_loggers(config.runtime.loggers)
     catalogue = architectures.catalogue()
     name = config.model.architecture
     if name not in catalogue:
@@ -44,3 +45,13 @@ def validate(config: Config) -> None:
     train, runtime = config.train, config.runtime
     train.precision = resolve_precision(train.precision, runtime.accelerator)  # type: ignore[assignment]
     runtime.products = resolve_products(runtime.products, train.precision, runtime.accelerator)  # type: ignore[assignment]
+
+
+def _check_loggers(names: list[str]) -> None:
+    """Refuse a logger that is not known, or whose package of the same name is missing. Raises UserError."""
+    for name in names:
+        if str(name) not in LOGGERS:  # it may be a list too
+            raise UserError(f"runtime.loggers: unknown logger '{name}'{nearest(str(name), LOGGERS)}")
+        if find_spec(name) is None:
+            remedy = "pip install -e '.[loggers]' -c constraints.txt"
+            raise UserError(f"runtime.loggers: {name} is not installed ({remedy})")

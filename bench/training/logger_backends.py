@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import uuid
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.system.errors import UserError, nearest
+from bench.config.schema import LOGGERS
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import CSVLogger, Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
@@ -53,7 +52,8 @@ def mlflow(place: Path, run_id: str) -> MLFlowLogger:
     return MLFlowLogger(experiment_name=PROJECT, run_name=run_id, tracking_uri=MLFLOW_SERVER or store.as_uri())
 
 
-LOGGERS = {function.__name__: function for function in (csv, tensorboard, wandb, mlflow)}
+BACKENDS = {function.__name__: function for function in (csv, tensorboard, wandb, mlflow)}
+assert tuple(BACKENDS) == LOGGERS
 
 
 def close(logger: Logger, failed: bool) -> None:
@@ -63,13 +63,3 @@ def close(logger: Logger, failed: bool) -> None:
     logger.finalize("failed" if failed else "success")
     if isinstance(logger, WandbLogger):  # Lightning leaves its run open, and the next would be written into it
         logger.experiment.finish(exit_code=int(failed))
-
-
-def check_loggers(names: list[str]) -> None:
-    """Refuse a logger that is not known, or whose package of the same name is missing. Raises UserError."""
-    for name in names:
-        if str(name) not in LOGGERS:  # it may be a list too
-            raise UserError(f"runtime.loggers: unknown logger '{name}'{nearest(str(name), LOGGERS)}")
-        if find_spec(name) is None:
-            remedy = "pip install -e '.[loggers]' -c constraints.txt"
-            raise UserError(f"runtime.loggers: {name} is not installed ({remedy})")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.config.schema import Config
 from bench.runs.reader import StoredRun
-from bench.training.logger_backends import LOGGERS, close
+from bench.training.logger_backends import BACKENDS, close
 
 if TYPE_CHECKING:
     from lightning.pytorch.loggers import Logger
@@ -58,7 +58,7 @@ class Mirror:
         place = (self.folder.path / "loggers" / self.name).absolute()
         shutil.rmtree(place, ignore_errors=True)  # an earlier start's: all of it is shown again
         place.mkdir(parents=True)
-        logger = LOGGERS[self.name](place, self.folder.run_id)
+        logger = BACKENDS[self.name](place, self.folder.run_id)
         logger.log_hyperparams(asdict(self.config))
         return logger
 

@@ -29,7 +29,7 @@ from reports.verdicts.text import HEADS, METHOD
 if TYPE_CHECKING:
     import pandas as pd
 
-HERE = Path(__file__).parent
+TEMPLATE = Path(__file__).with_name("template")
 
 
 def draw(
@@ -48,7 +48,11 @@ def draw(
     curves = learning.draw(sweep)
     every = [*along, *curves, *(chart for group in by_cost.values() for chart in group)]
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {"architecture": labels.architecture, "metric": labels.metric, "value": labels.axis_value}
     page = environment.get_template("page.html").render(
@@ -74,8 +78,8 @@ def draw(
         records=records.build(sweep, runs, scores),
         gallery=side_by_side.build(sweep),
         origins=provenance.origins(sweep),
-        style=Markup((HERE / "page.css").read_text()),
-        script=Markup((HERE / "page.js").read_text()),
+        style=Markup((TEMPLATE / "page.css").read_text()),
+        script=Markup((TEMPLATE / "page.js").read_text()),
         vega=Markup(vega.script()),
         versions=vega.versions(),
     )

@@ -6,13 +6,13 @@ import json
 
 import pytest
 import torch
+from experiments import small_config
 
 from architectures.transformer import FusionTransformer
 from bench.experiment import execute
 from bench.runs.identity import run_folder
 from bench.system.errors import UserError
 from bench.training.text_cache import KeptTexts
-from tests.experiments import small_config
 
 
 @pytest.fixture

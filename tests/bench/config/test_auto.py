@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from experiments import small_config
 
 import architectures
 from bench.config import auto
 from bench.evaluation.evaluate import precision as trained_precision
 from bench.experiment.execute import prepare
-from tests.experiments import small_config
 
 
 @pytest.mark.parametrize(

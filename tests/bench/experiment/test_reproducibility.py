@@ -28,7 +28,7 @@ def sweep(folder: Path, jobs: int) -> dict[str, dict]:
     """Run the small grid in ``folder``; every run's files by name, without times."""
     folder.mkdir()
     command = [sys.executable, "-m", "sweeps", "run", "noise", "smoke", f"launcher.jobs={jobs}", *GRID]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     ran = subprocess.run([*command, *settings(folder / "runs")], cwd=folder, env=environment, capture_output=True)
     assert ran.returncode == 0, ran.stderr.decode()[-3000:]
     return files(folder)
@@ -79,7 +79,7 @@ def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     """The small grid, as one of several commands on one folder."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "sweeps", "run", "noise", "smoke", "launcher.jobs=1", *GRID]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen([*command, *settings(folder / "runs"), *more], cwd=folder, env=environment, **pipes)
 

@@ -1,4 +1,4 @@
-"""Imports point one way: architectures <- bench <- sweeps; reports reads stored results and has no torch."""
+"""Imports point one way, between the packages and inside them; reports reads stored results and has no torch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 ROOMS = ("architectures", "bench", "sweeps", "reports", "benchmarks")
 ALLOWED = {  # room -> rooms it may import, besides itself
     "architectures": set(),
@@ -16,6 +16,17 @@ ALLOWED = {  # room -> rooms it may import, besides itself
     "reports": {"architectures", "bench"},  # architectures: its catalogue, which reads files and runs none
     "benchmarks": {"architectures", "bench", "reports", "sweeps"},
 }
+LEVELS = {  # a package imports only what stands on a line before its own, besides itself
+    "bench": [
+        {"system"}, {"config", "scenes"}, {"models"}, {"data"}, {"tasks"}, {"runs"}, {"training", "evaluation"},
+        {"zoo", "experiment"}, {"commands"}, {"__main__"},
+    ],
+    "reports": [
+        {"style", "statistics"}, {"stored"}, {"tables", "figures", "regression"}, {"paper"}, {"verdicts"}, {"page"},
+        {"build"}, {"redraw"}, {"commands"}, {"__main__"},
+    ],
+}  # fmt: skip
+MOST = 12  # packages and modules a folder holds, besides __init__ and __main__
 HEAVY = {"torch", "torchvision", "transformers", "diffusers", "lightning", "torchmetrics", "cleanfid"}
 FILES = [path.relative_to(PROJECT) for room in ROOMS for path in sorted((PROJECT / room).rglob("*.py"))]
 
@@ -63,13 +74,39 @@ def test_imports_point_one_way(path):
     assert rooms - {room} <= ALLOWED[room]
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] in LEVELS and len(path.parts) > 2], ids=str)
+def test_inside_a_package_imports_point_down(path):
+    levels = {name: number for number, names in enumerate(LEVELS[path.parts[0]]) for name in names}
+    own = path.parts[1]
+    for name in imported(path, at_import_time=False):
+        top, _, rest = name.partition(".")
+        other = rest.partition(".")[0]
+        if top == path.parts[0] and other and other != own:
+            assert levels[other] < levels[own], f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("top", LEVELS)
+def test_no_folder_is_a_drawer(top):
+    for folder in [PROJECT / top, *(path for path in (PROJECT / top).rglob("*") if path.is_dir())]:
+        modules = [path for path in folder.glob("*.py") if path.stem not in ("__init__", "__main__")]
+        packages = [path for path in folder.iterdir() if (path / "__init__.py").exists()]
+        assert len(modules) + len(packages) <= MOST, folder
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_no_file_outgrows_its_job(path):
+    assert len((PROJECT / path).read_text().splitlines()) <= 205
+
+
 @pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] == "reports"], ids=str)
 def test_reports_reach_no_torch(path):
     assert not {name.split(".")[0] for name in closure(path)} & HEAVY
 
 
-LIGHT = ["bench/__main__.py", "bench/config/load.py", "bench/runs/identity.py", "bench/runs/folder.py", "bench/system/provenance.py"] + [
-    "bench/experiment/preflight.py", "sweeps/__main__.py", "sweeps/plan.py", "sweeps/runner.py", "sweeps/worker.py",
+LIGHT = [
+    "bench/__main__.py", "bench/config/load.py", "bench/runs/identity.py", "bench/runs/folder.py",
+    "bench/system/provenance.py", "bench/experiment/preflight.py",
+    "sweeps/__main__.py", "sweeps/plan.py", "sweeps/runner.py", "sweeps/worker.py",
     *(f"bench/commands/{path.name}" for path in sorted((PROJECT / "bench" / "commands").glob("*.py"))),
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from bench.config.load import presets
 from bench.system.command_line import exit_status
 from sweeps.__main__ import main as sweeps
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)

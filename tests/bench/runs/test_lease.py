@@ -18,7 +18,7 @@ from bench.runs import lease as claims
 from bench.runs.lease import Held, Lost, claimed, seems_alive, sighting
 from bench.runs.watching import Watch, outlived
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[3]
 HOLD = """
 import sys, time
 from pathlib import Path

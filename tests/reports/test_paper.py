@@ -161,7 +161,7 @@ def test_another_process_draws_the_same_bytes_without_torch(tmp_path: Path) -> N
         "assert 'torch' not in sys.modules; sys.exit(status)"
     )
     here = draw(tmp_path)
-    here_first = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    here_first = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=here_first, check=True, capture_output=True)
     assert {path.name: path.read_bytes() for path in (tmp_path / "results" / "figures").iterdir()} == here
 

@@ -212,7 +212,7 @@ def test_a_loss_that_one_process_finds_not_finite_stops_both(tmp_path):
         "experiment.FusionModule.losses = exploding\n"
         f"experiment.run(load('smoke', {settings}))\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     ran = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 1
     config = load("smoke", settings)

@@ -20,7 +20,7 @@ from bench.system.errors import UserError
 from sweeps import launchers, plan
 from sweeps.jobs import Job, jobs
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 STAND_IN = '''
 import json, os, sys, time, types

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from experiments import SMALLER, shared_cache
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 FILE = '''"""Image bias: the least that can be added to a frozen language model."""
 
 from __future__ import annotations

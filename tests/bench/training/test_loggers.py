@@ -12,13 +12,14 @@ from experiments import small_config
 
 from bench.__main__ import main
 from bench.config.load import load
+from bench.config.schema import LOGGERS
 from bench.experiment import execute
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, run_folder
 from bench.system.command_line import exit_status
 from bench.system.errors import UserError
 from bench.training import loop
-from bench.training.logger_backends import LOGGERS
+from bench.training.logger_backends import BACKENDS
 from bench.training.loggers import Mirrors
 
 
@@ -162,8 +163,8 @@ class Flaky:
 @pytest.mark.parametrize(("at_once", "reason"), [(True, "no server"), (False, "No space left")])
 def test_a_mirror_that_fails_is_dropped_with_one_warning(tmp_path, monkeypatch, capsys, at_once, reason):
     flaky = Flaky(at_once)
-    monkeypatch.setitem(LOGGERS, "wandb", lambda place, run_id: flaky)
-    monkeypatch.setattr("bench.training.logger_backends.find_spec", lambda name: True)
+    monkeypatch.setitem(BACKENDS, "wandb", lambda place, run_id: flaky)
+    monkeypatch.setattr("bench.config.validate.find_spec", lambda name: True)
     config = small_config(tmp_path, "runtime.loggers=[wandb,csv]")
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
@@ -208,7 +209,7 @@ WRONG = {
 
 @pytest.mark.parametrize("value", WRONG)
 def test_a_wrong_request_is_refused_before_training(value, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("bench.training.logger_backends.find_spec", lambda name: None if name == "mlflow" else True)
+    monkeypatch.setattr("bench.config.validate.find_spec", lambda name: None if name == "mlflow" else True)
     words = ["train", "smoke", f"runtime.runs={tmp_path}/runs", f"runtime.loggers={value}"]
     assert exit_status(lambda: main(words)) == 2
     said = capsys.readouterr().err

@@ -30,7 +30,7 @@ def test_a_score_is_plain_json_without_its_items():
 
 def test_a_score_is_read_without_torch():
     code = "import sys, bench.evaluation.metrics; assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[1])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 257])

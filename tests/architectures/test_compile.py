@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from experiments import small_config
 
 import architectures
 from bench.experiment.execute import prepare
-from tests.experiments import small_config
 
 
 @pytest.mark.slow

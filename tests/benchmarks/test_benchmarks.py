@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.speed.paired import Paired, in_turns, quartiles
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_ways_take_turns():

@@ -6,6 +6,7 @@ import copy
 
 import pytest
 import torch
+from experiments import small_config
 from torch import nn
 from torch.nn import functional as F
 
@@ -15,7 +16,6 @@ from bench.evaluation.scoring import language_scores
 from bench.experiment.execute import prepare
 from bench.models.flops import count_flops
 from bench.system.errors import UserError
-from tests.experiments import small_config
 
 WIDE, NARROW = 384, 128
 INPUTS = {

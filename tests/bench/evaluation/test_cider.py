@@ -18,7 +18,7 @@ from bench.evaluation.metrics.cider import cider as cider_against
 from bench.evaluation.metrics.ptb import tokenize
 from bench.system.errors import UserError
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.skipif(shutil.which("java") is None, reason="needs Java")
 
 REFERENCES = {

@@ -16,7 +16,7 @@ from slurm_cluster import Cluster, wait_for
 
 from bench.runs.published import landed, strays
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 THREE = "train.i2t_noise=[0,0.5,1]"  # times four architectures
 
 
