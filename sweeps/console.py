@@ -1,4 +1,4 @@
-"""What a sweep tells while it runs: a line an event; on a terminal a bar with the time left below them."""
+"""Console output of a running sweep: a line an event; on a terminal a bar with the time left below them."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Sweep:
 
 
 def narrow(sweep: Sweep, overrides: list[str]) -> Sweep:
-    """Of an axis that varies alone, replace the values; of axes that vary together, keep the rows with these values.
+    """Replace the values of an axis that varies alone; of axes that vary together, keep the rows with these values.
 
     The other overrides hold for every point. Raises UserError for an unknown setting, or a value that no row has.
     """

@@ -22,7 +22,7 @@ OF_TRAINING = ("batch_size", "t2i_fraction", "denoise_noisy_i2t", "precision")
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run should take."""
+    """Estimated cost of one run."""
 
     seconds: float
     disk: float  # bytes
@@ -31,7 +31,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What one finished run took."""
+    """Measured cost of one finished run."""
 
     step_seconds: float
     score_seconds: float
@@ -40,7 +40,7 @@ class _Seen:
 
 
 def shape(train_identity: dict[str, Any]) -> str:
-    """What a step's cost depends on: equal for runs that differ in seed, noise, learning rate or length only."""
+    """Settings that a step's cost depends on, as a text: neither seed, noise, learning rate nor length is among them."""
     data, train = train_identity["data"], train_identity["train"]
     rest = {name: value for name, value in train_identity.items() if name not in ("schema", "seed", "data", "train")}
     parts = [rest, {name: data[name] for name in OF_DATA}, {name: train[name] for name in OF_TRAINING}]
@@ -59,7 +59,7 @@ class Experience:
                 self._seen[read[0]].append(read[1])
 
     def cost(self, of_shape: str, steps: int) -> Cost | None:
-        """What a run of so many steps should take, None where no run of its shape is done."""
+        """Estimated cost of a run of so many steps, None where no run of its shape is done."""
         seen = self._seen.get(of_shape)
         if not seen:
             return None

@@ -44,7 +44,7 @@ def flat(nested: dict[str, Any]) -> dict[str, Any]:
 
 
 def differences(here: dict[str, Any], there: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """What two flat settings do not share, with both values."""
+    """Settings that differ between two flat ones, with both values."""
     keys = sorted(here.keys() | there.keys())
     pairs = {key: (here.get(key, ABSENT), there.get(key, ABSENT)) for key in keys}
     return {key: pair for key, pair in pairs.items() if _plain(pair[0]) != _plain(pair[1])}

@@ -87,7 +87,7 @@ def of_sets(random: np.random.Generator, sd: float, effect: float, k: int) -> Di
 
 
 def coverage(random: np.random.Generator, studies: int) -> Iterator[Row]:
-    """Over seeds and over items, each with the other held; over both, with the parts in several shares.
+    """Coverage of intervals over seeds and over items, each with the other held, and over both in several shares.
 
     That over both may be a little wide: where few seeds and many items matter alike, what is never too narrow is.
     """

@@ -13,7 +13,7 @@ from sweeps import worker
 
 
 def run(config: Config) -> dict[str, Any]:
-    """What `bench.experiment.execute.run` does, without the experiment."""
+    """Stand in for `bench.experiment.execute.run`: a folder, a claim and an empty result, without the experiment."""
     folder = run_folder(config)
     with folder.claim(), folder.attempt() as attempt:
         folder.create("", {"identity": {}}, {})

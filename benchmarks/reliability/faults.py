@@ -52,7 +52,7 @@ def noise_cap_ignored() -> None:
 
 
 def ratio_swapped() -> None:
-    """As many pairs are described as should be drawn, and the other way round."""
+    """Swap the numbers of pairs that are drawn and described."""
     _training_with("bench.data.mixing", "Mixture", lambda train: replace(train, t2i_fraction=1 - train.t2i_fraction))
 
 
@@ -99,7 +99,7 @@ def wrong_split() -> None:
 
 
 def plant(owner: Any, name: str, faulty: Callable[[Any], Any]) -> None:
-    """Put ``faulty(what is there)`` in its place."""
+    """Replace an attribute by ``faulty(attribute)``."""
     setattr(owner, name, faulty(getattr(owner, name)))
 
 

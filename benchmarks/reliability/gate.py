@@ -102,7 +102,7 @@ def used(row: comparing.Row) -> float:
 
 
 def alarmed(name: str, fault: Fault, blessed: Baseline, jobs: int) -> bool:
-    """Whether the gate finds the fault; prints by what."""
+    """Test whether the gate finds the fault, and print by what."""
     into = name.replace(" ", "-").replace("/", "-")
     share(fault, planned("baseline", GATED), Path("runs") / into)
     worker = [sys.executable, "-m", "benchmarks.reliability.faults", name]

@@ -61,13 +61,13 @@ class Copy:
 
 
 class Floor:
-    """What an architecture's step needs, at this machine's rates just before and after it."""
+    """Time that an architecture's step needs at least, at this machine's rates just before and after it."""
 
     def __init__(self, shape: Shape, device: str = "cpu") -> None:
         self.shape, self.products, self.copy = shape, Products(shape, device), Copy(device)
 
     def ways(self, name: str, when: str) -> Ways:
-        """To call ``when`` ("before" and "after") the step of architecture ``name``."""
+        """Products and copy to time ``when`` ("before" or "after") the step of architecture ``name`` runs."""
         return {f"{name} products {when}": self.products, f"{name} copy {when}": self.copy}
 
     def under(self, name: str, trained: int, times: Paired, step: str) -> Ratio:
@@ -83,7 +83,7 @@ class Floor:
         return quartiles(needed / (own * rate) for own, rate in turns)
 
     def facts(self, name: str, times: Paired) -> dict[str, Any]:
-        """What the floor stands on."""
+        """Measured rates that the floor is computed from."""
         rates = quartiles(rate / 1e9 for rate in self._rates(name, times)[0])
         needed = necessary_flops(self.shape, name) / 1e9 if name in LAYERS else None
         return {"matmul_gflops": rates, "necessary_gflop": needed}

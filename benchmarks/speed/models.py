@@ -93,7 +93,7 @@ def batch_of(shape: Shape, device: str = "cpu") -> Batch:
 
 @contextmanager
 def _making(shape: Shape, device: str) -> Iterator[None]:
-    """What is made inside has the shape's dtype and lies on ``device``: nothing is made twice."""
+    """Make tensors inside in the shape's dtype and on ``device``, so that none is made twice."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(getattr(torch, shape.dtype))
     try:

@@ -49,7 +49,7 @@ class _WithoutAttention(Parts):
 
 
 def necessary_flops(shape: Shape, architecture: str) -> int:
-    """Of one step, forward and backward, heads included. The architecture is one of ``LAYERS``."""
+    """Necessary FLOPs of one step, forward and backward, heads included. The architecture is one of ``LAYERS``."""
     values = 2 * shape.width * shape.channels
     patches = values * shape.image_tokens * (2 * shape.rows + 3 * shape.drawn_rows)  # latents need no gradient
     words = AND_INPUT * 2 * shape.width * shape.vocabulary * shape.described_rows * (shape.text_tokens - 1)
@@ -58,7 +58,7 @@ def necessary_flops(shape: Shape, architecture: str) -> int:
 
 
 def attention_share(shape: Shape, architecture: str) -> float:
-    """Attention's part of those FLOPs, from 0 to 1."""
+    """Attention's part of the necessary FLOPs, from 0 to 1."""
     attention = _body(Parts(shape), architecture) - _body(_WithoutAttention(shape), architecture)
     return attention / necessary_flops(shape, architecture)
 
@@ -69,14 +69,14 @@ def _body(parts: Parts, architecture: str) -> int:
 
 
 def _tokens(shape: Shape) -> tuple[int, int, int, int]:
-    """Of [text, image] and of [image, text]: text, image, image, text."""
+    """Tokens of [text, image] and of [image, text]: text, image, image, text."""
     drawn, described = shape.drawn_rows, shape.described_rows
     n, m = shape.text_tokens, shape.image_tokens
     return drawn * n, drawn * m, described * m, described * n
 
 
 def _attentions(parts: Parts) -> tuple[int, int, int, int]:
-    """Forward, of the same four segments."""
+    """Forward FLOPs of attention in the same four segments."""
     shape = parts.shape
     drawn, described = shape.drawn_rows, shape.described_rows
     n, m = shape.text_tokens, shape.image_tokens

@@ -14,7 +14,7 @@ Ratio = tuple[float, float, float]
 
 
 def quartiles(ratios: Iterable[float]) -> Ratio:
-    """Of one ratio a turn. Of three turns or fewer they are the lowest and the highest."""
+    """Quartiles of one ratio a turn. Of three turns or fewer they are the lowest and the highest."""
     taken = list(ratios)
     if len(taken) < 3:
         return statistics.median(taken), min(taken), max(taken)
@@ -33,7 +33,7 @@ class Paired:
         return statistics.median(self.seconds[way])
 
     def ratio(self, way: str, to: str, times: float = 1.0) -> Ratio:
-        """Of the turns' own ratios of ``way`` to ``to``, each multiplied by ``times``."""
+        """Quartiles of the turns' own ratios of ``way`` to ``to``, each multiplied by ``times``."""
         return quartiles(times * a / b for a, b in zip(self.seconds[way], self.seconds[to], strict=True))
 
 

@@ -1,4 +1,4 @@
-"""What is asked of every measurement, and the form of its answer. No torch."""
+"""Settings and rows of a measurement. No torch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is measured, where, and for how long."""
+    """Settings of a measurement: shape, architectures, device, threads, time."""
 
     shape: Shape
     architectures: tuple[str, ...]

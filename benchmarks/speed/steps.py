@@ -34,14 +34,14 @@ def mixed_loss(model: FusionTransformer, batch: Batch) -> Tensor:
 
 
 def joint(velocity: Tensor, logits: Tensor, batch: Batch) -> Tensor:
-    """Of drawn images, (B, C, h, w), and of each caption token but the first, (B, n-1, V)."""
+    """Joint loss of drawn images, (B, C, h, w), and of each caption token but the first, (B, n-1, V)."""
     image = velocity.float().square().mean()
     text = F.cross_entropy(logits.float().flatten(0, 1), batch.ids[batch.drawn :, 1:].flatten())
     return image + 0.2 * text
 
 
 def optimizer_of(model: torch.nn.Module) -> AdamW:
-    """For what is trained."""
+    """AdamW over the parameters that are trained."""
     return AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4, fused=True)
 
 

@@ -21,7 +21,7 @@ generate: transformers' LlamaForCausalLM behind a text as long as the image."""
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Of one quantity at one shape."""
+    """Table of one quantity at one shape."""
     others = list(dict.fromkeys(other for row in rows for other in row.over))
     is_rate = rows[0].unit.endswith("/s")
     better = "more is better" if is_rate else "less is better"
@@ -37,7 +37,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def growth_lines(points: Sequence[Point]) -> list[str]:
-    """Of one size, a line an architecture."""
+    """Lines of the growth of one size, one an architecture."""
     return [
         f"{point.size:>5} {point.grown:13} {point.architecture:16}"
         f"{_number(point.ours[0] * point.start_ms):>6} ms, {_cell(point.over_literal)} of literal"

@@ -27,7 +27,7 @@ class Leftover:
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """What to remove, and whether to ask."""
+    """Arguments that say what is removed, and whether to ask first."""
     words = "the last checkpoints of runs that are done, too: they can then not be scored or sampled in another way"
     parser.add_argument("--checkpoints", action="store_true", help=words)
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -61,7 +61,7 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
 
 
 def leftovers(job: Job, last_too: bool) -> list[Leftover]:
-    """What may go of one run: nothing while a process is at it."""
+    """Files of one run that may be removed: none while a process works on it."""
     folder = job.folder
     if lease.seems_alive(folder.claim_files):
         return []

@@ -45,7 +45,7 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
 
 
 def estimated(plan: Plan, open_: list[Job], count: bool) -> dict[str, Cost]:
-    """What each job should take, as far as that is known; a run that is begun counts whole."""
+    """Estimated cost of each job, where it is known; a run that has begun counts whole."""
     if not open_:
         return {}
     experience = Experience(plan.runs)

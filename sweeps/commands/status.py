@@ -1,4 +1,4 @@
-"""What a sweep is doing, from its files alone: a count, and a row for every run that is under way or failed."""
+"""State of a sweep, read from its files alone: a count, and a row for every run that is under way or failed."""
 
 from __future__ import annotations
 

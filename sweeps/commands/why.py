@@ -15,7 +15,7 @@ from sweeps.plan import Plan, Point
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """Which runs to explain."""
+    """Arguments that name the runs to explain."""
     parser.add_argument("--run", metavar="RUN", help="one run, by its id or the beginning of it")
 
 

@@ -21,7 +21,7 @@ OWN = {"local": "sweeps.launchers.local:Local", "slurm": "sweeps.launchers.slurm
 
 @dataclass(frozen=True)
 class News:
-    """What a launcher tells of a job."""
+    """Event of a job, as a launcher reports it."""
 
     kind: str  # started; ended: by itself, well or not; lost: killed, or its machine is gone
     job: Job
@@ -45,7 +45,7 @@ class Launcher(Protocol):
         """Take jobs, the most urgent first. A job that still lives from an earlier command is not started again."""
 
     def poll(self) -> list[News]:
-        """What has happened since the last call; waits up to about a second for something to happen."""
+        """Events since the last call; waits up to about a second for one."""
 
     def cancel(self) -> None:
         """Stop everything, leaving runs so that they can go on. Then no job of this sweep lives any more."""

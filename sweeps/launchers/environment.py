@@ -1,4 +1,4 @@
-"""What a worker process is started with, wherever it runs."""
+"""Environment variables of a worker process, wherever it runs."""
 
 from __future__ import annotations
 

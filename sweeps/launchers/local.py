@@ -64,7 +64,7 @@ class Local:
             self._slots.append(slot)
 
     def poll(self) -> list[News]:
-        """What the workers have to tell; waits a second for it at most."""
+        """Events of the workers; waits a second for one at most."""
         news = []
         with contextlib.suppress(queue.Empty):
             news.append(self.news.get(timeout=1.0))

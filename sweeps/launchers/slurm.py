@@ -83,7 +83,7 @@ class Slurm:
         self._submit_waiting()
 
     def poll(self) -> list[News]:
-        """What has changed in the queue. Raises UserError where the controller is away for long."""
+        """Changes in the queue since the last look. Raises UserError where the controller is away for long."""
         wait = self._looked + self.options.every - time.monotonic()
         if wait > 0:
             time.sleep(min(wait, 1.0))
@@ -173,7 +173,7 @@ class Slurm:
         return Failure(LOST_WORKER, f"SLURM's {where}: {seen.state.lower().replace('_', ' ')}: {why}", log)
 
     def _parameters(self) -> dict[str, Any]:
-        """What submitit's executor is told."""
+        """Parameters of submitit's executor."""
         options = self.options
         variables = worker_environment(self.threads).items() - os.environ.items()
         exports = [f"export {name}={shlex.quote(value)}" for name, value in sorted(variables)]

@@ -35,7 +35,7 @@ class Array:
 
     @property
     def name(self) -> str:
-        """What SLURM calls it."""
+        """Job name in SLURM."""
         return self.folder.name
 
     @classmethod
@@ -65,7 +65,7 @@ class Array:
             raise NoAnswer(said[-1]) from error
 
     def answer(self, job_id: str) -> str | None:
-        """What a job returned (None: all is done), or the last line of its error; '' where it said nothing."""
+        """Return value of a job (None: all is done), or the last line of its error; '' where it said nothing."""
         try:
             outcome, answer = pickle.loads((self.folder / f"{job_id}_0_result.pkl").read_bytes())
         except (OSError, EOFError, pickle.UnpicklingError):

@@ -1,4 +1,4 @@
-"""What SLURM's controller knows of this user's jobs, through its commands. Needs no accounting."""
+"""This user's jobs as SLURM's controller knows them, through its commands. Needs no accounting."""
 
 from __future__ import annotations
 

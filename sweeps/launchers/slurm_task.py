@@ -1,4 +1,4 @@
-"""What SLURM runs on a node: a run of a sweep, with a checkpoint and another start when its time is up or it gives way.
+"""Task of a SLURM job: a run, which saves a checkpoint and starts again when its time is up or it is preempted.
 
 SLURM warns by signals: SIGTERM when a job is preempted or cancelled, SIGUSR2 (as submitit has it) ahead of the time
 limit. It starts a preempted job again by itself, but not one that leaves within its grace time, or at the time limit.
@@ -96,7 +96,7 @@ def _fruitless(progress: bool) -> bool:
 
 
 def _landmarks(folder: RunFolder) -> set[str]:
-    """What a run has reached: its checkpoints and results."""
+    """Checkpoints and results of a run so far."""
     results = folder.path.glob("evals/*/*/result.json")
     return {f"{path}" for path in (*folder.checkpoints.glob("*.ckpt"), *results)}
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import browser
 import pandas as pd
 import pytest
-from test_reports import FOUR, ask, fid_of, finished, grid, land, python, scores
+from made_up_study import FOUR, ask, fid_of, finished, folder_of, grid, land, python, scores
 
-from bench.runs import results as seals
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
+from benchmarks import fake_results
 from reports.build import build
 from reports.tables.table import decimals
 from reports.verdicts.text import interval_text, number
@@ -34,17 +34,16 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     points = grid(FOUR, NOISES, 2)
     for point in points[:-2]:
         land(folder / "runs", *point, scores(*point))
-        run = RunFolder(folder / "runs" / f"{point[0]}-{point[2]}{int(100 * point[1]):09d}")
+        run = RunFolder(folder_of(folder / "runs", *point))
         for step in range(10, 110, 10):
             run.append_metrics({"step": step, "loss": 1 / step, "loss_text": float("nan") if step == 50 else 0.5})
-    architecture, noise, seed = points[-1]
-    RunFolder(folder / "runs" / f"{architecture}-{seed}{int(100 * noise):09d}").fail(
+    RunFolder(folder_of(folder / "runs", *points[-1])).fail(
         Failure("non-finite loss", f"loss is nan {HOSTILE}", "Traceback"))  # fmt: skip
     landed = folder / "runs" / "dual_tower-0000000000" / "evals" / "e0" / "step-100"
     captions = landed / "captions.jsonl"
     hostile = {"id": "test-0", "caption": HOSTILE, "references": [HOSTILE]}
     captions.write_text(json.dumps(hostile) + "\n" + captions.read_text().partition("\n")[2])
-    seal_anew(landed)
+    fake_results.reseal(landed)
     made = ask(folder / "results" / "noise", points)
     assert made / "report.html" in build(made)
     return made
@@ -72,14 +71,6 @@ def page(results: Path, chromium: Browser) -> Iterator[Page]:
     assert [url for url in asked if not url.startswith("data:")] == [(results / "report.html").as_uri()]
     assert opened.evaluate("window.hacked") is None
     context.close()
-
-
-def seal_anew(landed: Path) -> None:
-    """As if the model had written what stands there now."""
-    file = landed / "result.json"
-    result = json.loads(file.read_text())
-    file.unlink()
-    seals.write(landed, {name: value for name, value in result.items() if name not in ("files", "seal")})
 
 
 def shown(page: Page) -> list[list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import subprocess
 import sys
@@ -14,44 +13,30 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from bench.runs.folder import RunFolder
 from bench.system.errors import UserError
+from benchmarks import fake_results
 from reports.paper import definitions
 from reports.paper.costs import front
 from reports.redraw import redraw, settings
 
 FOUR = ["dual_tower", "single_tower", "dual_projection", "gated_layer"]
-DIRECTIONS = {"fid": "lower", "exam_before": "higher", "exam_after": "higher"}
 
 
 def land(runs: Path, architecture: str, seed: int, step: int, folder: str = "", **train: float) -> None:
     """An evaluation whose numbers say where they come from: FID 1000 / step, CIDEr the share of the steps."""
     settings = {"steps": 400, "batch_size": 4, "i2t_noise": 0, "t2i_fraction": 0.6667} | train
-    run = RunFolder(runs / (folder or f"{architecture}-{seed}{abs(hash(str(train))) % 999983}"))
-    if not (run.path / "run.json").exists():
-        run.create("seed: 0\n", {"architecture": architecture}, {"code": "c0de"})
     values = {"fid": 1000 / step + seed, "clip_score": 20 + step / 100, "image_attributes": step / 400,
               "cider": step / 400, "caption_attributes": step / 400, "exam_before": 1.0, "exam_after": 1.0}
-    metrics = {name: {"value": value, "n": 64, "direction": DIRECTIONS.get(name, "higher"), "unit": "u",
-                      "weights": None, "chance": None, "ceiling": None, "note": None} for name, value in values.items()}
     pairs = step * 4
     seen = {"t2i_pairs": pairs * settings["t2i_fraction"], "i2t_pairs": pairs * (1 - settings["t2i_fraction"])}
     seen |= {f"{task}_tokens": 20 * seen[f"{task}_pairs"] for task in ("t2i", "i2t")}
-    with run.attempt() as attempt:
-        for where in ("samples", "real"):
-            (attempt / where).mkdir()
-            Image.new("RGB", (8, 8), "red").save(attempt / where / "00000.png")
-        prompt = {"id": "a", "sample": "00000.png", "prompt": "a star"}
-        (attempt / "prompts.jsonl").write_text(json.dumps(prompt) + "\n")
-        caption = {"id": "a", "caption": "a red star", "references": ["a star"]}
-        (attempt / "captions.jsonl").write_text(json.dumps(caption) + "\n")
-        run.land_result("e0", step, attempt, {
-            "run_id": run.run_id, "eval_id": "e0", "step": step, "architecture": architecture, "seed": seed,
-            "i2t_noise": settings["i2t_noise"], "t2i_fraction": settings["t2i_fraction"], "n_images": 64,
-            "n_captions": 64, "metrics": metrics, "seen": seen,
-            "train_identity": {"train": settings, "model": {"architecture": architecture}},
-            "cost": {"trainable_params": 7, "total_params": 9, "train_flops": 1e9 * step, "train_seconds": step / 10,
-                     "peak_memory_mb": 400.0}})
+    fake_results.land(
+        runs / (folder or f"{architecture}-{seed}{abs(hash(str(train))) % 999983}"), architecture, seed, step,
+        {name: fake_results.score(value, "lower" if name == "fid" else "higher") for name, value in values.items()},
+        train=settings, cost={"train_flops": 1e9 * step, "train_seconds": step / 10}, seen=seen,
+        images={where: [Image.new("RGB", (8, 8), "red")] for where in ("samples", "real")},
+        prompts=["a star"], captions=["a red star"], references=["a star"],
+    )  # fmt: skip
 
 
 def study(root: Path) -> Path:

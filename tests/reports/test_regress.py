@@ -26,6 +26,7 @@ from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_identity, train_identity
 from bench.system.command_line import exit_status
 from bench.system.errors import UserError
+from benchmarks import fake_results
 from benchmarks.reliability.faults import FAULTS
 from reports.__main__ import main
 from reports.regression import baseline as baselines
@@ -56,7 +57,7 @@ def land(runs: Path, architecture: str, seed: int, changes: dict[str, Any]) -> d
     """A run folder as training leaves it. Returns what sweep.json says of it."""
     found = numbers(architecture, seed) | changes
     run = RunFolder(runs / f"{architecture}-{seed:010d}")
-    point = {"run_id": run.run_id, "eval_id": "e0", "step": STEPS, "overrides": [f"seed={seed}"]}
+    point = fake_results.point(run.run_id, architecture, seed, STEPS, 0)
     run.create("", {}, {"code": "c0de"} | MACHINE | {key: changes[key] for key in MACHINE if key in changes})
     if "error" in changes:
         run.fail(Failure("crash", changes["error"]))
@@ -66,20 +67,18 @@ def land(runs: Path, architecture: str, seed: int, changes: dict[str, Any]) -> d
                             "lr": 0.1, "seconds": step * found["seconds"]})  # fmt: skip
 
     def score(name: str, direction: str, ceiling: float | None = None) -> dict[str, Any]:
-        return {"value": found[name], "n": 8, "direction": direction, "unit": "", "weights": None, "chance": None,
-                "ceiling": ceiling, "note": None}  # fmt: skip
+        return fake_results.score(found[name], direction, 8, "", ceiling=ceiling)
 
-    with run.attempt() as attempt:
-        (attempt / "captions.jsonl").write_text(f"{found['clip_score']}\n")
-        run.land_result("e0", STEPS, attempt, {
-            "run_id": run.run_id, "eval_id": "e0", "step": STEPS, "architecture": architecture, "seed": seed,
-            "metrics": {"fid": score("fid", "lower", found["fid_ceiling"]), "clip_score": score("clip_score", "higher"),
-                        "exam_before": score("exam_before", "higher"), "exam_after": score("exam_after", "higher")},
-            "train_identity": {"seed": seed, "train": {"lr": changes.get("lr", 0.1)},
-                               "model": {"architecture": architecture, "options": {"of": architecture}, "llm": "abc"}},
-            "eval_identity": {"eval": {"split": "test"}}, "seen": {"t2i_pairs": found["t2i_pairs"]},
-            "cost": {"trainable_params": found["trainable_params"], "total_params": 9, "train_seconds": 1.0,
-                     "train_flops": found["train_flops"], "peak_memory_mb": found["peak_memory_mb"]}})  # fmt: skip
+    fake_results.land(
+        run.path, architecture, seed, STEPS,
+        {"fid": score("fid", "lower", found["fid_ceiling"]), "clip_score": score("clip_score", "higher"),
+         "exam_before": score("exam_before", "higher"), "exam_after": score("exam_after", "higher")},
+        cost={name: found[name] for name in ("trainable_params", "train_flops", "peak_memory_mb")},
+        captions=[f"{found['clip_score']}"], seen={"t2i_pairs": found["t2i_pairs"]},
+        train_identity={"seed": seed, "train": {"lr": changes.get("lr", 0.1)},
+                        "model": {"architecture": architecture, "options": {"of": architecture}, "llm": "abc"}},
+        eval_identity={"eval": {"split": "test"}},
+    )  # fmt: skip
     return point
 
 
@@ -90,10 +89,7 @@ def session(tmp_path: Path, name: str, seeds: range, changes: dict[str, dict[str
         for seed in seeds
         for architecture in (FROZEN, TRAINED)
     ]
-    content = {"schema": 1, "name": "regress", "preset": "gate", "question": "", "source": "",
-               "plot": {"x": "architecture", "y": []}, "runs_root": "runs", "points": points}  # fmt: skip
-    (tmp_path / name / "sweep.json").write_text(json.dumps(content))
-    return tmp_path / name
+    return fake_results.ask(tmp_path / name, points, "architecture", name="regress", preset="gate", runs_root="runs")
 
 
 @pytest.fixture(scope="module")

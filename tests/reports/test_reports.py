@@ -7,13 +7,12 @@ import os
 import shutil
 import signal
 import statistics
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_up_study import FEATURES, FOUR, STEPS, ask, fid_of, finished, grid, land, python, row, scores
 from PIL import Image
 from scipy import stats
 
@@ -26,7 +25,6 @@ from reports.redraw import redraw
 from reports.style.colours import KNOWN, styles
 from reports.tables.table import decimals
 
-FOUR = ["dual_tower", "single_tower", "dual_projection", "gated_layer"]
 NOISES = [0, 0.25, 0.5, 0.75, 1]
 COLUMNS = [
     "run_id", "eval_id", "architecture", "i2t_noise", "t2i_fraction", "seed", "step", "status", "n_images",
@@ -34,98 +32,6 @@ COLUMNS = [
     "exam_after", "perplexity_before", "perplexity_after", "trainable_params", "total_params", "train_flops",
     "train_seconds", "peak_memory_mb",
 ]
-STEPS = [-0.3, -0.2, 0.0, 0.1, 0.4]  # of a run's items from their mean
-FEATURES = "embedded:features:3fa9c1d2e4b5"
-
-
-def fid_of(architecture: str, noise: float, seed: int) -> float:
-    """An FID that no two runs share; the dual tower has the lowest of every noise."""
-    return 10.0 + 20 * len(architecture) % 37 + 8 * noise + 1.5 * seed
-
-
-def scores(architecture: str, noise: float, seed: int, weights: str = FEATURES, note: str | None = None) -> dict:
-    def entry(value, direction, unit, whose=None, n=512, chance=None, ceiling=None, said=None):
-        return {"value": value, "n": n, "direction": direction, "unit": unit, "weights": whose, "chance": chance,
-                "ceiling": ceiling, "note": said}
-
-    right = 0.99 - 0.01 * len(architecture) - 0.2 * noise + 0.01 * seed
-    return {
-        "fid": entry(fid_of(architecture, noise, seed), "lower", "squared distance of features", weights,
-                     ceiling=1.2, said=note),
-        "clip_score": entry(30 - 5 * noise + seed / 3, "higher", "100 x cosine", "embedded:clip:77aa01bc23de"),
-        "cider": entry(6 - 4 * noise + seed / 5, "higher", "CIDEr-D x 10", chance=0.8, n=256),
-        "caption_attributes": entry(right, "higher", "share of attributes", chance=0.225, ceiling=1.0, n=256),
-        "image_colour": entry(right, "higher", "share of objects", weights, chance=0.125),
-        "exam_before": entry(1.0, "higher", "share right", "embedded:llm:abc123456789", n=200, chance=0.05),
-        "exam_after": entry(1.0 if architecture != "single_tower" else 0.17, "higher", "share right",
-                            "embedded:llm:abc123456789", n=200, chance=0.05),
-    }
-
-
-def land(runs: Path, architecture: str, noise: float, seed: int, metrics: dict, code: str = "c0de") -> None:
-    """A run folder as training leaves it, with a few samples and captions."""
-    run = RunFolder(runs / f"{architecture}-{seed}{int(100 * noise):09d}")
-    run.create("seed: 0\n", {"architecture": architecture}, {"code": code})
-    with run.attempt() as attempt:
-        for where, green in (("samples", 90), ("real", 200)):
-            (attempt / where).mkdir()
-            for index in range(9):
-                picture = Image.new("RGB", (32, 32), (25 * index, green, 30 * seed))
-                picture.save(attempt / where / f"{index:05d}.png")
-        prompts = [{"id": f"test-{i}", "sample": f"{i:05d}.png", "prompt": f"a large red star {i} at the bottom left"}
-                   for i in range(9)]
-        (attempt / "prompts.jsonl").write_text("".join(json.dumps(line) + "\n" for line in prompts))
-        captions = [{"id": f"test-{i}", "caption": f"{architecture} saw | {i}", "references": ["a red star"]}
-                    for i in range(9)]
-        (attempt / "captions.jsonl").write_text("".join(json.dumps(line) + "\n" for line in captions))
-        items = [metrics["cider"]["value"] + step for step in STEPS]
-        (attempt / "per_item.json").write_text(json.dumps({"cider": items, "fid": [1.0, 2.0]}))
-        run.land_result("e0", 100, attempt, {
-            "run_id": run.run_id, "eval_id": "e0", "step": 100, "architecture": architecture, "seed": seed,
-            "i2t_noise": noise, "t2i_fraction": 0.6667, "n_images": 512, "n_captions": 256, "metrics": metrics,
-            "cost": {"trainable_params": 7, "total_params": 9, "train_flops": 1e9, "train_seconds": 3.5,
-                     "peak_memory_mb": 400.0}})
-
-
-def ask(results: Path, points: list[tuple[str, float, int]], x: str = "i2t_noise") -> Path:
-    """The sweep.json of a results folder beside `runs/`."""
-    results.mkdir(parents=True, exist_ok=True)
-    content = {
-        "schema": 1, "name": "noise", "preset": "smoke", "question": "Does noise hurt?", "source": "a paper, Fig. 6",
-        "plot": {"x": x, "y": ["fid", "clip_score", "cider", "exam_after"]}, "runs_root": "../../runs",
-        "points": [{"run_id": f"{a}-{s}{int(100 * n):09d}", "eval_id": "e0", "step": 100,
-                    "overrides": [f"seed={s}", f"model.architecture={a}", f"train.i2t_noise={n}",
-                                  'runtime.runs="runs"']}
-                   for a, n, s in points]}
-    (results / "sweep.json").write_text(json.dumps(content))
-    return results
-
-
-def grid(architectures: list[str], noises: list[float], seeds: int) -> list[tuple[str, float, int]]:
-    return [(a, n, s) for s in range(seeds) for a in architectures for n in noises]
-
-
-def finished(tmp_path: Path, points: list[tuple[str, float, int]], **settings) -> Path:
-    for point in points:
-        land(tmp_path / "runs", *point, scores(*point, **settings))
-    return ask(tmp_path / "results" / "noise", points)
-
-
-def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
-
-
-def row(table: str, *starts: str) -> list[str]:
-    """The cells of the one Markdown line that begins with these."""
-    found = [line for line in table.partition("\n## ")[0].splitlines() if line.startswith("| " + " | ".join(starts))]
-    assert len(found) == 1, found
-    return [cell.strip() for cell in found[0].strip("|").split("|")]
-
-
-@pytest.fixture
-def no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes a second: left out where a test reads tables."""
-    monkeypatch.setattr("reports.figures.figure.draw", lambda *_: {})
 
 
 @pytest.fixture(scope="module")

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_reports import FOUR, ask, finished, grid, land, no_figure, row, scores  # noqa: F401 - no_figure is a fixture
+from made_up_study import FOUR, ask, finished, grid, land, row, scores
 
 from bench.evaluation.selftest import verdict
-from bench.runs import results as sealed
+from benchmarks import fake_results
 from reports.build import build
 from reports.figures import figure
 from reports.stored.runs import read_sweep, scores_frame
 from reports.stored.selftest_marks import FAILED
 from reports.tables.summary import summarise
 
-LEVELS = ("chance", "ceiling", "note")
-
 
 def measured_by(results: Path, name: str, where: str = "*") -> Path:
     """The folder of a report's runs, those like `where` sealed anew with what measured them."""
     runs = results.parents[1] / "runs"
     for path in runs.glob(f"{where}/evals/*/*/result.json"):
-        content = json.loads(path.read_text()) | {"measure_id": name}
-        path.unlink()
-        sealed.write(path.parent, {key: value for key, value in content.items() if key not in ("files", "seal")})
+        fake_results.reseal(path.parent, measure_id=name)
     return runs
 
 
 @pytest.fixture
-def results(tmp_path, no_figure) -> Path:  # noqa: F811
+def results(tmp_path, no_figure) -> Path:
     return finished(tmp_path, grid(FOUR, [0], 2))
 
 
@@ -78,11 +73,11 @@ def test_a_metric_that_failed_is_grey_on_the_page(results):
     assert f"no winner: not ranked: the metric {FAILED}" in page
 
 
-def test_numbers_in_place_of_a_metric_that_failed_say_whose_they_are(tmp_path, no_figure):  # noqa: F811
+def test_numbers_in_place_of_a_metric_that_failed_say_whose_they_are(tmp_path, no_figure):
     points = grid(["dual_tower"], [0, 1], 2)
     for name, noise, seed in points:
-        kid = {"value": 0.5 + noise / 4 + seed, "n": 512, "direction": "lower", "unit": "u", "weights": None}
-        land(tmp_path / "runs", name, noise, seed, scores(name, noise, seed) | {"kid": kid | dict.fromkeys(LEVELS)})
+        kid = fake_results.score(0.5 + noise / 4 + seed, "lower", 512)
+        land(tmp_path / "runs", name, noise, seed, scores(name, noise, seed) | {"kid": kid})
     results = ask(tmp_path / "results" / "noise", points)
     verdict.keep(measured_by(results, "abc"), "abc", {"measure_id": "abc", "failed": {"fid": "blur"}})
     build(results)

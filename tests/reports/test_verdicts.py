@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.runs import results
-from bench.runs.folder import RunFolder
 from bench.system.errors import UserError
+from benchmarks import fake_results
+from benchmarks.fake_results import score
 from reports.paper import published
 from reports.stored.runs import read_sweep
 from reports.stored.settings import finished
@@ -27,45 +27,28 @@ FAR = {"single_tower": 0.0, "dual_projection": 1.0, "gated_layer": -3.0, "dual_t
 
 def land(runs: Path, architecture: str, noise: float, seed: int, shift: float, **other: object) -> dict:
     """A finished run whose CIDEr is better by `shift`, and its FID lower; returns its point of sweep.json."""
-    settings = {"steps": 1200, "batch_size": 32, "t2i_fraction": 0.6667, "i2t_noise": noise, "note": None} | other
+    settings = {"steps": 1200, "i2t_noise": noise, "note": None} | other
     note = settings.pop("note")
-    run = RunFolder(runs / f"{architecture}-{seed}{int(100 * noise)}{zlib.crc32(str(settings).encode()) % 9973}")
-    train = {"train": settings, "model": {"architecture": architecture}}
-    run.create("seed: 0\n", {"architecture": architecture}, {"code": "c0de"})
     items = 5 + shift + 0.01 * seed + np.random.default_rng(seed).normal(0, 0.02, N)
     exam = np.ones(N) if architecture != "single_tower" else (np.arange(N) < 4 + seed).astype(float)
-
-    def entry(value: float, direction: str = "higher", whose: str | None = None, said: str | None = None) -> dict:
-        return {"value": value, "n": N, "direction": direction, "unit": "u", "weights": whose, "chance": None,
-                "ceiling": None, "note": said}
-
+    features = {"weights": "embedded:features:abc"}
     metrics = {
-        "fid": entry(20 - shift + 0.01 * seed, "lower", "embedded:features:abc", note),
-        "kid": entry((20 - shift) / 100, "lower", "embedded:features:abc"),
-        "cider": entry(float(items.mean())),
-        "exam_before": entry(1.0), "exam_after": entry(float(exam.mean())),
-        "perplexity_before": entry(1.8, "lower"),
-        "perplexity_after": entry(1.8 if architecture != "single_tower" else 99.0, "lower"),
-    }
-    with run.attempt() as attempt:
-        per_item = {"cider": items.tolist(), "exam_before": [1.0] * N, "exam_after": exam.tolist()}
-        (attempt / "per_item.json").write_text(json.dumps(per_item))
-        run.land_result("e0", settings["steps"], attempt, {
-            "run_id": run.run_id, "eval_id": "e0", "step": settings["steps"], "architecture": architecture,
-            "train_identity": train,
-            "seed": seed, "i2t_noise": noise, "t2i_fraction": settings["t2i_fraction"], "n_images": N,
-            "n_captions": N, "metrics": metrics, "cost": {"total_params": 9}})
-    return {"run_id": run.run_id, "eval_id": "e0", "step": settings["steps"],
-            "overrides": [f"seed={seed}", f"model.architecture={architecture}"]}
+        "fid": score(20 - shift + 0.01 * seed, "lower", note=note, **features),
+        "kid": score((20 - shift) / 100, "lower", **features),
+        "cider": score(float(items.mean())),
+        "exam_before": score(1.0), "exam_after": score(float(exam.mean())),
+        "perplexity_before": score(1.8, "lower"),
+        "perplexity_after": score(1.8 if architecture != "single_tower" else 99.0, "lower"),
+    }  # fmt: skip
+    name = f"{architecture}-{seed}{int(100 * noise)}{zlib.crc32(str(settings).encode()) % 9973}"
+    per_item = {"cider": items.tolist(), "exam_before": [1.0] * N, "exam_after": exam.tolist()}
+    return fake_results.land(
+        runs / name, architecture, seed, settings["steps"], metrics, train=settings, items=per_item
+    )
 
 
 def study(tmp_path: Path, points: list[dict], preset: str = "default") -> Path:
-    folder = tmp_path / "results" / "architecture"
-    folder.mkdir(parents=True)
-    content = {"schema": 1, "name": "architecture", "preset": preset, "question": "?", "source": "", "points": points,
-               "plot": {"x": "architecture", "y": ["fid"]}, "runs_root": "../../runs"}
-    (folder / "sweep.json").write_text(json.dumps(content))
-    return folder
+    return fake_results.ask(tmp_path / "results" / "architecture", points, "architecture", ["fid"], preset=preset)
 
 
 def four(tmp_path: Path, seeds: int, **other: object) -> list[dict]:
@@ -125,8 +108,7 @@ def test_one_changed_answer_refutes_that_language_is_kept(tmp_path: Path) -> Non
     items = json.loads((path / "per_item.json").read_text())
     items["exam_after"][0] = 0.0
     (path / "per_item.json").write_text(json.dumps(items))
-    (path / "result.json").unlink()
-    results.write(path, {key: value for key, value in result.items() if key not in ("files", "seal")})
+    fake_results.reseal(path, metrics=result["metrics"])
     found = verdicts(study(tmp_path, points))["3-language"]
     assert found.outcome == "contradicted"
     assert [f.why for f in found.findings if f.outcome == "contradicted"] == ["differs in 1 of 2 runs"]

@@ -1,0 +1,103 @@
+"""Made-up results in run folders as training and scoring leave them, for whatever reads stored runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL.Image import Image
+
+from bench.runs import results
+from bench.runs.folder import RunFolder
+
+EVAL_ID = "e0"
+TRAIN = {"batch_size": 32, "i2t_noise": 0, "t2i_fraction": 0.6667}
+COST = {"trainable_params": 7, "total_params": 9, "train_flops": 1e9, "train_seconds": 3.5, "peak_memory_mb": 400.0}
+
+
+def score(value: float, direction: str = "higher", n: int = 64, unit: str = "u", **more: Any) -> dict[str, Any]:
+    """A metric of a result; `more`: its weights, chance, ceiling and note."""
+    levels = dict.fromkeys(("weights", "chance", "ceiling", "note"))
+    return {"value": value, "n": n, "direction": direction, "unit": unit} | levels | more
+
+
+def land(
+    path: Path,
+    architecture: str,
+    seed: int,
+    step: int,
+    metrics: dict[str, Any],
+    *,
+    train: Mapping[str, Any] | None = None,
+    cost: Mapping[str, Any] | None = None,
+    code: str = "c0de",
+    items: Mapping[str, Sequence[float]] | None = None,
+    images: Mapping[str, Iterable[Image]] | None = None,
+    prompts: Sequence[str] = (),
+    captions: Sequence[str] = (),
+    references: Sequence[str] = ("a red star",),
+    **more: Any,
+) -> dict[str, Any]:
+    """Land a result of the model after `step` steps in the run folder `path`. Returns its point of sweep.json.
+
+    `train` and `cost`: settings and costs other than the usual; `items`: values by metric, one an item; `images`:
+    by folder, `samples` or `real`; `more`: other entries of the result.
+    """
+    run = RunFolder(path)
+    if not (path / "run.json").exists():
+        run.create("seed: 0\n", {"architecture": architecture}, {"code": code})
+    settings = TRAIN | {"steps": step} | dict(train or {})
+    shares = {name: settings[name] for name in ("i2t_noise", "t2i_fraction")}
+    result = {
+        "run_id": run.run_id, "eval_id": EVAL_ID, "step": step, "architecture": architecture, "seed": seed, **shares,
+        "n_images": 64, "n_captions": 64, "metrics": metrics,
+        "train_identity": {"train": settings, "model": {"architecture": architecture}},
+        "cost": COST | dict(cost or {}),
+    }  # fmt: skip
+    with run.attempt() as attempt:
+        for folder, some in (images or {}).items():
+            (attempt / folder).mkdir()
+            for index, image in enumerate(some):
+                image.save(attempt / folder / f"{index:05d}.png")
+        if prompts:
+            asked = [{"id": f"test-{i}", "sample": f"{i:05d}.png", "prompt": said} for i, said in enumerate(prompts)]
+            _write_lines(attempt / "prompts.jsonl", asked)
+        if captions:
+            right = list(references)
+            written = [{"id": f"test-{i}", "caption": said, "references": right} for i, said in enumerate(captions)]
+            _write_lines(attempt / "captions.jsonl", written)
+        if items:
+            (attempt / "per_item.json").write_text(json.dumps({name: list(some) for name, some in items.items()}))
+        run.land_result(EVAL_ID, step, attempt, result | more)
+    return point(run.run_id, architecture, seed, step, shares["i2t_noise"])
+
+
+def reseal(folder: Path, **changes: Any) -> None:
+    """Land a result anew with these entries, and with the files beside it as they are now."""
+    file = folder / results.NAME
+    content = json.loads(file.read_text()) | changes
+    file.unlink()
+    results.write(folder, {name: value for name, value in content.items() if name not in ("files", "seal")})
+
+
+def point(run_id: str, architecture: str, seed: int, step: int, noise: float) -> dict[str, Any]:
+    """The entry of a run in sweep.json, whether there is a result or not."""
+    overrides = [f"seed={seed}", f"model.architecture={architecture}", f"train.i2t_noise={noise}"]
+    return {"run_id": run_id, "eval_id": EVAL_ID, "step": step, "overrides": overrides}
+
+
+def ask(folder: Path, points: list[dict[str, Any]], x: str, y: Sequence[str] = (), **more: Any) -> Path:
+    """Write the sweep.json of a results folder, two levels below that of `runs/`; `more`: other entries. Returns it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "schema": 1, "name": folder.name, "preset": "smoke", "question": "?", "source": "",
+        "plot": {"x": x, "y": list(y)}, "runs_root": "../../runs", "points": points,
+    }  # fmt: skip
+    (folder / "sweep.json").write_text(json.dumps(content | more))
+    return folder
+
+
+def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
