@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 MALICIOUS = [("lightning", "2.6.2"), ("lightning", "2.6.3")]  # GHSA-w37p-236h-pfx3
 
 
