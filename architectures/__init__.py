@@ -50,7 +50,7 @@ def get(name: str) -> type[FusionBlock]:
 
 
 def _describe(path: Path) -> Description | None:
-    for node in ast.parse(path.read_text(), filename=str(path)).body:
+    for node in ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body:
         if isinstance(node, ast.ClassDef) and any(_is_register(decorator) for decorator in node.decorator_list):
             literals = dict(_literals(node))
             summary = (ast.get_docstring(node) or "").partition("\n")[0]

@@ -68,7 +68,7 @@ def configs_of(sweep: Path, run: str) -> list[Config]:
 @lru_cache(maxsize=1)
 def _asked(sweep: Path, written: int) -> tuple[str, dict[str, list[dict[str, Any]]]]:
     """The preset, and the points of each run, of a file as it was `written`: read once for many jobs."""
-    content = json.loads(sweep.read_text())
+    content = json.loads(sweep.read_text(encoding="utf-8"))
     runs: dict[str, list[dict[str, Any]]] = {}
     for point in content["points"]:
         runs.setdefault(point["run_id"], []).append(point)

@@ -152,7 +152,7 @@ def write(plan: Plan) -> bool:
     text = json.dumps(content, indent=1)
     path = plan.results / "sweep.json"
     with writing_to(plan.results):
-        if path.exists() and path.read_text() == text:
+        if path.exists() and path.read_text(encoding="utf-8") == text:
             return False
         plan.results.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text)

@@ -34,7 +34,7 @@ def _list() -> int:
             print(f"  {'':18}   {option}={_text(first)} (default){''.join(f' | {_text(other)}' for other in others)}")
     print("\npresets:")
     for name in load.presets():
-        comment = (load.PRESETS / f"{name}.yaml").read_text().partition("\n")[0]
+        comment = (load.PRESETS / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")[0]
         print(f"  {name:18} {comment.lstrip('# ')}")
     print("\ndata sets (data.name=NAME):")
     for name in get_args(get_type_hints(DataConfig)["name"]):

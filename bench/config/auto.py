@@ -46,7 +46,7 @@ def _cpu_flags() -> list[str]:
 def _cpu() -> dict[str, str]:
     """What the first processor says of itself (Linux)."""
     try:
-        first, _, _ = Path("/proc/cpuinfo").read_text().partition("\n\n")
+        first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")
     except OSError:
         return {}
     facts = (line.partition(":") for line in first.splitlines())

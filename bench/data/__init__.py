@@ -28,13 +28,16 @@ def open_split(data: DataConfig, split: str) -> CaptionedImages:
     return ScenesSplit(split, size, data.objects, data.image_size)
 
 
-def data_digest(data: DataConfig) -> str:
-    """What the data set holds, wherever it lies; part of a run's identity. Imports no torch."""
+def data_digest(data: DataConfig, cache: str | None = None) -> str:
+    """What the data set holds, wherever it lies; part of a run's identity. Imports no torch.
+
+    `cache` is the folder (`runtime.cache`) where hashes of files are kept, so that the next call need not read them.
+    """
     _check(data.name, "data.name", DATA_SETS)
     if data.name == "coco":
         from bench.data.sets.coco import coco_digest
 
-        return coco_digest(data.root)
+        return coco_digest(data.root, cache)
     from bench.data.sets.scenes import scenes_digest
 
     return scenes_digest(data.objects, data.train_size, data.test_size, data.image_size)

@@ -85,7 +85,7 @@ class World:
         path = folder / name if isinstance(folder, Path) else None
         if path is None or not path.exists():
             return []
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 _open: dict[tuple, World] = {}

@@ -52,12 +52,12 @@ class Source(NamedTuple):
 
 def encoded_split(config: Config, split: str, source: Callable[[], Source]) -> EncodedSplit:
     """Open the encoded ``split`` from the cache; the first process to ask encodes ``source()`` while others wait."""
-    parts = [FORMAT, data_digest(config.data), split, weights_digest(config.model.vae, "vae")]
+    parts = [FORMAT, data_digest(config.data, config.runtime.cache), split, weights_digest(config.model.vae, "vae")]
     key = hashlib.sha256(repr([*parts, weights_digest(config.model.llm, "llm")]).encode()).hexdigest()[:12]
     folder = Path(config.runtime.cache) / "encoded" / f"{split}-{key}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with open(folder.parent / f".{folder.name}.lock", "w") as lock:
+        with open(folder.parent / f".{folder.name}.lock", "w", encoding="utf-8") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not folder.exists():
                 for draft in folder.parent.glob(f".{folder.name}-*"):  # of a process that died

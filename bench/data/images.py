@@ -3,30 +3,67 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
+
+from bench.data.named_files import open_regular
+
+LARGEST_FILE = 2**28  # bytes
+MOST_PIXELS = 178_956_970  # where Pillow too takes a picture for a decompression bomb
 
 
 class BrokenPicture(Exception):
     """A picture file that is missing or cannot be decoded; the message says why in a few words."""
 
 
+class ReadPicture(NamedTuple):
+    """What a picture file holds."""
+
+    pixels: np.ndarray  # (size, size, 3) uint8
+    repaired: bool  # whether a broken Exif tag was passed over
+
+
 def open_picture(path: Path, size: int) -> np.ndarray:
+    """The pixels that `read_picture` returns: ``(size, size, 3)`` uint8."""
+    return read_picture(path, size).pixels
+
+
+def read_picture(path: Path, size: int) -> ReadPicture:
     """Centre-crop the picture to a square and resize it, antialiased, to ``(size, size, 3)`` uint8.
 
-    Raises ``BrokenPicture`` where the file is missing, is no picture, or breaks off.
+    Raises ``BrokenPicture`` where the file is missing, no picture, breaks off, or is larger than any picture should be.
     """
-    if not path.is_file():
-        raise BrokenPicture("missing")
     try:
-        with Image.open(path) as picture:
-            rgb = _to_rgb(ImageOps.exif_transpose(picture))
+        with open_regular(path, LARGEST_FILE) as file, Image.open(file) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            if picture.format == "EPS":
+                raise BrokenPicture("EPS is a program to run, not pixels")
+            upright, repaired = _upright(picture)
+            rgb = _to_rgb(upright)
+    except (FileNotFoundError, NotADirectoryError):
+        raise BrokenPicture("missing") from None
     except Image.UnidentifiedImageError:
         raise BrokenPicture("not a picture") from None
+    except Image.DecompressionBombError:
+        raise BrokenPicture(f"more than {MOST_PIXELS:,} pixels") from None
     except Exception as error:  # a decoder may raise nearly anything on damaged bytes
-        raise BrokenPicture(" ".join(str(error).split()) or type(error).__name__) from error
-    return np.asarray(ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC))
+        said = getattr(error, "strerror", None) or str(error)
+        raise BrokenPicture(" ".join(said.split()) or type(error).__name__) from error
+    return ReadPicture(np.asarray(ImageOps.fit(rgb, (size, size), Image.Resampling.BICUBIC)), repaired)
+
+
+def _upright(picture: Image.Image) -> tuple[Image.Image, bool]:
+    """Turn the picture as its orientation says; also whether other tags had to be dropped for that."""
+    picture.load()  # damaged pixels are not to be repaired
+    try:
+        return ImageOps.exif_transpose(picture), False
+    except Exception:  # it writes all tags anew, and fails at a broken one; the orientation has been read by now
+        for block in ("exif", "Raw profile type exif"):
+            picture.info.pop(block, None)
+        return ImageOps.exif_transpose(picture), True
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

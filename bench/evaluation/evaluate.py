@@ -130,8 +130,8 @@ def save(evaluated: Evaluated, folder: Path) -> None:
         ],
     )
     items = {name: score.per_item for name, score in evaluated.scores.items() if score.per_item is not None}
-    (folder / "per_item.json").write_text(json.dumps(items))
+    (folder / "per_item.json").write_text(json.dumps(items), encoding="utf-8")
 
 
 def _write_lines(path: Path, rows: list[dict]) -> None:
-    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")

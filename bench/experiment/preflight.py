@@ -78,7 +78,7 @@ def _packages() -> list[Check]:
 
 def _tested_versions() -> dict[str, str]:
     path = PROJECT / "constraints.txt"
-    lines = path.read_text().splitlines() if path.exists() else []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     pairs = [line.partition("==") for line in lines if "==" in line and not line.startswith("#")]
     return {_canonical(name.strip()): version.strip() for name, _, version in pairs}
 

@@ -95,13 +95,13 @@ class FeatureNet(nn.Module):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         config = {"model_type": "xfusion-features"} | self.config
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / "model.safetensors")
 
     @classmethod
     def from_pretrained(cls, folder: Path | str) -> FeatureNet:
         """Read what `save_pretrained` wrote, in eval mode."""
-        config = json.loads((Path(folder) / "config.json").read_text())
+        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
         net = cls(tuple(config["widths"]), config["quadrant_features"])
         net.load_state_dict(load_file(Path(folder) / "model.safetensors"))
         return net.eval()

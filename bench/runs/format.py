@@ -14,7 +14,7 @@ SCHEMA = 1
 def read_own(path: Path) -> dict[str, Any] | None:
     """What a JSON file of this project holds, None if there is none. Raises UserError if another schema wrote it."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         found = content["schema"]
     except (FileNotFoundError, NotADirectoryError):
         return None

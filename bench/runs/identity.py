@@ -90,17 +90,17 @@ def rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
 def _data_identity(config: Config) -> dict[str, Any]:
     """The data's settings, with the folder's digest for its path. What is tolerated in it changes no number."""
     data = dict(vars(config.data))
-    digest = _data_digest(*data.values())
+    digest = _data_digest(config.runtime.cache, *data.values())
     del data["root"], data["max_broken"]
     return data | {"digest": digest}
 
 
 @cache
-def _data_digest(*settings: Any) -> str:
+def _data_digest(cache: str, *settings: Any) -> str:
     """The data's digest, read once a process: a folder of pictures may be large, and must not change under a sweep."""
     from bench.data import data_digest
 
-    return data_digest(DataConfig(*settings))
+    return data_digest(DataConfig(*settings), cache)
 
 
 def _digest(identity: dict[str, Any]) -> str:

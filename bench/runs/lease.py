@@ -174,7 +174,7 @@ def _numbers(folder: Path) -> list[int]:
 def _read(path: Path) -> Holder:
     """What a claim says. One that a power cut emptied says nothing, and is watched as any other."""
     try:
-        return Holder(**json.loads(path.read_text(errors="replace")))
+        return Holder(**json.loads(path.read_text(errors="replace", encoding="utf-8")))
     except (ValueError, TypeError):
         return Holder("an unknown host", 0, "", 0, None, LEASE, "an unknown time")
 

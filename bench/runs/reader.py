@@ -55,13 +55,13 @@ class StoredRun:
     def run_json(self) -> dict[str, Any]:
         """What run.json holds, {} before the run was created."""
         path = self.path / "run.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def read_metrics(self) -> list[dict[str, Any]]:
         """All rows by step; the last one of a repeated step, and nothing of a line that a kill tore."""
         rows: dict[int, dict[str, Any]] = {}
         if self.metrics_file.exists():
-            for line in self.metrics_file.read_text(errors="replace").splitlines():
+            for line in self.metrics_file.read_text(errors="replace", encoding="utf-8").splitlines():
                 try:
                     row = json.loads(line)
                     rows[row["step"]] = row
@@ -104,7 +104,7 @@ class StoredRun:
     def failure(self) -> Failure | None:
         """Why the run failed, None if it did not."""
         try:
-            return Failure.parse(self.error_file.read_text(errors="replace"))
+            return Failure.parse(self.error_file.read_text(errors="replace", encoding="utf-8"))
         except FileNotFoundError:
             return None
 

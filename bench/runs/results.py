@@ -22,7 +22,7 @@ def write(folder: Path, result: dict[str, Any]) -> None:
     """Write result.json: the result, the SHA-256 of every other file in `folder`, and the seal of it all."""
     files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     sealed = result | {"files": files}
-    (folder / NAME).write_text(json.dumps(sealed | {"seal": _seal(sealed)}, indent=1))
+    (folder / NAME).write_text(json.dumps(sealed | {"seal": _seal(sealed)}, indent=1), encoding="utf-8")
 
 
 def change(folder: Path, result: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ def reset_peak_memory() -> None:
     _set_libraries_aside()
     gc.collect()
     _glibc("malloc_trim", 0)
-    with suppress(OSError), open("/proc/self/clear_refs", "w") as file:
+    with suppress(OSError), open("/proc/self/clear_refs", "w", encoding="utf-8") as file:
         file.write("5")
 
 
@@ -47,7 +47,7 @@ def peak_memory_mb() -> float:
     """Peak memory since the last reset, in MB: the accelerator's if there is one, else the process's resident set."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**20
-    with open("/proc/self/status") as file:
+    with open("/proc/self/status", encoding="utf-8") as file:
         (peak,) = [line for line in file if line.startswith("VmHWM")]
     return int(peak.split()[1]) / 1024
 

@@ -16,7 +16,7 @@ def dead(space_: str, pid: int, birth: int) -> bool:
 def space() -> str:
     """What tells apart the process-id spaces of machines, boots and containers; '' where the system does not say."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip().replace("-", "")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip().replace("-", "")
         return f"{boot[:12]}-{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:
         return ""
@@ -25,7 +25,7 @@ def space() -> str:
 def born(pid: int) -> int:
     """Start of a living process in ticks since the boot, -1 if there is none, 0 where the system does not say."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     except OSError:
         return -1 if Path("/proc/self/stat").exists() else 0
     return -1 if fields[0] in "ZX" else int(fields[19])  # a zombie does nothing more

@@ -64,7 +64,7 @@ def train(folder: Path) -> None:
     model.set_attn_implementation("sdpa")
     model.half().save_pretrained(folder)
     processor.save_pretrained(folder)
-    (folder / "README.md").write_text(_card(measure(*load_clip(str(folder)))))
+    (folder / "README.md").write_text(_card(measure(*load_clip(str(folder)))), encoding="utf-8")
 
 
 def check() -> dict[str, float]:

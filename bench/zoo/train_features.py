@@ -44,7 +44,7 @@ def train(folder: Path) -> None:
             print(f"features: step {step + 1}/{STEPS}, loss {loss.item():.4f}", file=sys.stderr, flush=True)
     _standardise(net.eval(), images[:8192])
     net.save_pretrained(folder)
-    (folder / "README.md").write_text(_card(measure(net)))
+    (folder / "README.md").write_text(_card(measure(net)), encoding="utf-8")
 
 
 @torch.no_grad()

@@ -42,7 +42,7 @@ def train(folder: Path) -> None:
     words.save_pretrained(folder)
     _write_lines(folder / "exam.jsonl", corpus.exam())
     _write_lines(folder / "text.jsonl", [{"text": text} for text in corpus.held_out_texts()])
-    (folder / "README.md").write_text(_card(measure(str(folder))))
+    (folder / "README.md").write_text(_card(measure(str(folder))), encoding="utf-8")
 
 
 def check() -> dict[str, float]:
@@ -54,8 +54,8 @@ def measure(name: str) -> dict[str, float]:
     """Exam accuracy (all and by kind), perplexity, and one minus the largest word cosine of the model ``name``."""
     model, words = load_llm(name)
     folder = WEIGHTS / "llm" if name == "embedded" else Path(name)
-    rows = [json.loads(line) for line in (folder / "exam.jsonl").read_text().splitlines()]
-    texts = [json.loads(line)["text"] for line in (folder / "text.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (folder / "exam.jsonl").read_text(encoding="utf-8").splitlines()]
+    texts = [json.loads(line)["text"] for line in (folder / "text.jsonl").read_text(encoding="utf-8").splitlines()]
     right = exam(partial(_logits, model), words, rows).per_item or []
     scores = {"exam": sum(right) / len(right)}
     for kind in dict.fromkeys(row["kind"] for row in rows):
@@ -119,7 +119,7 @@ def _loss(model: LlamaForCausalLM, ids: Tensor, documents: Tensor, positions: Te
 
 
 def _write_lines(path: Path, rows: list[dict[str, str]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
 def _card(measured: dict[str, float]) -> str:

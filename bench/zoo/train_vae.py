@@ -48,7 +48,8 @@ def train(folder: Path) -> None:
     _fix_deviation(vae.eval())
     _standardise(vae, images[:8192])
     vae.half().save_pretrained(folder)
-    (folder / "README.md").write_text(_card(measure(AutoencoderKL.from_pretrained(folder).eval(), judge)))
+    measured = measure(AutoencoderKL.from_pretrained(folder).eval(), judge)
+    (folder / "README.md").write_text(_card(measured), encoding="utf-8")
 
 
 def _train_cycle(vae: AutoencoderKL, judge: FeatureNet, images: np.ndarray, cycle: int) -> None:

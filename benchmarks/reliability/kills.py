@@ -81,7 +81,8 @@ def completed(folder: Path, cache: Path) -> None:
     """Run the command until it has done everything."""
     deadline = time.monotonic() + PATIENCE
     while start(folder, cache).wait(PATIENCE):
-        assert time.monotonic() < deadline, f"the sweep does not complete: {(folder / 'log').read_text()[-3000:]}"
+        said = (folder / "log").read_text(encoding="utf-8")[-3000:]
+        assert time.monotonic() < deadline, f"the sweep does not complete: {said}"
 
 
 def killed(folder: Path, cache: Path, chance: random.Random) -> int:
@@ -106,10 +107,10 @@ def killed(folder: Path, cache: Path, chance: random.Random) -> int:
 def descendants(pid: int) -> list[int]:
     """Every process that stems from ``pid``."""
     try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
         threads = [path for path in Path(f"/proc/{pid}/task").iterdir() if path.name != str(pid)]
         for thread in threads:
-            children += (thread / "children").read_text().split()
+            children += (thread / "children").read_text(encoding="utf-8").split()
     except OSError:
         return []
     return [family for child in map(int, children) for family in (child, *descendants(child))]
@@ -126,7 +127,7 @@ def everything(folder: Path) -> dict[str, dict]:
 def last_steps(run: Path) -> int:
     """How often a run took its last step."""
     steps = []
-    for line in (run / "metrics.jsonl").read_text().splitlines():
+    for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines():
         try:
             steps.append(json.loads(line)["step"])
         except (ValueError, KeyError):

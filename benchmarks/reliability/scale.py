@@ -28,8 +28,8 @@ SWEEP = "question: how many\ngrid: {seed: [%s], model.architecture: dual_tower}\
 def main() -> int:
     """Print the figures, beside what is asked for."""
     with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
-        Path("many.yaml").write_text(SWEEP % ", ".join(map(str, range(POINTS))))
-        Path("some.yaml").write_text(SWEEP % ", ".join(map(str, range(RUNS))))
+        Path("many.yaml").write_text(SWEEP % ", ".join(map(str, range(POINTS))), encoding="utf-8")
+        Path("some.yaml").write_text(SWEEP % ", ".join(map(str, range(RUNS))), encoding="utf-8")
         tell("plan of 10,000 points", command("plan"), 2.0)
         made = plans.make("./many.yaml", "smoke", [])
         for index, point in enumerate(made.points):
@@ -54,12 +54,13 @@ def leave(point: plans.Point, index: int) -> None:
     """A run folder as some run leaves it: nine of ten are done, the rest half-way."""
     folder = point.folder
     (folder.path / "claims").mkdir(parents=True)
-    (folder.path / "run.json").write_text(json.dumps({"schema": 1, "starts": []}))
-    folder.metrics_file.write_text("".join(json.dumps({"step": step, "loss": 1.0}) + "\n" for step in range(1, 7)))
+    (folder.path / "run.json").write_text(json.dumps({"schema": 1, "starts": []}), encoding="utf-8")
+    lines = (json.dumps({"step": step, "loss": 1.0}) + "\n" for step in range(1, 7))
+    folder.metrics_file.write_text("".join(lines), encoding="utf-8")
     if index % 10:
         landed = folder.result_folder(point.eval_id, point.step)
         landed.mkdir(parents=True)
-        (landed / "result.json").write_text(json.dumps({"schema": 1, "metrics": {}}))
+        (landed / "result.json").write_text(json.dumps({"schema": 1, "metrics": {}}), encoding="utf-8")
 
 
 def scheduling() -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -146,13 +147,13 @@ def _captions(captions: Captions, where: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """One line without the characters that make a table in Markdown."""
-    return " ".join(text.replace("|", "\\|").split()) or "(empty)"
+    """One line in which no character makes a table, a link or HTML in Markdown."""
+    return " ".join(re.sub(r"[\\|<>&`\[\]]", r"\\\g<0>", text).split()) or "(empty)"
 
 
 def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:
     """What the first lines, or all, of a file of prompts or captions say; nothing where there is none."""
     if not path.is_file():
         return []
-    with path.open() as file:
+    with path.open(encoding="utf-8") as file:
         return [json.loads(line) for line in itertools.islice(file, most)]

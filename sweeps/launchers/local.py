@@ -133,7 +133,7 @@ class Worker:
 
     def __init__(self, sweep: Path, threads: int) -> None:
         """Start the process, with `threads` CPU threads that sleep while they wait."""
-        self.log = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 - lives as long as the process
+        self.log = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - lives with the process
         self.process = subprocess.Popen(
             [*WORKER, str(sweep)],
             stdin=subprocess.PIPE,

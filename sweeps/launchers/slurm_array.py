@@ -51,7 +51,7 @@ class Array:
     def all_of(cls, sweep: Path) -> list[Array]:
         """The arrays that this and earlier commands submitted, as far as they are remembered."""
         files = sorted((sweep.parent / "jobs").glob("*/array.json"))
-        return [cls(file.parent, json.loads(file.read_text())["runs"]) for file in files]
+        return [cls(file.parent, json.loads(file.read_text(encoding="utf-8"))["runs"]) for file in files]
 
     def submit(self, sweep: Path, parameters: dict[str, Any]) -> None:
         """Hand the array to SLURM. Raises NoAnswer where it is refused."""
@@ -75,6 +75,6 @@ class Array:
     def log(self, job_id: str) -> str:
         """The last that a job said."""
         try:
-            return (self.folder / f"{job_id}_0_log.out").read_text(errors="replace")[-TAIL:].strip()
+            return (self.folder / f"{job_id}_0_log.out").read_text(errors="replace", encoding="utf-8")[-TAIL:].strip()
         except OSError:
             return ""

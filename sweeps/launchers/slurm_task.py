@@ -90,9 +90,9 @@ def _fruitless(progress: bool) -> bool:
     """Count attempts in a row that ran into the time limit without progress; whether they are too many."""
     array = Path(os.environ["SUBMITIT_FOLDER"])
     file = array / f"fruitless-{os.environ.get('SLURM_ARRAY_TASK_ID', 0)}"
-    count = 0 if progress else 1 + (int(file.read_text()) if file.exists() else 0)
+    count = 0 if progress else 1 + (int(file.read_text(encoding="utf-8")) if file.exists() else 0)
     write_atomically(file, str(count))
-    return count >= json.loads((array / "array.json").read_text())["fruitless"]
+    return count >= json.loads((array / "array.json").read_text(encoding="utf-8"))["fruitless"]
 
 
 def _landmarks(folder: RunFolder) -> set[str]:
@@ -102,5 +102,5 @@ def _landmarks(folder: RunFolder) -> set[str]:
 
 
 def _folder(sweep: Path, run_id: str) -> RunFolder:
-    root = json.loads(sweep.read_text())["runs_root"]
+    root = json.loads(sweep.read_text(encoding="utf-8"))["runs_root"]
     return RunFolder(sweep.parent / root / run_id)

@@ -51,7 +51,7 @@ def copied(tmp_path_factory) -> Path:
     for room in ("architectures", "bench", "sweeps", "reports", "tests"):
         shutil.copytree(PROJECT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "setup.cfg", folder)
-    (folder / "architectures" / "image_bias.py").write_text(FILE)
+    (folder / "architectures" / "image_bias.py").write_text(FILE, encoding="utf-8")
     return folder
 
 
@@ -77,7 +77,7 @@ def test_it_is_trained_and_plotted(copied):
     python(copied, "-m", "sweeps", "run", "architecture", "smoke", "--jobs", "1", *SMALLER, *where)
     (results,) = (copied / "results").iterdir()
     for table in ("table.csv", "runs.csv"):
-        assert "image_bias" in (results / table).read_text()
-    table = (results / "table.md").read_text()
+        assert "image_bias" in (results / table).read_text(encoding="utf-8")
+    table = (results / "table.md").read_text(encoding="utf-8")
     assert "| image bias |" in table and "missing" not in table
     assert (results / "figure.png").stat().st_size > 10_000

@@ -82,7 +82,7 @@ class Cluster:
         text = CONF.format(
             host=host, port=ports[0], user=getpass.getuser(), root=root, nodes="\n".join(nodes), kill_wait=kill_wait
         )
-        (root / "slurm.conf").write_text(text)
+        (root / "slurm.conf").write_text(text, encoding="utf-8")
 
     def start(self) -> None:
         """Start everything and wait until both nodes are idle."""
@@ -137,7 +137,7 @@ class Cluster:
         found = []
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                if wanted <= set((folder / "environ").read_text(errors="replace").split("\0")):
+                if wanted <= set((folder / "environ").read_text(errors="replace", encoding="utf-8").split("\0")):
                     found.append(int(folder.name))
         return found
 

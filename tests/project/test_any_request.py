@@ -83,7 +83,7 @@ def test_plan_of_a_file_of_ones_own(content, narrowed, capsys):
 @given(text=SWEEP_JSONS, where=RESULTS)
 def test_a_report_of_a_broken_results_folder(text, where, capsys):
     os.makedirs("results/mine", exist_ok=True)
-    Path("results/mine/sweep.json").write_text(text)
+    Path("results/mine/sweep.json").write_text(text, encoding="utf-8")
     outcome(reports_main, ["build", where], capsys)
 
 
@@ -96,7 +96,7 @@ def test_a_report_of_bytes_that_are_no_text(capsys):
 def test_a_million_points_are_refused_before_they_are_made(capsys):
     values = ", ".join(map(str, range(1000)))
     axes = f"{{seed: [{values}], eval.seed: [{values}]}}"
-    Path("mine.yaml").write_text(f"question: q\ngrid: {axes}\nplot: {{x: seed, y: [a]}}")
+    Path("mine.yaml").write_text(f"question: q\ngrid: {axes}\nplot: {{x: seed, y: [a]}}", encoding="utf-8")
     assert outcome(sweeps_main, ["plan", "mine.yaml"], capsys) == 2
     assert outcome(sweeps_main, ["plan", "mine.yaml", "seed=[1,2]", "eval.seed=3"], capsys) == 0
 
@@ -105,8 +105,8 @@ def test_the_right_ones_are_accepted(capsys):
     """So that the tests above cannot pass by refusing everything."""
     assert outcome(bench_main, ["show", "smoke", "train.lr=1e-3"], capsys) == 0
     assert outcome(sweeps_main, ["plan", "noise", "smoke", "seed=[0,1]"], capsys) == 0
-    Path("mine.yaml").write_text(json.dumps(a_sweep_file()))
+    Path("mine.yaml").write_text(json.dumps(a_sweep_file()), encoding="utf-8")
     assert outcome(sweeps_main, ["plan", "mine.yaml"], capsys) == 0
     os.makedirs("results/mine")
-    Path("results/mine/sweep.json").write_text(json.dumps(a_sweep_json()))
+    Path("results/mine/sweep.json").write_text(json.dumps(a_sweep_json()), encoding="utf-8")
     assert outcome(reports_main, ["build", "results/mine"], capsys) == 0

@@ -24,7 +24,7 @@ def weights(tmp_path, monkeypatch):
     """Stand-ins for the embedded weights, and an empty folder to work in."""
     for kind in ("llm", "vae", "clip", "features"):
         (tmp_path / "weights" / kind).mkdir(parents=True)
-        (tmp_path / "weights" / kind / "model.safetensors").write_text(kind)
+        (tmp_path / "weights" / kind / "model.safetensors").write_text(kind, encoding="utf-8")
     monkeypatch.setattr("bench.models.pretrained.WEIGHTS", tmp_path / "weights")
     monkeypatch.chdir(tmp_path)
 
@@ -121,7 +121,7 @@ def test_plan_lists_the_runs_and_writes_nothing(capsys, tmp_path):
 def test_a_results_folder_of_another_schema_is_refused_untouched(capsys):
     folder = Path("results/noise-smoke")
     folder.mkdir(parents=True)
-    (folder / "sweep.json").write_text(json.dumps({"schema": 99}))
+    (folder / "sweep.json").write_text(json.dumps({"schema": 99}), encoding="utf-8")
     assert exit_status(lambda: sweeps(["run", "noise", "smoke"])) == 2
     assert "schema 99" in capsys.readouterr().err
     assert [path.name for path in folder.iterdir()] == ["sweep.json"]

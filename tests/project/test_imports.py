@@ -49,7 +49,7 @@ def imported(path: Path, at_import_time: bool) -> set[str]:
                 yield from (f"{child.module}.{alias.name}" for alias in child.names)
             yield from walk(child)
 
-    return set(walk(ast.parse((PROJECT / path).read_text())))
+    return set(walk(ast.parse((PROJECT / path).read_text(encoding="utf-8"))))
 
 
 def closure(start: Path) -> set[str]:
@@ -121,5 +121,5 @@ def test_no_architecture_is_named_outside_its_own_file():
     names = {"single_tower", "gated_layer", "dual_projection"}
     for path in FILES:
         if path.parts[0] in ("bench", "sweeps"):
-            nodes = ast.walk(ast.parse((PROJECT / path).read_text()))
+            nodes = ast.walk(ast.parse((PROJECT / path).read_text(encoding="utf-8")))
             assert not {node.value for node in nodes if isinstance(node, ast.Constant)} & names, path

@@ -24,7 +24,7 @@ def openings(path: Path) -> dict[str, str]:
             if isinstance(child, SPEAKS) and not child.name.startswith("_"):
                 look(child, f"{name}.{child.name}")
 
-    look(ast.parse(path.read_text()), str(path.relative_to(PROJECT)))
+    look(ast.parse(path.read_text(encoding="utf-8")), str(path.relative_to(PROJECT)))
     return found
 
 

@@ -34,7 +34,7 @@ def mine(tmp_path, monkeypatch):
 
     def write(axes: str, name: str = "mine") -> str:
         path = tmp_path / f"{name}.yaml"
-        path.write_text(f"question: What?\n{axes}\n{PLOT}")
+        path.write_text(f"question: What?\n{axes}\n{PLOT}", encoding="utf-8")
         return str(path)
 
     return write
@@ -174,7 +174,7 @@ ODD = [" ", "null", "NO", "1e3", "017", "0x1f", "1:30", "2024-01-01", "~", "a b"
 
 def test_odd_texts_reach_another_process_as_they_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bench.data.data_digest", lambda data: data.root)
+    monkeypatch.setattr("bench.data.data_digest", lambda data, cache: data.root)
     monkeypatch.setattr("bench.models.pretrained.weights_digest", lambda name, kind: name)
     quoted = ", ".join(json.dumps(text) if max(text) <= "\uffff" else f'"{text}"' for text in ODD)
     Path("odd.yaml").write_text(f"question: q\nzip:\n  data.root: [{quoted}]\n  eval.clip: [{quoted}]\n{PLOT}", "utf-8")
@@ -346,7 +346,7 @@ def test_a_wrong_request_is_refused_with_the_nearest_right_one(name, overrides, 
 )
 def test_a_wrong_sweep_file_is_refused_in_one_line_that_names_it(content, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Path("mine.yaml").write_text(content)
+    Path("mine.yaml").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match=message) as refused:
         plan.make("mine.yaml", "smoke", [])
     assert "\n" not in str(refused.value)

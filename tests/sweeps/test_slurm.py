@@ -80,8 +80,8 @@ def place(tmp_path, monkeypatch, cluster):
     """An empty folder with stand-in weights, in which jobs find the stand-in worker."""
     for kind in ("llm", "vae", "clip", "features"):
         (tmp_path / kind).mkdir()
-        (tmp_path / kind / "model.safetensors").write_text(kind)
-    (tmp_path / "sitecustomize.py").write_text(STAND_IN)
+        (tmp_path / kind / "model.safetensors").write_text(kind, encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(STAND_IN, encoding="utf-8")
     for folder in ("starts", "modes"):
         (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path)
@@ -105,7 +105,7 @@ class Sweep:
         self.file = self.plan.results / "sweep.json"
         self.jobs = jobs(self.plan)
         for job, mode in zip(self.jobs, modes, strict=False):
-            Path("modes", job.run_id).write_text(mode)
+            Path("modes", job.run_id).write_text(mode, encoding="utf-8")
 
     def launcher(self, **settings: str):
         kind = launchers.get("slurm")
@@ -129,7 +129,7 @@ def until_ended(launcher, count: int, seconds: float = 60.0) -> dict[str, launch
 def starts(job: Job) -> list[int]:
     """Process ids of a run's workers."""
     file = Path("starts", job.run_id)
-    return [int(pid) for pid in file.read_text().split()] if file.exists() else []
+    return [int(pid) for pid in file.read_text(encoding="utf-8").split()] if file.exists() else []
 
 
 def job_ids(cluster: Cluster, sweep: Sweep) -> dict[str, str]:
@@ -139,7 +139,7 @@ def job_ids(cluster: Cluster, sweep: Sweep) -> dict[str, str]:
         job_id, name = line.split()
         file = sweep.plan.results / "jobs" / name / "array.json"
         if file.exists():
-            found[json.loads(file.read_text())["runs"][int(job_id.partition("_")[2] or 0)]] = job_id
+            found[json.loads(file.read_text(encoding="utf-8"))["runs"][int(job_id.partition("_")[2] or 0)]] = job_id
     return found
 
 
@@ -147,7 +147,8 @@ def test_twelve_runs_are_done_once_each_in_arrays_no_larger_than_the_cluster_all
     sweep = Sweep(12)  # MaxArraySize is 11
     launcher = sweep.launcher()
     launcher.submit(sweep.jobs)
-    assert sorted(len(json.loads((array / "array.json").read_text())["runs"]) for array in sweep.arrays()) == [1, 11]
+    arrays = [json.loads((array / "array.json").read_text(encoding="utf-8")) for array in sweep.arrays()]
+    assert sorted(len(array["runs"]) for array in arrays) == [1, 11]
     news = until_ended(launcher, 12)
     assert {(item.kind, item.error) for item in news.values()} == {("ended", "")}
     assert all(job.done and len(starts(job)) == 1 for job in sweep.jobs)
@@ -240,7 +241,7 @@ def test_the_same_command_finds_the_jobs_of_one_that_was_killed():
     sweep = Sweep(4, "gate", "gate", "gate")
     launcher = sweep.launcher()
     launcher.submit(sweep.jobs)
-    arrays = [json.loads((array / "array.json").read_text())["runs"] for array in sweep.arrays()]
+    arrays = [json.loads((array / "array.json").read_text(encoding="utf-8"))["runs"] for array in sweep.arrays()]
     assert sorted(len(runs) for runs in arrays) == [1, 3]  # the fourth alone is new
     Path("gate").touch()
     assert {item.kind for item in until_ended(launcher, 4).values()} == {"ended"}
@@ -264,7 +265,8 @@ def test_the_controller_may_be_away_for_a_while(cluster, monkeypatch):
     launcher.submit(sweep.jobs)
     wait_for(lambda: starts(sweep.jobs[0]), 20, "its start")
     with monkeypatch.context() as patch:
-        Path("broken.conf").write_text("Nonsense=1\n")  # squeue fails at once; a controller that is away it waits for
+        # squeue fails at once; a controller that is away it waits for
+        Path("broken.conf").write_text("Nonsense=1\n", encoding="utf-8")
         patch.setenv("SLURM_CONF", "broken.conf")
         assert not [news for _ in range(3) for news in launcher.poll()]
         with pytest.raises(UserError, match="launcher.name=slurm: "):

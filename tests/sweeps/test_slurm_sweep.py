@@ -106,7 +106,8 @@ def test_twelve_runs_through_a_kill_a_cancel_a_preemption_and_the_loss_of_a_node
     assert "12 of 12 runs done" in said and said.count("trying") >= 2, said
     assert_same(tmp_path / "local", there, 12)
     assert not list(there.glob("results/*/jobs/*"))
-    starts = {path.parent.name: len(json.loads(path.read_text())["starts"]) for path in there.glob("runs/*/run.json")}
+    runs = {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in there.glob("runs/*/run.json")}
+    starts = {name: len(run["starts"]) for name, run in runs.items()}
     assert sum(starts.values()) >= 12 + 4, starts  # every fault has hit a run
 
 
@@ -128,4 +129,4 @@ def test_the_time_limit_is_no_end(cluster, cached, tmp_path):
     complete(sweep(there, [*settings, *on_slurm], **cluster.environment))  # looks on
     assert_same(tmp_path / "local", there, 1)
     (run,) = there.glob("runs/*/run.json")
-    assert len(json.loads(run.read_text())["starts"]) > 1
+    assert len(json.loads(run.read_text(encoding="utf-8"))["starts"]) > 1

@@ -63,7 +63,7 @@ def test_plan_takes_time_and_disk_from_finished_runs_of_the_same_shape(capsys):
 def test_a_run_of_another_schema_is_no_experience_and_no_obstacle(capsys):
     other = finish(planned(), 0).folder.path.with_name("foreign-0123456789")
     (other / "evals").mkdir(parents=True)
-    (other / "run.json").write_text('{"schema": 99}')
+    (other / "run.json").write_text('{"schema": 99}', encoding="utf-8")
     assert main(["plan", *REQUEST]) == 0
     assert "by 1 finished run of this shape" in capsys.readouterr().out
 
@@ -158,7 +158,7 @@ def test_clean_asks_and_removes_only_what_nobody_needs(capsys, monkeypatch):
     plan = planned()
     done = finish(plan, 0)
     (done.folder.path / "attempts" / "dead").mkdir(parents=True)
-    (done.folder.path / ".run.json.gone_1-1-abc.draft").write_text("{")
+    (done.folder.path / ".run.json.gone_1-1-abc.draft").write_text("{", encoding="utf-8")
     partial = plan.points[1].folder
     partial.create("", {}, {})
     partial.checkpoint(6).write_bytes(MEGABYTE)
@@ -183,7 +183,7 @@ def test_clean_takes_a_clusters_logs_once_all_is_done(capsys):
     plan = planned()
     logs = plan.results / "jobs" / "array" / "log"
     logs.parent.mkdir(parents=True)
-    logs.write_text("it ran")
+    logs.write_text("it ran", encoding="utf-8")
     for index in range(4):
         assert main(["clean", *REQUEST, "--yes"]) == 0 and logs.exists()
         finish(plan, index)
@@ -219,7 +219,8 @@ def test_a_sweep_of_evaluations_trains_once():
     Path("guidance.yaml").write_text(
         json.dumps(
             {"question": "?", "grid": {"eval.guidance_scale": [1, 2, 3]}, "plot": {"x": "guidance_scale", "y": ["fid"]}}
-        )
+        ),
+        encoding="utf-8",
     )
     plan = plans.make("./guidance.yaml", "smoke", [])
     assert len(plan.points) == 3 and [len(job.points) for job in jobs(plan)] == [3]
@@ -232,12 +233,13 @@ def test_a_launcher_of_another_package_is_found_by_its_entry_point(tmp_path, mon
         "@dataclass\nclass RayOptions:\n    address: str = 'auto'\n"
         "class Ray:\n    Options = RayOptions\n    outlives = True\n"
         "    def __init__(self, sweep, threads, options):\n        self.options = options\n"
-        "    def submit(self, jobs):\n        print('submitted', len(jobs), 'to', self.options.address)\n"
+        "    def submit(self, jobs):\n        print('submitted', len(jobs), 'to', self.options.address)\n",
+        encoding="utf-8",
     )
     about = tmp_path / "raying-1.0.dist-info"
     about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: raying\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[xfusion_bench.launchers]\nray = raying:Ray\n")
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: raying\nVersion: 1.0\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[xfusion_bench.launchers]\nray = raying:Ray\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("bench.evaluation.metrics.ptb.check_java", lambda: None)
     assert main(["run", *REQUEST, "launcher.name=ray", "launcher.address=here", "--detach"]) == 0

@@ -55,13 +55,13 @@ def place(tmp_path, monkeypatch):
     """An empty folder with stand-in weights and a worker that only pretends to train."""
     for kind in ("llm", "vae", "clip", "features"):
         (tmp_path / kind).mkdir()
-        (tmp_path / kind / "model.safetensors").write_text(kind)
-    (tmp_path / "fake.py").write_text(FAKE)
-    (tmp_path / "modes.json").write_text("{}")
+        (tmp_path / kind / "model.safetensors").write_text(kind, encoding="utf-8")
+    (tmp_path / "fake.py").write_text(FAKE, encoding="utf-8")
+    (tmp_path / "modes.json").write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(local, "WORKER", [sys.executable, "fake.py"])
     monkeypatch.setattr(events, "PATIENCE", 0.05)
-    monkeypatch.setattr(report.Report, "build", lambda self: Path("built").write_text("x"))
+    monkeypatch.setattr(report.Report, "build", lambda self: Path("built").write_text("x", encoding="utf-8"))
 
 
 def made(noise: str, *more: str) -> plan.Plan:
@@ -80,13 +80,14 @@ def run(planned: plan.Plan, workers: int = 1, **how: bool) -> int:
 
 
 def test_one_failing_and_one_deadly_run_stop_nothing(capsys):
-    Path("modes.json").write_text(json.dumps({"0.25": "fails", "0.5": "dies", "0.75": "dies once"}))
+    Path("modes.json").write_text(json.dumps({"0.25": "fails", "0.5": "dies", "0.75": "dies once"}), encoding="utf-8")
     planned = made("0,0.25,0.5,0.75,1")
     assert run(planned, workers=2) == 1
     assert [point.status for point in planned.points] == ["done", "failed", "failed", "done", "done"]
     died = planned.points[2].folder.failure()
     assert died.kind == LOST_WORKER and "SIGKILL" in died.message and "out of luck" in died.details
-    assert Path("tried-0.5").read_text() == "x" * events.TRIES and Path("tried-0.75").read_text() == "xx"
+    assert Path("tried-0.5").read_text(encoding="utf-8") == "x" * events.TRIES
+    assert Path("tried-0.75").read_text(encoding="utf-8") == "xx"
     said = capsys.readouterr()
     assert said.out.count(" done in ") == 3 + 1  # three runs, and the last line
     assert "fid 12.3" in said.out
@@ -95,7 +96,7 @@ def test_one_failing_and_one_deadly_run_stop_nothing(capsys):
 
 
 def test_fail_fast_stops_at_the_first_failure(capsys):
-    Path("modes.json").write_text(json.dumps({"0.0": "fails"}))
+    Path("modes.json").write_text(json.dumps({"0.0": "fails"}), encoding="utf-8")
     planned = made("0,0.5,1")
     assert run(planned, fail_fast=True) == 1
     assert planned.points[0].status == "failed" and planned.points[2].status == "pending"
@@ -103,11 +104,12 @@ def test_fail_fast_stops_at_the_first_failure(capsys):
 
 
 def test_what_is_done_is_never_done_again_and_what_failed_is_tried_again(capsys):
-    Path("modes.json").write_text(json.dumps({"1.0": "fails"}))
+    Path("modes.json").write_text(json.dumps({"1.0": "fails"}), encoding="utf-8")
     assert run(made("0,1")) == 1
-    Path("modes.json").write_text("{}")
+    Path("modes.json").write_text("{}", encoding="utf-8")
     assert run(made("0,1")) == 0
-    assert Path("tried-0.0").read_text() == "x" and Path("tried-1.0").read_text() == "xx"
+    assert Path("tried-0.0").read_text(encoding="utf-8") == "x"
+    assert Path("tried-1.0").read_text(encoding="utf-8") == "xx"
     capsys.readouterr()
     assert run(made("0,1")) == 0
     assert "nothing to do" in capsys.readouterr().out
@@ -122,7 +124,7 @@ def test_evaluations_of_one_training_are_one_job():
 def test_sweep_json_tells_workers_and_reports_where_everything_is():
     planned = made("0,1")
     run(planned)
-    content = json.loads((planned.results / "sweep.json").read_text())
+    content = json.loads((planned.results / "sweep.json").read_text(encoding="utf-8"))
     assert content["schema"] == 1 and content["name"] == "noise" and content["preset"] == "smoke"
     for point in content["points"]:
         folder = planned.results / content["runs_root"] / point["run_id"]
@@ -139,7 +141,7 @@ def test_fresh_runs_and_results_have_folders_of_their_own():
 
 
 def test_cancelling_stops_the_workers():
-    Path("fake.py").write_text("import time\ntime.sleep(60)")
+    Path("fake.py").write_text("import time\ntime.sleep(60)", encoding="utf-8")
     planned = made("0")
     runner.prepare(planned)
     launcher = launcher_of(planned, 1)
@@ -250,7 +252,7 @@ WORK = "import sys, pathlib, sweeps.worker as w; print(w.work(pathlib.Path(sys.a
 def test_a_worker_refuses_a_run_whose_weights_have_changed(monkeypatch):
     planned = made("0")
     runner.prepare(planned)
-    Path("llm/model.safetensors").write_text("others")
+    Path("llm/model.safetensors").write_text("others", encoding="utf-8")
     point = planned.points[0]
     command = [sys.executable, "-c", WORK, planned.results / "sweep.json", point.folder.run_id]
     project = str(Path(worker.__file__).parents[1])

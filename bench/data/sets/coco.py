@@ -11,13 +11,15 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.data.images import BrokenPicture, open_picture
+from bench.data.captions_file import Entry, count, read_captions, some
+from bench.data.images import BrokenPicture, read_picture
+from bench.data.manifest import Manifest
+from bench.data.named_files import twin
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,18 +28,7 @@ if TYPE_CHECKING:
 CAPTION_FILES = {"train": "captions_train.json", "validation": "captions_train.json", "test": "captions_val.json"}
 LAYOUT = ("images", "captions_train.json", "captions_val.json")
 MEMORY_LIMIT = 2**31  # bytes of decoded pictures held; a larger split is read from disk each time
-NAMED_AT_MOST = 5
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One picture of a captions file."""
-
-    id: str
-    name: str  # relative to `images/`
-    file: Path
-    captions: list[str] = field(default_factory=list)
 
 
 class CocoSplit:
@@ -55,18 +46,24 @@ class CocoSplit:
         entries = [entry for entry in read_captions(folder, CAPTION_FILES[split]) if _belongs(entry.id, split)]
         pixels: list[np.ndarray] = []
         broken: list[str] = []
+        repaired: list[str] = []
         self._entries: list[Entry] = []
         hold = len(entries) * image_size**2 * 3 <= MEMORY_LIMIT
         for entry in entries:
             try:
-                picture = open_picture(entry.file, image_size)
+                picture = read_picture(entry.file, image_size)
             except BrokenPicture as error:
-                broken.append(f"{entry.name} ({error})")
+                broken.append(f"{entry.name} ({error}{twin(folder / 'images', entry.name)})")
                 continue
             self._entries.append(entry)
+            if picture.repaired:
+                repaired.append(entry.name)
             if hold:
-                pixels.append(picture)
+                pixels.append(picture.pixels)
         _report_broken(broken, max_broken, folder)
+        if repaired:
+            what = f"{count(len(repaired), 'picture')} of the {split} split repaired"
+            log.warning("%s: %s, a broken Exif tag was passed over: %s", folder / "images", what, some(repaired))
         if not self._entries:
             raise UserError(f"the {split} split of {folder} holds no pictures: {CAPTION_FILES[split]} is too small")
         self._pixels = np.stack(pixels) if hold else None
@@ -79,28 +76,27 @@ class CocoSplit:
         """The pictures at ``indices``: ``(n, image_size, image_size, 3)`` uint8."""
         if self._pixels is not None:
             return self._pixels[list(indices)]
-        return np.stack([open_picture(self._entries[index].file, self.image_size) for index in indices])
+        return np.stack([read_picture(self._entries[index].file, self.image_size).pixels for index in indices])
 
     def captions(self, index: int) -> list[str]:
         """Every reference caption of one picture, in the order of the file; white space is normalised."""
         return list(self._entries[index].captions)
 
 
-def coco_digest(root: str | Path | None) -> str:
-    """Twelve hex digits of the captions and the bytes of every picture they name, wherever the folder lies."""
+def coco_digest(root: str | Path | None, cache: str | Path | None = None) -> str:
+    """Twelve hex digits of the captions and the bytes of every picture they name, wherever the folder lies.
+
+    In the folder `cache` the hashes of the pictures are kept, and looked up as long as the files stay as they are.
+    """
     folder = coco_folder(root)
+    manifest = Manifest(folder / "images", cache)
     digest = hashlib.sha256()
     for captions_file in LAYOUT[1:]:
         for entry in read_captions(folder, captions_file):
-            digest.update(json.dumps([captions_file, entry.id, entry.name, entry.captions, _content(entry)]).encode())
+            content = manifest.sha256(entry.name, entry.file)
+            digest.update(json.dumps([captions_file, entry.id, entry.name, entry.captions, content]).encode())
+    manifest.keep()
     return digest.hexdigest()[:12]
-
-
-def _content(entry: Entry) -> str | None:
-    try:
-        return hashlib.sha256(entry.file.read_bytes()).hexdigest()
-    except OSError:  # opening the split counts and names it
-        return None
 
 
 def coco_folder(root: str | Path | None) -> Path:
@@ -116,46 +112,6 @@ def coco_folder(root: str | Path | None) -> Path:
     return folder
 
 
-def read_captions(folder: Path, name: str) -> list[Entry]:
-    """Read one captions file, ordered as the file is. Raises ``UserError`` naming what is wrong and where."""
-    where = folder / name
-    images, annotations = _lists(where)
-    entries: dict[str, Entry] = {}
-    for position, image in enumerate(images):
-        if not isinstance(image, dict) or "id" not in image or not isinstance(image.get("file_name"), str):
-            raise UserError(f"{where}: images[{position}] lacks an 'id' or a 'file_name'")
-        image_id, file_name = str(image["id"]), image["file_name"]
-        if image_id in entries:
-            raise UserError(f"{where}: two images have the id {image_id}")
-        entries[image_id] = Entry(image_id, file_name, folder / "images" / file_name)
-    for position, annotation in enumerate(annotations):
-        if not isinstance(annotation, dict) or not isinstance(annotation.get("caption"), str):
-            raise UserError(f"{where}: annotations[{position}] lacks a 'caption'")
-        image_id = str(annotation.get("image_id"))
-        if image_id not in entries:
-            raise UserError(f"{where}: annotations[{position}] is about image {image_id}, which is not listed there")
-        caption = " ".join(annotation["caption"].split())  # a line break would shift the PTB tokenizer's lines
-        if caption:
-            entries[image_id].captions.append(caption)
-    bare = [entry.name for entry in entries.values() if not entry.captions]
-    if bare:
-        raise UserError(f"{where}: {_count(len(bare), 'image')} without captions: {_some(bare)}")
-    return list(entries.values())
-
-
-def _lists(where: Path) -> tuple[list, list]:
-    try:
-        content = json.loads(where.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"{where}: cannot be read ({error.strerror})") from None
-    except ValueError as error:  # both bad JSON and bad UTF-8
-        raise UserError(f"{where}: is no JSON ({error})") from None
-    for key in ("images", "annotations"):
-        if not isinstance(content, dict) or not isinstance(content.get(key), list):
-            raise UserError(f"{where}: lacks the list '{key}' of a COCO captions file")
-    return content["images"], content["annotations"]
-
-
 def _belongs(image_id: str, split: str) -> bool:
     held_out = int(hashlib.sha256(image_id.encode()).hexdigest()[:8], 16) % 10 == 0
     return split == "test" or held_out == (split == "validation")
@@ -163,16 +119,7 @@ def _belongs(image_id: str, split: str) -> bool:
 
 def _report_broken(broken: list[str], max_broken: int, folder: Path) -> None:
     if len(broken) > max_broken:
-        what = f"{_count(len(broken), 'picture')} cannot be read, more than data.max_broken={max_broken}"
-        raise UserError(f"{folder / 'images'}: {what}: {_some(broken)}")
+        what = f"{count(len(broken), 'picture')} cannot be read, more than data.max_broken={max_broken}"
+        raise UserError(f"{folder / 'images'}: {what}: {some(broken)}")
     for name in broken:
         log.warning("skipped a picture of %s that cannot be read: %s", folder, name)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + "s" * (number != 1)
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - NAMED_AT_MOST
-    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {rest} more" if rest > 0 else "")

@@ -44,6 +44,6 @@ def read() -> list[Exhibit]:
 
 
 def _exhibit(path: Path) -> Exhibit:
-    content = user_yaml.read(path.read_text())
+    content = user_yaml.read(path.read_text(encoding="utf-8"))
     lists = {key: tuple(content[key]) for key in ("metrics", "costs", "panels") if key in content}
     return Exhibit(path.stem.partition("-")[2], **(content | lists))

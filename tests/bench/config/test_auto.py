@@ -55,7 +55,7 @@ def test_the_products_are_the_faster_ones(monkeypatch, asked, precision, acceler
 
 def test_the_processor_says_what_it_is():
     facts = auto._cpu()
-    assert facts["vendor_id"] in Path("/proc/cpuinfo").read_text() and "sse2" in facts["flags"].split()
+    assert facts["vendor_id"] in Path("/proc/cpuinfo").read_text(encoding="utf-8") and "sse2" in facts["flags"].split()
 
 
 @pytest.mark.parametrize("architecture", architectures.catalogue())

@@ -23,7 +23,7 @@ def write_captions(path: Path, names: list[str], captions: tuple[str, ...] = CAP
     images = [{"id": first + i, "file_name": name} for i, name in enumerate(names)]
     annotations = [{"id": 10 * i + j, "image_id": image["id"], "caption": caption}
                    for i, image in enumerate(images) for j, caption in enumerate(captions)]
-    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    path.write_text(json.dumps({"images": images, "annotations": annotations}), encoding="utf-8")
 
 
 @pytest.fixture
@@ -44,9 +44,9 @@ def opened(root: Path, split: str = "train", max_broken: int = 0) -> CocoSplit:
 
 
 def edit(root: Path, change, name: str = "captions_train.json") -> None:
-    content = json.loads((root / name).read_text())
+    content = json.loads((root / name).read_text(encoding="utf-8"))
     change(content)
-    (root / name).write_text(json.dumps(content))
+    (root / name).write_text(json.dumps(content), encoding="utf-8")
 
 
 def refusal(root: Path, **settings) -> str:
@@ -101,7 +101,7 @@ def test_digest_follows_the_content_and_not_the_place(folder: Path, tmp_path: Pa
     assert len(before) == 12 and int(before, 16) >= 0
     moved = tmp_path / "elsewhere"
     shutil.move(folder, moved)
-    (moved / "images" / "unrelated.txt").write_text("named by no captions file")
+    (moved / "images" / "unrelated.txt").write_text("named by no captions file", encoding="utf-8")
     assert digest(moved) == before
     Image.new("RGB", (20, 16), "red").save(moved / "images" / "0.png")
     repainted = digest(moved)
@@ -153,7 +153,7 @@ def test_pictures_that_cannot_be_read(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "whole.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:3000])
-    (tmp_path / "text.png").write_text("no picture at all")
+    (tmp_path / "text.png").write_text("no picture at all", encoding="utf-8")
     (tmp_path / "empty.png").touch()
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tif")
     for name, reason in [("absent.png", "missing"), ("cut.png", "truncated"), ("text.png", "not a picture"),

@@ -175,7 +175,7 @@ def test_planted_faults_fail_under_their_own_names_alone(config, monkeypatch, ca
     file = tmp_path / "verdict.json"
     settings = [f"data.test_size={2 * ASKED}", f"runtime.runs={tmp_path / 'runs'}"]
     assert exit_status(lambda: main(["metrics", "selftest", "smoke", *settings, "--json", str(file)])) == 1
-    stored = json.loads(file.read_text())
+    stored = json.loads(file.read_text(encoding="utf-8"))
     images = {f"image_{name}" for name in ("attributes", "all_right", *ATTRIBUTES)}
     assert set(stored["failed"]) == {"fid", "kid", "clip_score", "cider", "perplexity_after"} | images
     assert stored["failed"]["fid"] == "its net reads real pictures"  # or so it must seem where the scenes are others
@@ -184,7 +184,7 @@ def test_planted_faults_fail_under_their_own_names_alone(config, monkeypatch, ca
     said = capsys.readouterr().out
     assert "FAILED cider: captions exchanged; own partner no worse; pycocoevalcap's own call" in said
     kept = tmp_path / "runs" / "selftest" / f"{stored['measure_id']}.json"
-    assert json.loads(kept.read_text()) == stored
+    assert json.loads(kept.read_text(encoding="utf-8")) == stored
 
 
 def through_a_coarser_grid(images, size):

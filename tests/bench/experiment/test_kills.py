@@ -287,7 +287,7 @@ def test_a_read_only_folder_is_the_users_error():
 
 
 def test_what_lies_on_the_path_of_the_runs_is_the_users_error(tmp_path):
-    (tmp_path / "runs").write_text("a file")
+    (tmp_path / "runs").write_text("a file", encoding="utf-8")
     with pytest.raises(UserError, match="cannot write to"):
         execute.run(small_config(tmp_path))
-    assert Path(tmp_path / "runs").read_text() == "a file"
+    assert Path(tmp_path / "runs").read_text(encoding="utf-8") == "a file"

@@ -91,7 +91,7 @@ def test_four_commands_at_once_do_each_run_once(tmp_path):
     said = [command.communicate(timeout=300)[0].decode() for command in crowd]
     assert [command.returncode for command in crowd] == [0] * 4, "\n".join(said)
     runs = sorted((tmp_path / "crowd" / "runs").iterdir())
-    assert [len(json.loads((run / "run.json").read_text())["starts"]) for run in runs] == [1] * 4
+    assert [len(json.loads((run / "run.json").read_text(encoding="utf-8"))["starts"]) for run in runs] == [1] * 4
     assert files(tmp_path / "crowd") == whole
     assert [strays(run) for run in runs] == [[]] * 4
 
@@ -106,7 +106,7 @@ def test_a_worker_that_sleeps_past_its_lease_overwrites_nothing(tmp_path):
         assert first.poll() is None and time.monotonic() < deadline, "no checkpoint came"
         time.sleep(0.02)
     (claim,) = tmp_path.glob("runs/*/claims/*.json")
-    sleeper = json.loads(claim.read_text())["pid"]
+    sleeper = json.loads(claim.read_text(encoding="utf-8"))["pid"]
     os.kill(sleeper, signal.SIGSTOP)
     second = start(tmp_path, *one)
     said = second.communicate(timeout=300)[0].decode()

@@ -32,13 +32,13 @@ def test_creating_again_adds_a_start_and_keeps_the_config(run):
     known = run.run_json()
     assert (known["schema"], known["run_id"], known["architecture"]) == (SCHEMA, run.run_id, "dual_tower")
     assert [start["host"] for start in known["starts"]] == ["here", "there"]
-    assert (run.path / "config.yaml").read_text() == "seed: 0\n"
+    assert (run.path / "config.yaml").read_text(encoding="utf-8") == "seed: 0\n"
 
 
 def test_metrics_keep_the_last_row_of_a_step_and_skip_torn_lines(run):
     for step, loss in ((1, 5.0), (2, 4.0), (3, 3.0), (2, 4.5)):
         run.append_metrics({"step": step, "loss": loss})
-    with run.metrics_file.open("a") as file:
+    with run.metrics_file.open("a", encoding="utf-8") as file:
         file.write('{"step": 4, "lo')  # a kill in the middle of a line
     assert [(row["step"], row["loss"]) for row in run.read_metrics()] == [(1, 5.0), (2, 4.5), (3, 3.0)]
     run.append_metrics({"step": 4, "loss": 2.0})  # the resumed run's line is not glued to the torn one
@@ -48,8 +48,8 @@ def test_metrics_keep_the_last_row_of_a_step_and_skip_torn_lines(run):
 def land(run, value, step=3):
     with run.attempt() as attempt:
         (attempt / "samples").mkdir()
-        (attempt / "samples" / "00000.png").write_text(f"{value}")
-        (attempt / "captions.jsonl").write_text(f"{value}")
+        (attempt / "samples" / "00000.png").write_text(f"{value}", encoding="utf-8")
+        (attempt / "captions.jsonl").write_text(f"{value}", encoding="utf-8")
         return run.land_result("e" * 10, step, attempt, {"value": value})
 
 
@@ -59,7 +59,8 @@ def test_a_result_lands_once_and_is_never_replaced(run):
     folder = run.result_folder("e" * 10, 3)
     landed = run.result("e" * 10, 3)
     assert (landed["schema"], landed["value"]) == (SCHEMA, 1)
-    assert (folder / "samples" / "00000.png").read_text() == (folder / "captions.jsonl").read_text() == "1"
+    for name in ("samples/00000.png", "captions.jsonl"):
+        assert (folder / name).read_text(encoding="utf-8") == "1"
     assert sorted(path.name for path in folder.iterdir()) == ["captions.jsonl", "result.json", "samples"]
     assert not (run.path / "attempts").exists()
 
@@ -67,7 +68,7 @@ def test_a_result_lands_once_and_is_never_replaced(run):
 def test_what_a_dead_attempt_left_half_landed_is_replaced(run):
     folder = run.result_folder("e" * 10, 3)
     (folder / "samples").mkdir(parents=True)
-    (folder / "samples" / "00099.png").write_text("left over")
+    (folder / "samples" / "00099.png").write_text("left over", encoding="utf-8")
     assert run.result("e" * 10, 3) is None
     assert land(run, 2) is True
     assert [path.name for path in (folder / "samples").iterdir()] == ["00000.png"]
@@ -121,10 +122,10 @@ def test_a_claim_clears_the_attempts_of_the_dead(run):
 
 @pytest.mark.parametrize("content", ['{"schema": 99}', "no json", "[]", "{}"])
 def test_a_folder_of_another_schema_is_refused(tmp_path, content):
-    (tmp_path / "run.json").write_text(content)
+    (tmp_path / "run.json").write_text(content, encoding="utf-8")
     with pytest.raises(UserError, match="run.json"):
         RunFolder(tmp_path)
-    assert (tmp_path / "run.json").read_text() == content
+    assert (tmp_path / "run.json").read_text(encoding="utf-8") == content
 
 
 def test_any_byte_changed_by_hand_is_seen(run):
@@ -134,7 +135,7 @@ def test_any_byte_changed_by_hand_is_seen(run):
     path = folder / "result.json"
     whole = path.read_bytes()
     assert results.change(folder, run.result("e" * 10, 3)) == ""
-    path.write_text(json.dumps(json.loads(whole), indent=4))  # laid out anew, nothing is changed
+    path.write_text(json.dumps(json.loads(whole), indent=4), encoding="utf-8")  # laid out anew, nothing is changed
     assert results.change(folder, run.result("e" * 10, 3)) == ""
     for place in range(len(whole)):
         if whole[place : place + 1].isspace():
@@ -146,24 +147,24 @@ def test_any_byte_changed_by_hand_is_seen(run):
             continue
         assert changed, whole[place - 20 : place + 20]
     path.write_bytes(whole)
-    (folder / "captions.jsonl").write_text("2")
+    (folder / "captions.jsonl").write_text("2", encoding="utf-8")
     assert results.change(folder, run.result("e" * 10, 3)) == "captions.jsonl was changed after it landed"
     picture = folder / "samples" / "00000.png"
     assert results.picture_is_whole(picture, run.result("e" * 10, 3))
-    picture.write_text("2")
+    picture.write_text("2", encoding="utf-8")
     assert not results.picture_is_whole(picture, run.result("e" * 10, 3))
 
 
 def test_a_result_of_another_schema_is_refused(run):
     land(run, 1)
     path = run.result_folder("e" * 10, 3) / "result.json"
-    path.write_text(json.dumps({"schema": SCHEMA + 1}))
+    path.write_text(json.dumps({"schema": SCHEMA + 1}), encoding="utf-8")
     with pytest.raises(UserError, match=f"schema {SCHEMA + 1}"):
         run.result("e" * 10, 3)
 
 
 def test_a_place_that_cannot_be_written_is_the_users_error(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     run = RunFolder(tmp_path / "file" / "run")
     with pytest.raises(UserError, match="cannot write to"):
         run.create("", {}, {})
@@ -174,18 +175,18 @@ def test_a_place_that_cannot_be_written_is_the_users_error(tmp_path):
 def test_files_are_whole_or_absent(tmp_path):
     path = tmp_path / "a.json"
     assert publish(path, "first") and not publish(path, "second")
-    assert path.read_text() == "first"
+    assert path.read_text(encoding="utf-8") == "first"
     write_atomically(path, "third")
-    assert path.read_text() == "third"
+    assert path.read_text(encoding="utf-8") == "third"
     append_line(tmp_path / "b", "x")
-    assert (tmp_path / "b").read_text() == "x\n"
+    assert (tmp_path / "b").read_text(encoding="utf-8") == "x\n"
     assert sorted(item.name for item in tmp_path.iterdir()) == ["a.json", "b"]  # no drafts left
 
 
 def test_a_tree_is_on_the_disk_before_its_folder_and_a_refusal_is_heard(tmp_path, monkeypatch):
     for n in range(30):
         (tmp_path / f"{n % 3}").mkdir(exist_ok=True)
-        (tmp_path / f"{n % 3}" / f"{n}").write_text("")
+        (tmp_path / f"{n % 3}" / f"{n}").write_text("", encoding="utf-8")
     flushed = []
     monkeypatch.setattr(files, "flush", flushed.append)
     files.flush_tree(tmp_path)

@@ -18,7 +18,7 @@ def weights(tmp_path):
     """Overrides that name four folders of stand-in weights, and a precision that every machine has."""
     for kind in ("llm", "vae", "clip", "features"):
         (tmp_path / kind).mkdir()
-        (tmp_path / kind / "model.safetensors").write_text(kind)
+        (tmp_path / kind / "model.safetensors").write_text(kind, encoding="utf-8")
     return [f"model.llm={tmp_path}/llm", f"model.vae={tmp_path}/vae"] + [
         f"eval.clip={tmp_path}/clip", f"eval.features={tmp_path}/features"
     ] + ["train.precision=float32"]  # fmt: skip
@@ -89,14 +89,14 @@ def test_moved_weights_keep_the_name_and_changed_ones_do_not(weights, tmp_path, 
     moved = load("smoke", [*weights, f"{key}={tmp_path}/moved"])
     assert (train_id(plain), eval_id(plain)) == (train_id(moved), eval_id(moved))
     (tmp_path / "changed").mkdir()
-    (tmp_path / "changed" / "model.safetensors").write_text("other numbers")
+    (tmp_path / "changed" / "model.safetensors").write_text("other numbers", encoding="utf-8")
     changed = load("smoke", [*weights, f"{key}={tmp_path}/changed"])
     assert (train_id(plain), eval_id(plain)) != (train_id(changed), eval_id(changed))
     assert (train_id(plain) == train_id(changed)) == (kind in ("clip", "features"))
 
 
 def test_pictures_count_by_what_they_hold(weights, monkeypatch):
-    monkeypatch.setattr("bench.data.data_digest", lambda data: {"a": "1", "copy": "1", "b": "2"}[data.root])
+    monkeypatch.setattr("bench.data.data_digest", lambda data, cache: {"a": "1", "copy": "1", "b": "2"}[data.root])
     identity._data_digest.cache_clear()
     a, copy, b = (load("smoke", [*weights, "data.name=coco", f"data.root={root}"]) for root in ("a", "copy", "b"))
     assert train_id(a) == train_id(copy) != train_id(b)

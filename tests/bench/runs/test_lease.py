@@ -69,7 +69,7 @@ def test_a_claim_is_counted_and_the_last_one_stays_to_keep_the_count(folder):
             with pytest.raises(Held, match=str(os.getpid())), claimed(folder):
                 pass
         assert sighting(folder) is None and not seems_alive(folder)
-        assert json.loads((folder / f"0000{turn}.json").read_text())["ended"]
+        assert json.loads((folder / f"0000{turn}.json").read_text(encoding="utf-8"))["ended"]
 
 
 def test_another_process_is_kept_out_until_it_has_died(folder, other):
@@ -179,8 +179,8 @@ def test_a_holder_elsewhere_is_outlived_once_it_has_been_silent_for_its_lease(fo
 def test_a_claim_that_cannot_be_read_is_watched_as_any_other(folder, content, monkeypatch):
     monkeypatch.setattr(claims, "LEASE", 0.3)
     folder.mkdir()
-    (folder / "00004.json").write_text(content)
-    (folder / "notes.json").write_text("somebody's own")
+    (folder / "00004.json").write_text(content, encoding="utf-8")
+    (folder / "notes.json").write_text("somebody's own", encoding="utf-8")
     with pytest.raises(Held, match="unknown"), claimed(folder):
         pass
     assert outlived(folder)

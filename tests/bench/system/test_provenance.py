@@ -43,9 +43,9 @@ def repository(tmp_path, monkeypatch, asked_anew) -> Path:
     folder = tmp_path / "a project"
     (folder / "bench").mkdir(parents=True)
     (folder / "architectures").mkdir()
-    (folder / "bench" / "system" / "git.py").write_text("one\n")
+    (folder / "bench" / "system" / "git.py").write_text("one\n", encoding="utf-8")
     (folder / "README.md").write_bytes(b"caf\xe9\r\n")
-    (folder / ".gitignore").write_text("*.pyc\n")
+    (folder / ".gitignore").write_text("*.pyc\n", encoding="utf-8")
     git(folder, "init", "-q")
     git(folder, "add", ".")
     git(folder, "commit", "-qm", "first")
@@ -55,15 +55,15 @@ def repository(tmp_path, monkeypatch, asked_anew) -> Path:
 
 def change(folder: Path) -> None:
     """Every kind of change: edited, binary, not UTF-8, new, staged, deleted; and a new file that does not count."""
-    (folder / "bench" / "system" / "git.py").write_text("two\n")
+    (folder / "bench" / "system" / "git.py").write_text("two\n", encoding="utf-8")
     (folder / "README.md").write_bytes(b"caf\xe9\r\n\xff\xfe\n")
-    (folder / "architectures" / "mine \u00e9.py").write_text("new\n")
-    (folder / "architectures" / "mine.pyc").write_text("ignored\n")
+    (folder / "architectures" / "mine \u00e9.py").write_text("new\n", encoding="utf-8")
+    (folder / "architectures" / "mine.pyc").write_text("ignored\n", encoding="utf-8")
     (folder / "bench" / "weights.bin").write_bytes(bytes(range(256)) * 9)
     git(folder, "add", "bench/weights.bin")
     git(folder, "rm", "-q", ".gitignore", "--cached")
     (folder / ".gitignore").rename(folder / ".git" / "info" / "exclude")
-    (folder / "notes.txt").write_text("lies about\n")
+    (folder / "notes.txt").write_text("lies about\n", encoding="utf-8")
 
 
 def tree(folder: Path) -> dict[str, bytes]:
@@ -94,7 +94,7 @@ def test_the_changes_make_of_the_commit_what_lies_there(repository, tmp_path, co
 def test_it_is_asked_once_a_process(repository):
     change(repository)
     before = revision.changes()
-    (repository / "README.md").write_text("edited while a run is under way, which has its code already")
+    (repository / "README.md").write_text("edited during a run, which has its code already", encoding="utf-8")
     assert revision.changes() is before
 
 

@@ -114,7 +114,7 @@ def children(pid: int) -> list[int]:
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            state, parent = stat.read_text(encoding="utf-8").rpartition(")")[2].split()[:2]
         except OSError:
             continue
         if int(parent) == pid and state != "Z":
@@ -127,7 +127,7 @@ def gone(pid: int) -> bool:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            if Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "Z":
                 return True
         except OSError:
             return True
@@ -210,14 +210,16 @@ def test_a_loss_that_one_process_finds_not_finite_stops_both(tmp_path):
         "    bad = ranks.rank(2) == 1 and module.global_step == 3\n"
         "    return losses._replace(total=losses.total * float('nan')) if bad else losses\n"
         "experiment.FusionModule.losses = exploding\n"
-        f"experiment.run(load('smoke', {settings}))\n"
+        f"experiment.run(load('smoke', {settings}))\n",
+        encoding="utf-8",
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     ran = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
     assert ran.returncode == 1
     config = load("smoke", settings)
     assert run_folder(config).status(eval_id(config), 6) == "failed"
-    assert "the loss is nan at step 4; last good checkpoint" in run_folder(config).error_file.read_text()
+    said = run_folder(config).error_file.read_text(encoding="utf-8")
+    assert "the loss is nan at step 4; last good checkpoint" in said
 
 
 def test_a_config_is_said_in_settings(tmp_path):

@@ -52,7 +52,8 @@ def mirrored(tmp_path_factory) -> tuple[Path, dict[int, dict[str, float]]]:
         execute.run(config)
     assert taken == [0, 1, 0, 1, 2, 2, 3, 4, 5]
     run = run_folder(config)
-    assert len(run.metrics_file.read_text().splitlines()) == 1 + 2 + 4  # the truth has the repeated steps twice
+    lines = run.metrics_file.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 1 + 2 + 4  # the truth has the repeated steps twice
     truth = {row.pop("step"): row for row in run.read_metrics()}
     for result in run.results(eval_id(config)):
         truth[result["step"]] |= {f"eval/{name}": score["value"] for name, score in result["metrics"].items()}
@@ -176,7 +177,7 @@ def test_a_mirror_that_fails_is_dropped_with_one_warning(tmp_path, monkeypatch, 
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and said.startswith("warning: wandb ") and reason in said
     assert flaky.calls == (0 if at_once else 2)
-    lines = (folder.path / "loggers" / "csv" / "metrics.csv").read_text().splitlines()
+    lines = (folder.path / "loggers" / "csv" / "metrics.csv").read_text(encoding="utf-8").splitlines()
     assert lines == ["loss,step", *(f"{1 / step},{step}" for step in range(1, 6))]
 
 
@@ -185,7 +186,7 @@ def test_a_training_that_is_only_scored_is_shown_whole(tmp_path):
     execute.run(small_config(tmp_path))
     config = small_config(tmp_path, "eval.guidance_scale=3", "runtime.loggers=[csv]")
     result = execute.run(config)
-    lines = (run_folder(config).path / "loggers" / "csv" / "metrics.csv").read_text().splitlines()
+    lines = (run_folder(config).path / "loggers" / "csv" / "metrics.csv").read_text(encoding="utf-8").splitlines()
     assert len(lines) == 1 + 2 and str(result["metrics"]["fid"]["value"]) in lines[-1]
 
 

@@ -243,7 +243,7 @@ def test_a_non_finite_loss_stops_the_run(tmp_path, monkeypatch):
         execute.run(config)
     folder = run_folder(config)
     assert folder.status(eval_id(config), 6) == "failed"
-    assert "NonFiniteLoss" in folder.error_file.read_text()
+    assert "NonFiniteLoss" in folder.error_file.read_text(encoding="utf-8")
 
 
 def test_checkpoints_hold_what_is_trained_only(tmp_path):
@@ -260,7 +260,7 @@ def test_result_is_complete(tmp_path):
     config = small_config(tmp_path)
     execute.run(config)
     folder = run_folder(config).result_folder(eval_id(config), 6)
-    result = json.loads((folder / "result.json").read_text())
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
     for name in ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_after"):
         score = result["metrics"][name]
         assert score["n"] > 0 and score["unit"] and score["direction"] in ("lower", "higher")
@@ -268,8 +268,8 @@ def test_result_is_complete(tmp_path):
             assert score["weights"].startswith("embedded:")
     assert result["metrics"]["exam_after"] == result["metrics"]["exam_before"]  # the dual tower keeps its language
     assert len(list((folder / "samples").glob("*.png"))) == 8
-    assert len((folder / "captions.jsonl").read_text().splitlines()) == 8
-    items = json.loads((folder / "per_item.json").read_text())
+    assert len((folder / "captions.jsonl").read_text(encoding="utf-8").splitlines()) == 8
+    items = json.loads((folder / "per_item.json").read_text(encoding="utf-8"))
     assert {"clip_score", "cider", "image_attributes", "caption_attributes"} <= items.keys()
 
 

@@ -36,7 +36,7 @@ def greedy(model, tokenizer, prompt: str, tokens: int) -> str:
 
 
 def exam_rows() -> list[dict[str, str]]:
-    return [json.loads(line) for line in (WEIGHTS / "llm" / "exam.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (WEIGHTS / "llm" / "exam.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def test_llm_loads_in_float32_with_sdpa(llm):
@@ -233,11 +233,11 @@ def test_clip_reads_a_caption_through_padding_and_truncation():
 
 
 def test_digest_names_what_is_loaded(tmp_path):
-    (tmp_path / "config.json").write_text("{}")
-    (tmp_path / "README.md").write_text("a card")
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "README.md").write_text("a card", encoding="utf-8")
     other = tmp_path / "other"
     other.mkdir()
-    (other / "config.json").write_text("{} ")
+    (other / "config.json").write_text("{} ", encoding="utf-8")
     embedded = weights_digest("embedded", "llm")
     assert len(embedded) == 12 and embedded == weights_digest(str(WEIGHTS / "llm"), "llm")
     assert weights_digest(str(other), "llm") != weights_digest(str(tmp_path), "llm")
