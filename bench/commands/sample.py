@@ -41,7 +41,7 @@ def _draw(config: Config, prompt: str, output: Path) -> None:
     from bench.experiment import execute
 
     model, world = execute.finished_model(config)
-    with evaluate.precision(config):
+    with evaluate.precision(model, config):
         images = evaluate.draw(model, world, config, [prompt])  # 1 H W 3
     try:
         Image.fromarray(images[0]).save(output)
@@ -63,5 +63,5 @@ def _describe(config: Config, path: Path) -> None:
 
     model, world = execute.finished_model(config)
     latents = encode_images(world.vae, picture[None].copy())  # 1 C h w; the picture itself is read-only
-    with evaluate.precision(config):
+    with evaluate.precision(model, config):
         print(evaluate.write(model, world, config, latents)[0])

@@ -36,7 +36,7 @@ def run(command: str, args: argparse.Namespace) -> int:
             refuse_untrained(config)
         parent_watch.follow()
         fix_threads(config.runtime.threads)
-        if config.runtime.devices > 1:  # else torch warns of `ranks.strategy` where no rank lacks a task
+        if config.runtime.devices > 1 or config.runtime.strategy == "ddp":  # else torch warns: no rank may lack a task
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         try:
             result = trained_and_scored(config)

@@ -82,7 +82,7 @@ class EvalConfig:
     sampler_steps: int = ranged(20, 1)  # gap
     batch_size: int = ranged(128, 1)  # samples at once
     max_caption_tokens: int = ranged(48, 1)  # a longer generated caption is cut
-    seed: int = ranged(0, 0)  # of captions chosen and initial noise: the same for every architecture
+    seed: int = ranged(0, 0)  # of the initial noise: the same for every architecture
     clip: str = "embedded"  # CLIP model that scores: "embedded", folder or hub id
     features: str = "embedded"  # feature net under FID and KID: "embedded", folder or "inception"
 
@@ -99,7 +99,7 @@ class RuntimeConfig:
     keep_texts: bool = False  # keep in `cache` what a frozen text tower makes of captions to draw: 32 KB each
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"  # Lightning's
     devices: int = ranged(1, 1)  # processes that share each step: the losses of one, but for rounding (20 steps: 1e-5)
-    strategy: Literal["auto", "ddp"] = "auto"  # Lightning's, of several devices: auto is ddp
+    strategy: Literal["auto", "ddp"] = "auto"  # Lightning's: auto is ddp where devices are several
     workers: int = ranged(0, 0)  # processes that prepare batches
     lease: float = ranged(60.0, 1)  # seconds without a heartbeat after which others may take a run over
     checkpoint_every: int = ranged(500, 1)  # steps between checkpoints, the most a kill can lose

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
+
 from bench.config.schema import Config
 from bench.data import open_split
 from bench.data.captioned_images import CaptionedImages
@@ -25,7 +27,7 @@ class World:
     """The pretrained parts and the data of a config. Runs of one process that share them share one World."""
 
     def __init__(self, config: Config) -> None:
-        self.config = config
+        self.config, self.device = config, torch.device("cpu")
         self.llm: PreTrainedModel
         self.tokenizer: PreTrainedTokenizerBase
         self.llm, self.tokenizer = load_llm(config.model.llm)
@@ -60,6 +62,13 @@ class World:
         """Held-out texts that lie beside the language model (text.jsonl), [] if none do."""
         return [row["text"] for row in self._beside_llm("text.jsonl")]
 
+    def to(self, device: torch.device) -> World:
+        """Move the networks to where a model is scored, metrics' own (`bench/evaluation/scoring.py`) when they are next used."""
+        self.device = device
+        for network in (self.llm, self.vae):
+            network.to(device)
+        return self
+
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What ``make`` returns, made once: for what every evaluation in this world needs again."""
         if key not in self._known:
@@ -92,9 +101,10 @@ _open: dict[tuple, World] = {}
 
 
 def world_of(config: Config) -> World:
-    """The World of ``config``: the last one opened in this process if data and pretrained parts are the same."""
+    """The World of ``config``, on the CPU, where models are built: the last one opened in this process if data and
+    pretrained parts are the same."""
     key = (repr(config.data), config.model.llm, config.model.vae, config.runtime.cache)
     if key not in _open:
         _open.clear()
         _open[key] = World(config)
-    return _open[key]
+    return _open[key].to(torch.device("cpu"))

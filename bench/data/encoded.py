@@ -107,7 +107,7 @@ def _to_unit(images: Tensor) -> Tensor:
 def _encode_into(folder: Path, source: Source) -> None:
     pictures, vae, tokenizer = source
     chunks = np.array_split(np.arange(len(pictures)), -(-len(pictures) // 1024))
-    latents = np.concatenate([encode_images(vae, pictures.images(chunk.tolist())).numpy() for chunk in chunks])
+    latents = np.concatenate([encode_images(vae, pictures.images(chunk.tolist())).cpu().numpy() for chunk in chunks])
 
     captions = [pictures.captions(index) for index in range(len(pictures))]
     flat, flat_lengths = padded(token_ids(tokenizer, [caption for row in captions for caption in row]))

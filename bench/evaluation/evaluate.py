@@ -40,10 +40,14 @@ class Evaluated:
 
 
 def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluated:
-    """Score ``model`` on ``eval.split``. The same items, prompts and noise for every model that is asked."""
+    """Score ``model`` on ``eval.split``. The same items, prompts and noise for every model that is asked.
+
+    Where the model is, there the world's networks go.
+    """
+    world.to(model.device)
     pictures, encoded = world.pictures(config.eval.split), world.encoded(config.eval.split)
     model.eval()
-    with precision(config):
+    with precision(model, config):
         drawn = range(min(config.eval.num_images, len(pictures)))
         prompts = [prompt(pictures, index) for index in drawn]
         images = draw(model, world, config, prompts)
@@ -94,10 +98,9 @@ def write(model: FusionTransformer, world: World, config: Config, latents: Tenso
 
 
 @contextmanager
-def precision(config: Config) -> Iterator[None]:
+def precision(model: FusionTransformer, config: Config) -> Iterator[None]:
     """Run a model as it was trained: in ``train.precision``."""
-    device = "cuda" if torch.cuda.is_available() and config.runtime.accelerator != "cpu" else "cpu"
-    with torch.autocast(device, torch.bfloat16, enabled=config.train.precision == "bfloat16"):
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=config.train.precision == "bfloat16"):
         yield
 
 

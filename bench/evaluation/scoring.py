@@ -58,13 +58,14 @@ def image_measures(images: np.ndarray, prompts: list[str], world: World, config:
 
 
 def feature_net(world: World, config: Config) -> FeatureNet:
-    """The net under FID and KID, which reads attributes too."""
-    return world.once(("features", config.eval.features), lambda: load_features(config.eval.features))
+    """The net under FID and KID, which reads attributes too, on the world's device."""
+    return world.once(("features", config.eval.features), lambda: load_features(config.eval.features)).to(world.device)
 
 
 def image_text_model(world: World, config: Config) -> tuple[CLIPModel, CLIPProcessor]:
-    """The model under the CLIP score, and its processor."""
-    return world.once(("clip", config.eval.clip), lambda: load_clip(config.eval.clip))
+    """The model under the CLIP score, on the world's device, and its processor."""
+    clip, processor = world.once(("clip", config.eval.clip), lambda: load_clip(config.eval.clip))
+    return clip.to(world.device), processor
 
 
 def _reference_features(pictures: CaptionedImages, net: FeatureNet, asked: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from bench.config.schema import Config
 from bench.data.encoded import EncodedSplit, padded, token_ids
 from bench.data.mixing import Mixture
 from bench.experiment.execute import prepare, step_flops
+from bench.training import distributed
 
 BYTES_PER_TRAINED = 16  # float32: the weight, its two moments of AdamW, its average
 
@@ -38,7 +39,7 @@ def counted(config: Config) -> tuple[int, int]:
 def multiplying_rate(config: Config, width: int = 512, rows: int = 2048) -> float:
     """FLOPs a second at which this machine multiplies matrices of this size as ``config`` does: the best of a few
     tries."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = distributed.device(config.runtime.accelerator)
     dtype = torch.bfloat16 if config.train.precision == "bfloat16" else torch.float32
     layer = nn.Linear(width, 4 * width, bias=False, dtype=dtype, device=device)
     multiply_by(config.runtime.products, layer)

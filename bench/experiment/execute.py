@@ -112,8 +112,9 @@ def finished_model(config: Config) -> tuple[FusionTransformer, World]:
     if why := checkpoints.damage(last):
         raise UserError(f"{last} is damaged ({why}): move {experiment.folder.path} away and train again")
     checkpoints.restore(experiment.module, last)
-    experiment.module.average.hold()
-    return experiment.module.model.eval(), experiment.world
+    module = experiment.module.to(distributed.device(config.runtime.accelerator))
+    module.average.hold()
+    return module.model.eval(), experiment.world.to(module.device)
 
 
 def _train_along(config: Config, folder: RunFolder) -> NoReturn:
@@ -163,6 +164,7 @@ def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, A
 
     train(config, module, experiment.mixture, folder, score, mirrors.row)
     assert module.digest_frozen() == module.frozen_digest, "a frozen weight changed in training"
+    module.to(distributed.device(config.runtime.accelerator))
     score(module, config.train.steps)
     result = folder.result(eval_id(config), config.train.steps)
     assert result is not None

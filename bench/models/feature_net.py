@@ -62,7 +62,7 @@ class FeatureNet(nn.Module):
     @torch.inference_mode()
     def features(self, images: np.ndarray) -> np.ndarray:
         """Features of uint8 pictures (n, H, W, 3): (n, 64) float32."""
-        return self._embed_images(images).flatten(1).numpy()
+        return self._embed_images(images).flatten(1).cpu().numpy()
 
     @torch.inference_mode()
     def read(self, images: np.ndarray) -> list[Scene]:
@@ -87,8 +87,8 @@ class FeatureNet(nn.Module):
     def _embed_images(self, images: np.ndarray) -> Tensor:
         device = self.squeeze.weight.device
         batches = (images[start : start + BATCH] for start in range(0, len(images), BATCH))
-        found = [self.embed(to_pixels(batch, self.image_size).to(device)).float().cpu() for batch in batches]
-        return torch.cat(found) if found else torch.empty(0, 4, self.squeeze.out_channels)
+        found = [self.embed(to_pixels(batch, self.image_size).to(device)).float() for batch in batches]
+        return torch.cat(found) if found else torch.empty(0, 4, self.squeeze.out_channels, device=device)
 
     def save_pretrained(self, folder: Path | str) -> None:
         """Write config.json and model.safetensors."""

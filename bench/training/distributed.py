@@ -30,9 +30,22 @@ def environment(devices: int) -> ClusterEnvironment:
     return LightningEnvironment()
 
 
-def strategy(devices: int) -> Strategy | str:
-    """How they share a step. A rank without a pair of some task leaves that task's own weights unused."""
-    return DDPStrategy(find_unused_parameters=True, timeout=PATIENCE) if devices > 1 else "auto"
+def strategy(name: str, devices: int) -> Strategy | str:
+    """How they share a step: data parallel by name, and where ``auto`` has several devices.
+
+    A rank without a pair of some task leaves that task's own weights unused.
+    """
+    ddp = name == "ddp" or devices > 1
+    return DDPStrategy(find_unused_parameters=True, timeout=PATIENCE) if ddp else "auto"
+
+
+def device(accelerator: str) -> torch.device:
+    """The first process's device: where it scores after training, when Lightning has put the model back on the CPU."""
+    if accelerator in ("auto", "gpu") and torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    if accelerator != "cpu" and torch.backends.mps.is_available():
+        return torch.device("mps", 0)
+    return torch.device("cpu")
 
 
 def leave() -> None:

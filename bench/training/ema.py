@@ -21,6 +21,10 @@ class MovingAverage:
         self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.average = {name: p.detach().clone() for name, p in self.trained.items()}
 
+    def follow(self) -> None:
+        """Move the averages to where the parameters are."""
+        self.average = {name: average.to(self.trained[name].device) for name, average in self.average.items()}
+
     @torch.no_grad()
     def update(self) -> None:
         """Take in the parameters' present values."""

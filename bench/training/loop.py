@@ -54,11 +54,12 @@ def train(
     if config.runtime.keep_texts and module.model.text_is_constant():
         module.prompts = KeptTexts(config, module.model)
     devices = config.runtime.devices
+    strategy = distributed.strategy(config.runtime.strategy, devices)
     clock = _Clock()
     callbacks: list[L.Callback] = [clock, _Metrics(folder, mirror), _Checkpoints(config, mixture, folder)]
     if config.eval.every:
         callbacks.append(_Evaluations(config, evaluate, clock))
-    if devices > 1:
+    if strategy != "auto":
         callbacks.insert(0, distributed.OwnSignals())
         os.environ.update(parent_watch.tied())  # of the processes that Lightning starts
     show = config.runtime.progress and sys.stderr.isatty()
@@ -71,7 +72,7 @@ def train(
         max_epochs=-1,
         accelerator=config.runtime.accelerator,
         devices=devices,
-        strategy=distributed.strategy(devices),
+        strategy=strategy,
         precision=PRECISIONS[config.train.precision],
         gradient_clip_val=config.train.grad_clip or None,
         callbacks=callbacks,

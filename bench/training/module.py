@@ -100,6 +100,10 @@ class FusionModule(L.LightningModule):
         """Of the velocity that an image's states (B, n, d) predict, (B, C, h, w)."""
         return (self.model.velocity(states).float() - velocity_target(pairs.latents, pairs.noise)).square()
 
+    def on_fit_start(self) -> None:
+        """The parameters are on their device, and what a checkpoint held is loaded."""
+        self.average.follow()
+
     def on_before_batch_transfer(self, step: Step, dataloader_idx: int) -> Step:
         """Every rank has the whole step at hand, counts it, and takes its share."""
         self.seen = self.seen.after(step, self.model.patches.tokens)

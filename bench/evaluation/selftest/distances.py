@@ -31,10 +31,10 @@ class Features:
     @classmethod
     def of(cls, pictures: CaptionedImages, net: FeatureNet, asked: int) -> Features:
         """Features of the whole split, resized by Pillow and scaled here, so that a slip in the harness would show."""
-        rows = torch.arange(len(pictures)).split(BATCH)
+        rows, device = torch.arange(len(pictures)).split(BATCH), net.squeeze.weight.device
         with torch.inference_mode():
-            found = [net.embed(_pixels(pictures.images(part.tolist()), net.image_size)) for part in rows]
-        features = torch.cat(found).flatten(1).double().numpy()
+            found = [net.embed(_pixels(pictures.images(part.tolist()), net.image_size).to(device)) for part in rows]
+        features = torch.cat(found).flatten(1).double().cpu().numpy()
         return cls(features[:asked], features[asked:])
 
     @property

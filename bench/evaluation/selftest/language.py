@@ -77,7 +77,7 @@ class Known:
 
     def logits(self, states: Tensor) -> Tensor:
         if self.ahead == 0:
-            return torch.zeros(*states.shape, self.words)
+            return torch.zeros(*states.shape, self.words, device=states.device)
         token = states.roll(-1, 1)  # B n
         token = token if self.ahead == 1 else (token + 1) % self.words
         return CERTAIN * torch.nn.functional.one_hot(token, self.words).float()  # B n V

@@ -74,7 +74,7 @@ def test_bfloat16_training_multiplies_in_bfloat16_and_attends_in_float32(archite
         config = small_config(tmp_path, f"model.architecture={architecture}", f"train.precision={name}")
         experiment = prepare(config)
         head = experiment.module.model.lm_head
-        with trained_precision(config):
+        with trained_precision(experiment.module.model, config):
             losses[name] = experiment.module.losses(experiment.mixture[0]).total
             assert head(torch.zeros(1, head.in_features)).dtype == getattr(torch, name)
     assert attended == {torch.float32}

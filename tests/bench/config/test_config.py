@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
+from dataclasses import is_dataclass
+from typing import get_type_hints
+
 import pytest
 
 import architectures
 from bench.config.load import load, presets, to_yaml
 from bench.config.schema import Config, TrainConfig
 from bench.system.errors import UserError
+from bench.system.git import PROJECT
 
 
 def test_overrides_beat_the_preset_which_beats_the_defaults():
@@ -108,3 +113,44 @@ def test_a_wrong_option_is_refused(option):
 def test_an_unknown_preset_names_the_nearest():
     with pytest.raises(UserError, match=r"unknown preset 'smok' \(did you mean 'smoke'\?\)"):
         load("smok")
+
+
+def reads(schema: type, group: str) -> set[str]:
+    """Names of settings of ``group`` that the source reads off something known to hold it.
+
+    That is a name or an attribute called like the group, declared to be of its class, or assigned from such a one.
+    """
+    found = set()
+    for path in [path for room in ("architectures", "bench", "sweeps") for path in (PROJECT / room).rglob("*.py")]:
+        if path.name in ("config.py", "config_checks.py"):
+            continue
+        nodes = list(ast.walk(ast.parse(path.read_text())))
+        holders = {group} | {
+            node.arg if isinstance(node, ast.arg) else last_name(node.target)
+            for node in nodes
+            if isinstance(node, ast.arg | ast.AnnAssign) and last_name(node.annotation) == schema.__name__
+        }
+        for _ in range(2):  # a holder may be handed on
+            for node in nodes:
+                if isinstance(node, ast.Assign):
+                    one, other = node.targets[0], node.value
+                    tuples = isinstance(one, ast.Tuple) and isinstance(other, ast.Tuple)
+                    pairs = zip(one.elts, other.elts, strict=True) if tuples else [(one, other)]
+                    holders |= {last_name(target) for target, value in pairs if last_name(value) in holders} - {""}
+        found |= {n.attr for n in nodes if isinstance(n, ast.Attribute) and last_name(n.value) in holders}
+    return found
+
+
+def last_name(node: ast.expr | None) -> str:
+    """`c` of `a.b.c`, "" of anything else."""
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+def test_every_setting_is_read_somewhere():
+    """A setting that nothing reads promises what is not done."""
+    groups = {f"{name}.": schema for name, schema in get_type_hints(Config).items() if is_dataclass(schema)}
+    unread = []
+    for prefix, schema in {"": Config, **groups}.items():
+        read = reads(schema, prefix.removesuffix(".") or "config")
+        unread += [f"{prefix}{name}" for name in get_type_hints(schema) if name not in read]
+    assert not unread, f"read by nobody: {', '.join(unread)}"
