@@ -10,7 +10,7 @@ from pathlib import Path
 
 from test_coco import edit, folder  # noqa: F401
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SOURCES = [p for room in ("architectures", "bench", "benchmarks", "reports", "sweeps", "tests")
            for p in sorted((ROOT / room).rglob("*.py"))]  # fmt: skip
 CAPTION = "ein Café, 一只猫, naïve 🐈"
