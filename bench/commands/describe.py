@@ -6,9 +6,8 @@ import argparse
 from typing import get_args, get_type_hints
 
 import architectures
-from bench.config import load
+from bench.config import load, part_files
 from bench.config.schema import DATA_SETS, DataConfig
-from bench.models.pretrained import WEIGHTS
 from bench.runs import identity
 from bench.system.command_line import add_request, split_request
 from bench.system.files import size_of
@@ -40,7 +39,7 @@ def _list() -> int:
     for name in get_args(get_type_hints(DataConfig)["name"]):
         print(f"  {name:18} {DATA_SETS[name]}")
     print("\nembedded weights (the default of model.llm, model.vae, eval.clip, eval.features):")
-    for folder in sorted(path for path in WEIGHTS.glob("*") if path.is_dir()):
+    for folder in sorted(path for path in part_files.WEIGHTS.glob("*") if path.is_dir()):
         megabytes = size_of(folder) / 1e6
         print(f"  {folder.name:18} {megabytes:.1f} MB")
     return 0

@@ -84,7 +84,7 @@ class EvalConfig:
     max_caption_tokens: int = ranged(48, 1)  # a longer generated caption is cut
     seed: int = ranged(0, 0)  # of the initial noise: the same for every architecture
     clip: str = "embedded"  # CLIP model that scores: "embedded", folder or hub id
-    features: str = "embedded"  # feature net under FID and KID: "embedded", folder or "inception"
+    features: str = "embedded"  # feature net under FID and KID: "embedded" or a folder; paper: Inception
 
 
 @dataclass

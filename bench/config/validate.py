@@ -7,10 +7,9 @@ from importlib.util import find_spec
 import architectures
 from bench.config.auto import resolve_precision, resolve_products
 from bench.config.checks import check_ranges, resolve_options
+from bench.config.part_files import check_image_size, look_at_files
 from bench.config.schema import LOGGERS, Config
 from bench.system.errors import UserError, nearest
-
-VAE_FACTOR = 8  # pixels per latent, along each side: the embedded VAE and Stable Diffusion's alike
 
 
 def validate(config: Config) -> None:
@@ -25,12 +24,10 @@ def validate(config: Config) -> None:
     config.model.options = resolve_options(name, catalogue[name].options, config.model.options)
     if not all(0 <= beta < 1 for beta in config.train.betas):
         raise UserError(f"train.betas: must lie in [0, 1), not {list(config.train.betas)}")
-    patch = VAE_FACTOR * config.model.patch_size
-    if config.data.image_size % patch:
-        raise UserError(
-            f"data.image_size: {config.data.image_size} is no multiple of {patch} "
-            f"({VAE_FACTOR} pixels a latent x model.patch_size={config.model.patch_size})"
-        )
+    if config.eval.features == "inception":
+        raise UserError("eval.features: inception is not in this version; use eval.features=embedded, or name a folder")
+    if factor := look_at_files(config):  # else it is asked when the VAE is loaded
+        check_image_size(config.data.image_size, config.model.patch_size, factor)
     if config.data.name == "coco" and not config.data.root:
         raise UserError("data.root: data.name=coco needs data.root=FOLDER")
     if config.data.name == "scenes" and config.data.root:

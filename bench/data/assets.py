@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 
+from bench.config.part_files import check_image_size, pixels_per_latent, resolve
 from bench.config.schema import Config
 from bench.data import open_split
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import EncodedSplit, Source, encoded_split, token_ids
-from bench.models.pretrained import load_llm, load_vae, resolve
+from bench.models.pretrained import load_llm, load_vae
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -42,9 +43,14 @@ class World:
         return load_vae(self.config.model.vae)
 
     @property
+    def pixels_per_latent(self) -> int:
+        """Pixels that one latent stands for, along each side."""
+        return pixels_per_latent(self.vae.config.block_out_channels)
+
+    @property
     def latent_shape(self) -> tuple[int, int, int]:
         """(C, h, w) of one image's latents."""
-        side = self.config.data.image_size // 2 ** (len(self.vae.config.block_out_channels) - 1)
+        side = self.config.data.image_size // self.pixels_per_latent
         return self.vae.config.latent_channels, side, side
 
     @cached_property
@@ -63,7 +69,7 @@ class World:
         return [row["text"] for row in self._beside_llm("text.jsonl")]
 
     def to(self, device: torch.device) -> World:
-        """Move the networks to where a model is scored, metrics' own (`bench/evaluation/scoring.py`) when they are next used."""
+        """Move the networks to where a model is scored; the scorers' own follow when they are next used."""
         self.device = device
         for network in (self.llm, self.vae):
             network.to(device)
@@ -89,6 +95,15 @@ class World:
             )
         return self._encoded[split]
 
+    def longest_sequence(self, config: Config) -> int:
+        """Tokens of the longest sequence that a run of ``config`` makes: an image and a caption, or text alone."""
+        _, side, _ = self.latent_shape
+        image = (side // config.model.patch_size) ** 2 + 2 * config.model.image_delimiters
+        read = max(self.encoded(split).tokens.shape[2] for split in ("train", config.eval.split))
+        alone = [f"{item['prompt']} {item['answer']}" for item in self.exam] + self.texts
+        longest_alone = max(map(len, self.tokenizer(alone)["input_ids"])) if alone else 0
+        return max(image + max(read, 1 + config.eval.max_caption_tokens), longest_alone)
+
     def _beside_llm(self, name: str) -> list[dict]:
         folder = resolve(self.config.model.llm, "llm")
         path = folder / name if isinstance(folder, Path) else None
@@ -102,9 +117,14 @@ _open: dict[tuple, World] = {}
 
 def world_of(config: Config) -> World:
     """The World of ``config``, on the CPU, where models are built: the last one opened in this process if data and
-    pretrained parts are the same."""
+    pretrained parts are the same.
+
+    Raises UserError for pretrained parts that cannot be used, or that the image size does not suit.
+    """
     key = (repr(config.data), config.model.llm, config.model.vae, config.runtime.cache)
     if key not in _open:
         _open.clear()
         _open[key] = World(config)
-    return _open[key].to(torch.device("cpu"))
+    world = _open[key].to(torch.device("cpu"))
+    check_image_size(config.data.image_size, config.model.patch_size, world.pixels_per_latent)
+    return world

@@ -93,7 +93,8 @@ def prepare(config: Config) -> Experiment:
     world = world_of(config)
     multiply_by(config.runtime.products, world.llm)
     channels, size, _ = world.latent_shape
-    model = build_model(config, world.llm, channels, size)
+    longest = 0 if config.model.llm == "embedded" else world.longest_sequence(config)
+    model = build_model(config, world.llm, channels, size, longest)
     multiply_by(config.runtime.products, model)
     if config.runtime.compile:
         model.compile_blocks()

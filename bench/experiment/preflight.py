@@ -12,6 +12,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from bench.config import part_files
 from bench.models import pretrained
 from bench.system.errors import UserError
 from bench.system.provenance import PROJECT, cpu, gpu, package_versions
@@ -89,8 +90,8 @@ def _canonical(name: str) -> str:
 
 def _weights() -> list[Check]:
     found = []
-    for kind in pretrained.KINDS:
-        folder = pretrained.WEIGHTS / kind
+    for kind in part_files.KINDS:
+        folder = part_files.WEIGHTS / kind
         files = [path for path in folder.rglob("*") if path.is_file()]
         if any(path.suffix == ".safetensors" for path in files):
             megabytes = sum(path.stat().st_size for path in files) / 1e6

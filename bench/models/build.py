@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 
-from architectures.sequence import ImageTokens
+from architectures.sequence import ImageTokens, Text
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
 from bench.system.errors import UserError
@@ -13,13 +13,23 @@ from bench.system.errors import UserError
 PROBE_TOKENS = 16
 
 
-def build_model(config: Config, llm: PreTrainedModel, latent_channels: int, latent_size: int) -> FusionTransformer:
+def build_model(
+    config: Config, llm: PreTrainedModel, latent_channels: int, latent_size: int, longest: int = 0
+) -> FusionTransformer:
     """A model at step 0. What is random in it depends on the seed alone, so all architectures start as one function.
 
+    ``longest`` is the most tokens of a sequence that the run will make; the embedded model is known to hold anywhere.
+
     Raises:
-        UserError: ``llm`` is of a family whose layers are not made as Llama's are.
+        UserError: ``llm`` is of a family whose layers are not made as Llama's are, or not over so many tokens.
     """
     settings = config.model
+    for name, limit in _limits(llm.config).items():
+        if longest > limit:
+            raise UserError(
+                f"model.llm={settings.llm}: {name}={limit} is less than this run's longest sequence, {longest} tokens, "
+                "and what lies beyond is not handled; use a model that reaches further, or smaller images or captions"
+            )
     image = ImageTokens(
         channels=latent_channels,
         size=latent_size,
@@ -33,7 +43,7 @@ def build_model(config: Config, llm: PreTrainedModel, latent_channels: int, late
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             model = FusionTransformer(llm, settings.architecture, image, settings.options)
-        same = _speaks_as(llm, model)
+        same = _speaks_as(llm, model, longest)
     except AttributeError as error:
         raise UserError(f"model.llm={settings.llm}: its layers are not made as Llama's are ({error})") from error
     if not same:
@@ -44,9 +54,31 @@ def build_model(config: Config, llm: PreTrainedModel, latent_channels: int, late
     return model
 
 
+def _limits(config: PreTrainedConfig) -> dict[str, int]:
+    """Lengths beyond which a language model no longer sees every token, or turns its positions otherwise."""
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"]  # without: all layers, if there is a window
+    rope = getattr(config, "rope_parameters", None) or {}
+    found = {}
+    if "sliding_attention" in kinds and getattr(config, "use_sliding_window", True):
+        found["sliding_window"] = getattr(config, "sliding_window", None)
+    if "chunked_attention" in kinds:
+        found["attention_chunk_size"] = config.attention_chunk_size
+    if rope.get("rope_type") in ("dynamic", "longrope"):
+        trained = rope.get("original_max_position_embeddings") or config.max_position_embeddings
+        found[f"the range of its {rope['rope_type']} rope"] = trained
+    return {name: limit for name, limit in found.items() if limit is not None}
+
+
 @torch.inference_mode()
-def _speaks_as(llm: PreTrainedModel, model: FusionTransformer) -> bool:
+def _speaks_as(llm: PreTrainedModel, model: FusionTransformer, longest: int) -> bool:
     """Whether text alone gives exactly the untouched language model's logits: what is silently different in a family
-    (norms on queries, scaled residuals, windows) would spoil every comparison."""
-    ids = torch.arange(PROBE_TOKENS, device=llm.device)[None] * 7 % llm.config.vocab_size
-    return torch.equal(model.language_logits(ids), llm(ids).logits)
+    (norms on queries, scaled residuals) would spoil every comparison. Over ``longest`` tokens, if those are more than
+    the probe's, what goes into the head is compared: logits would be large."""
+    ids = torch.arange(max(longest, PROBE_TOKENS), device=llm.device)[None] * 7 % llm.config.vocab_size
+    first = ids[:, :PROBE_TOKENS]
+    if not torch.equal(model.language_logits(first), llm(first).logits):
+        return False
+    if longest <= PROBE_TOKENS:
+        return True
+    (states,), _ = model([Text(ids)])
+    return torch.equal(model.norm(states), llm.model(ids, use_cache=False).last_hidden_state)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bench.config import part_files
+from bench.config.part_files import check_files, resolve
+from bench.models.loaded_parts import check_ends, check_tokens, whole
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,35 +21,31 @@ if TYPE_CHECKING:
 
     from bench.models.feature_net import FeatureNet
 
-WEIGHTS = Path(__file__).parents[1] / "zoo" / "weights"
-KINDS = ("llm", "vae", "clip", "features")
 T = TypeVar("T")
-
-
-def resolve(name: str, kind: str) -> Path | str:
-    """Where the weights of ``kind`` called ``name`` lie: a folder, or a hub id that no folder shadows.
-
-    Raises UserError for a path that does not exist (anything that cannot be a hub id counts as a path).
-    """
-    assert kind in KINDS, kind
-    folder = WEIGHTS / kind if name == "embedded" else Path(os.path.expanduser(name))
-    if os.path.isdir(folder):  # False for names that no folder could have, where Path.is_dir raises
-        return folder
-    looks_like_path = name == "embedded" or name.startswith((".", "/", "~")) or name.count("/") != 1
-    if looks_like_path:
-        choices = "use embedded, an existing folder, or a hub id owner/name"
-        raise UserError(f"no folder '{folder}' with {kind} weights ({choices})")
-    return name
+_NO_CODE = {"trust_remote_code": False}  # unset, transformers asks on the terminal and runs what is there after a yes
+_TELL: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}  # so that `whole` can refuse
 
 
 def load_llm(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """The causal language model, in float32 with SDPA attention and in eval mode, and its tokenizer."""
+    """The causal language model, in float32 with SDPA attention and in eval mode, and its tokenizer.
+
+    Raises:
+        UserError: they cannot be loaded whole and without code of their own, or do not go together.
+    """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     def load(source: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-        model = AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32, attn_implementation="sdpa")
-        return model.eval(), AutoTokenizer.from_pretrained(source)
+        model = whole(
+            source,
+            *AutoModelForCausalLM.from_pretrained(
+                source, dtype=torch.float32, attn_implementation="sdpa", **_NO_CODE, **_TELL
+            ),
+        )
+        tokenizer = AutoTokenizer.from_pretrained(source, **_NO_CODE)
+        check_tokens(source, tokenizer, model.get_input_embeddings().num_embeddings)
+        check_ends(source, tokenizer)
+        return model.eval(), tokenizer
 
     return _load(name, "llm", load)
 
@@ -54,7 +54,10 @@ def load_vae(name: str) -> AutoencoderKL:
     """The image autoencoder, in float32 and eval mode."""
     from diffusers import AutoencoderKL
 
-    return _load(name, "vae", lambda source: AutoencoderKL.from_pretrained(source, low_cpu_mem_usage=False).eval())
+    def load(source: str) -> AutoencoderKL:
+        return whole(source, *AutoencoderKL.from_pretrained(source, low_cpu_mem_usage=False, **_TELL)).eval()
+
+    return _load(name, "vae", load)
 
 
 def load_clip(name: str) -> tuple[CLIPModel, CLIPProcessor]:
@@ -63,8 +66,10 @@ def load_clip(name: str) -> tuple[CLIPModel, CLIPProcessor]:
     from transformers import CLIPModel, CLIPProcessor
 
     def load(source: str) -> tuple[CLIPModel, CLIPProcessor]:
-        model = CLIPModel.from_pretrained(source, dtype=torch.float32)
-        return model.eval(), CLIPProcessor.from_pretrained(source)
+        model = whole(source, *CLIPModel.from_pretrained(source, dtype=torch.float32, **_NO_CODE, **_TELL))
+        processor = CLIPProcessor.from_pretrained(source, **_NO_CODE)
+        check_tokens(source, processor.tokenizer, model.config.text_config.vocab_size)
+        return model.eval(), processor
 
     return _load(name, "clip", load)
 
@@ -81,7 +86,7 @@ def weights_digest(name: str, kind: str) -> str:
 
     Looked at once a process, as a sweep asks thousands of times.
     """
-    return _digest(name, kind, WEIGHTS, os.getcwd())
+    return _digest(name, kind, part_files.WEIGHTS, os.getcwd())
 
 
 @cache
@@ -116,21 +121,33 @@ def _hub_commit(hub_id: str, kind: str) -> str:
         raise UserError(_unreachable(hub_id, kind, error)) from error
 
 
-def _load(name: str, kind: str, load: Callable[[Any], T]) -> T:
+def _load(name: str, kind: str, load: Callable[[str], T]) -> T:
     where = resolve(name, kind)
     if isinstance(where, str):
         _hub_commit(where, kind)  # says at once that the hub does not answer; downloads would retry for a minute
     try:
-        return load(str(where))
+        check_files(where, kind)
+        try:
+            return load(str(where))
+        finally:
+            check_files(where, kind)  # only now are those of a hub id here
+    except UserError:
+        raise
     except Exception as error:  # a folder may hold anything, a hub fail in many ways
         if isinstance(where, Path):
-            raise UserError(f"cannot load {kind} weights from '{where}': {_first_line(error)}") from error
+            raise UserError(f"cannot load {kind} weights from '{where}': {_in_short(error)}") from error
         raise UserError(_unreachable(where, kind, error)) from error
 
 
 def _unreachable(hub_id: str, kind: str, error: Exception) -> str:
-    return f"cannot get {kind} weights '{hub_id}': no such folder, nor an answer from the hub ({_first_line(error)})"
+    return f"cannot get {kind} weights '{hub_id}': no such folder, nor an answer from the hub ({_in_short(error)})"
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def _in_short(error: Exception) -> str:
+    """The error in one line; a file that holds more than tensors is not unpickled, and says what to do instead."""
+    cause: BaseException | None = error
+    while cause:
+        if isinstance(cause, pickle.UnpicklingError):
+            return "it is damaged, or more than tensors, and to unpickle it could run code; save it as safetensors"
+        cause = cause.__cause__ or cause.__context__
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]

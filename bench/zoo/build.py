@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from importlib import import_module
 
-from bench.models.pretrained import WEIGHTS
+from bench.config.part_files import WEIGHTS
 
 
 def build(names: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib import import_module
 
-from bench.models.pretrained import WEIGHTS
+from bench.config.part_files import WEIGHTS
 from bench.system.files import size_of
 
 MOST_MEGABYTES = 10.0

@@ -25,7 +25,7 @@ def weights(tmp_path, monkeypatch):
     for kind in ("llm", "vae", "clip", "features"):
         (tmp_path / "weights" / kind).mkdir(parents=True)
         (tmp_path / "weights" / kind / "model.safetensors").write_text(kind, encoding="utf-8")
-    monkeypatch.setattr("bench.models.pretrained.WEIGHTS", tmp_path / "weights")
+    monkeypatch.setattr("bench.config.part_files.WEIGHTS", tmp_path / "weights")
     monkeypatch.chdir(tmp_path)
 
 

@@ -35,7 +35,7 @@ def test_numbers_are_read_as_yaml_means_them():
 
 @pytest.mark.parametrize("preset", presets())
 def test_every_preset_loads_and_its_yaml_says_the_same_again(preset, tmp_path):
-    config = load(preset, [f"data.root={tmp_path}"] if preset.startswith("paper") else [])
+    config = load(preset, [f"data.root={tmp_path}", "eval.features=embedded"] if preset.startswith("paper") else [])
     from omegaconf import OmegaConf
 
     typed = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(to_yaml(config)))
@@ -44,7 +44,7 @@ def test_every_preset_loads_and_its_yaml_says_the_same_again(preset, tmp_path):
 
 def test_the_papers_presets_hold_the_papers_values(tmp_path):
     for preset, llm, steps in (("paper-1b", "Llama-3.2-1B", 100_000), ("paper-8b", "Llama-3.1-8B", 200_000)):
-        config = load(preset, [f"data.root={tmp_path}"])
+        config = load(preset, [f"data.root={tmp_path}", "eval.features=embedded"])
         assert config.model.llm == f"meta-llama/{llm}" and config.train.steps == steps
         assert (config.data.image_size, config.model.patch_size, config.eval.guidance_scale) == (256, 2, 5.5)
         assert (config.train.lr, config.train.betas, config.train.text_weight) == (1e-4, (0.9, 0.95), 0.2)
@@ -83,6 +83,7 @@ WRONG = {
     "model.options.gate=1": "model.options.gate: unknown option of dual_tower",
     "model.patch_size=3": "data.image_size: 32 is no multiple of 24",
     "data.image_size=33": "data.image_size: 33 is no multiple of 8",
+    "eval.features=inception": "inception is not in this version",
     "data.name=cocoo": "data.name: 'cocoo' is none of scenes, coco (did you mean 'coco'?)",
     "data.name=coco": "data.root: data.name=coco needs data.root=FOLDER",
     "data.root=pictures": "did you mean data.name=coco?",

@@ -57,6 +57,51 @@ def test_a_family_with_other_layers_is_refused(tmp_path):
         build_model(small_config(tmp_path), language_model(GPT2Config(vocab_size=50, n_embd=32, n_head=4)), 4, 4)
 
 
+DYNAMIC = {"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}
+SHORT = {  # a language model that treats tokens beyond 32 otherwise, and the setting that is to be named
+    "mistral": (MistralConfig(**SIZES, sliding_window=32), "sliding_window=32"),
+    "qwen2, from layer 1 on": (
+        Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=32, max_window_layers=1), "sliding_window=32"
+    ),
+    "dynamic": (LlamaConfig(**SIZES, rope_parameters=DYNAMIC, max_position_embeddings=32), "dynamic rope=32"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_a_model_that_reaches_less_far_than_the_run_is_refused(tmp_path, name):
+    config, setting = SHORT[name]
+    llm = language_model(config)
+    model = build_model(small_config(tmp_path), llm, 4, 4, longest=32)
+    ids = torch.randint(50, (2, 32))
+    assert torch.equal(model.language_logits(ids), llm(ids).logits)
+    with pytest.raises(UserError, match=f"{setting} is less than this run's longest sequence, 33 tokens"):
+        build_model(small_config(tmp_path), llm, 4, 4, longest=33)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Qwen2Config(**SIZES, use_sliding_window=False, sliding_window=8),
+        Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=8, max_window_layers=2),  # no layer has it
+        MistralConfig(**SIZES, sliding_window=None),
+        LlamaConfig(**SIZES),
+    ],
+)
+def test_a_window_that_no_layer_has_is_no_limit(tmp_path, config):
+    llm = language_model(config)
+    model = build_model(small_config(tmp_path), llm, 4, 4, longest=70)
+    ids = torch.randint(50, (2, 70))
+    assert torch.equal(model.language_logits(ids), llm(ids).logits)
+
+
+def test_what_differs_only_far_on_is_found_whatever_the_config_calls_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.models.build._limits", lambda config: {})
+    llm = language_model(MistralConfig(**SIZES, sliding_window=32))
+    build_model(small_config(tmp_path), llm, 4, 4, longest=32)
+    with pytest.raises(UserError, match="mistral"):
+        build_model(small_config(tmp_path), llm, 4, 4, longest=33)
+
+
 def test_only_the_seed_decides_how_a_model_starts(tmp_path):
     """The random parts are the same for every architecture, and leave the global generator alone."""
     llm = language_model(LlamaConfig(**SIZES))

@@ -10,8 +10,9 @@ import re
 import pytest
 import torch
 
+from bench.config.part_files import WEIGHTS, resolve
 from bench.evaluation.metrics.language import exam
-from bench.models.pretrained import WEIGHTS, load_clip, load_features, load_llm, load_vae, resolve, weights_digest
+from bench.models.pretrained import load_clip, load_features, load_llm, load_vae, weights_digest
 from bench.scenes.grammar import captions, parse, vocabulary
 from bench.scenes.world import POSITIONS, sample_scenes
 from bench.system.errors import UserError

@@ -7,8 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from bench.config.part_files import WEIGHTS
 from bench.models.feature_net import FeatureNet, to_pixels
-from bench.models.pretrained import WEIGHTS, load_features, load_vae
+from bench.models.pretrained import load_features, load_vae
 from bench.scenes import Object, Scene, all_right, render_batch, sample_scenes
 from bench.zoo import train_features, train_vae
 from bench.zoo.images import check_scenes

@@ -1,0 +1,47 @@
+"""Whether pretrained parts came out of their files as they went in, and go together. Imports no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.system.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def whole(source: str, model: Any, info: dict[str, Any]) -> Any:
+    """Return ``model`` if all its weights were in the files, and they hold no others; ``info`` is the loader's report.
+
+    A loader makes up what it does not find, in a log message that nobody reads. What a config ties and what a library
+    declares that it can do without is not in its report. Raises UserError.
+    """
+    found = {
+        "missing": sorted(info["missing_keys"]),
+        "of another shape": sorted(key for key, *_ in info["mismatched_keys"]),
+        "not the model's": sorted(info["unexpected_keys"]),
+        "failed": list(info["error_msgs"]),
+    }
+    if faults := [f"{what}: {_some(names)}" for what, names in found.items() if names]:
+        raise UserError(f"the weights in '{source}' are not those of a {type(model).__name__} ({'; '.join(faults)})")
+    return model
+
+
+def check_tokens(source: str, tokenizer: PreTrainedTokenizerBase, rows: int) -> None:
+    """Raise UserError for a tokenizer with ids beyond the ``rows`` of the model's embedding table."""
+    if beyond := [token for token, number in tokenizer.get_vocab().items() if number >= rows]:
+        raise UserError(
+            f"the tokenizer in '{source}' does not fit the model, which has {rows} embeddings "
+            f"(beyond them: {_some(sorted(beyond))})"
+        )
+
+
+def check_ends(source: str, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raise UserError for a tokenizer without an end token."""
+    if tokenizer.eos_token_id is None:
+        raise UserError(f"the tokenizer in '{source}' has no end token (eos_token), so no caption could end")
+
+
+def _some(names: list[str]) -> str:
+    """The first three, and how many there are."""
+    return ", ".join(names[:3]) + (f" ... ({len(names)} in all)" if len(names) > 3 else "")
