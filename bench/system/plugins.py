@@ -1,0 +1,93 @@
+"""Plug-ins: a file of a folder here, or a module that an installed distribution offers as an entry point.
+
+A plug-in is the one class of its file that derives from the kind's base class; its name is the file's, or the entry
+point's. Nothing is listed by hand. Importing one should import no torch, so that `bench list` and every refusal answer
+at once: heavy libraries are imported inside the methods.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any
+
+from bench.system.errors import UserError, nearest
+
+PACKAGES = {
+    "task": "bench.tasks",
+    "loss": "bench.training.losses",
+    "metric": "bench.evaluation.metrics",
+    "data set": "bench.data.sets",
+}
+"""Kind -> the package whose files are of it. Its entry points are the group `xfusion_bench.<last name of the package>`."""
+
+
+class Plugin:
+    """Base of the base classes of all kinds."""
+
+    kind: str
+    name: str
+    distribution: str | None = None  # "name version" of the distribution it was installed with; None: of this project
+
+    @classmethod
+    def summary(cls) -> str:
+        """First line of the docstring."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+@cache
+def plugins(kind: str) -> dict[str, Any]:
+    """Classes of a kind by name: this project's, then those of installed distributions, each in alphabetical order.
+
+    Raises UserError for one that cannot be imported, or has no or more than one class of the kind, or a name taken.
+    """
+    package = PACKAGES[kind]
+    folder = Path(__file__).parents[1].joinpath(*package.split(".")[1:])
+    found = {}
+    for path in sorted(folder.glob("*.py")):
+        if path.stem not in ("__init__", "base"):
+            chosen = _class_of(kind, f"{package}.{path.stem}", str(path))
+            if chosen is not None:
+                chosen.name = path.stem
+                found[path.stem] = chosen
+    for entry in sorted(entry_points(group=f"xfusion_bench.{package.rpartition('.')[2]}"), key=lambda entry: entry.name):
+        where = f"entry point {entry.name} of {_distribution(entry)}"
+        if entry.name in found:
+            raise UserError(f"{where}: the name of the {kind} '{entry.name}' is taken")
+        chosen = _class_of(kind, entry.value, where)
+        if chosen is None:
+            raise UserError(f"{where}: {entry.value} has no class of a {kind} (derive one from {package}.base)")
+        chosen.name, chosen.distribution = entry.name, _distribution(entry)
+        found[entry.name] = chosen
+    return found
+
+
+def plugin(kind: str, name: str, setting: str) -> Any:
+    """One class of a kind. Raises UserError, naming the `setting` that asked for it, where there is none."""
+    known = plugins(kind)
+    if name not in known:
+        raise UserError(f"{setting}: unknown {kind} '{name}'{nearest(name, known) or f' (there are {", ".join(known)})'}")
+    return known[name]
+
+
+def _class_of(kind: str, module: str, where: str) -> Any:
+    """The class of the kind that a module defines, None where it defines none."""
+    try:
+        content = vars(importlib.import_module(module))
+    except Exception as error:  # a file dropped in may hold anything
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{where}: the {kind} cannot be imported ({type(error).__name__}: {reason})") from error
+    classes = [
+        value
+        for value in content.values()
+        if isinstance(value, type) and issubclass(value, Plugin) and value.__module__ == module and value.kind == kind
+    ]
+    if len(classes) > 1:
+        raise UserError(f"{where}: {len(classes)} classes of a {kind}, one to a file: {', '.join(c.__name__ for c in classes)}")
+    return classes[0] if classes else None
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "an unknown distribution"

@@ -1,0 +1,86 @@
+"""What a task says of itself. Importing it imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.system.plugins import Plugin, plugin, plugins
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from architectures.transformer import FusionTransformer
+    from bench.config.schema import Config, TrainConfig
+    from bench.data.assets import Assets
+    from bench.data.batches import Pairs, Segment
+
+TEXT, IMAGE = "text", "image"  # modalities, as `architectures.base` names them
+
+
+@dataclass(frozen=True)
+class GeneratedImage:
+    """An image that a model generated from a prompt."""
+
+    id: str  # of the data set's image whose caption the prompt is
+    prompt: str
+    image: np.ndarray  # (H, W, 3) uint8
+
+
+@dataclass(frozen=True)
+class GeneratedCaption:
+    """A caption that a model generated, and the reference captions of the same image."""
+
+    id: str  # of the data set's image
+    caption: str
+    references: list[str]
+
+
+Sample = GeneratedImage | GeneratedCaption
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """A task without settings of its own."""
+
+
+class Task(Plugin):
+    """A layout of segments, what of it is scored, how a batch is made of pairs and how its output is generated."""
+
+    kind = "task"
+    title: ClassVar[str]  # "text-to-image"
+    layout: ClassVar[tuple[str, ...]]  # modality of each segment; the last one is the output
+    settings: ClassVar[type] = NoSettings  # a dataclass; its fields join `train`, so their names must be unique
+    metrics: ClassVar[tuple[str, ...] | None] = None  # files of bench/evaluation/metrics; None: all of the output
+    prefix: ClassVar[str | None] = None  # before the names of its metrics; None: the task's name and "_"
+
+    def __init__(self, train: TrainConfig) -> None:
+        self.train = train
+
+    @property
+    def output(self) -> str:
+        """Modality of what is generated."""
+        return self.layout[-1]
+
+    def segments(self, pairs: Pairs) -> Sequence[Segment]:
+        """Segments of a training batch, made of ``pairs``: one of each modality of the layout, in its order."""
+        raise NotImplementedError
+
+    def generate(self, model: FusionTransformer, assets: Assets, config: Config, rows: range) -> Sequence[Sample]:
+        """Outputs for the first items of ``eval.split``: the same prompts and noise for every model that is asked."""
+        raise NotImplementedError
+
+
+def tasks_of(train: TrainConfig) -> dict[str, Task]:
+    """Tasks of a training by name, in the order of their rows in a step. Raises UserError for an unknown one."""
+    return {name: plugin("task", name, "train.tasks")(train) for name in train.tasks}
+
+
+def in_order(names: Sequence[str]) -> list[str]:
+    """Names of tasks in the order of their rows in a step: those that generate images first, then by name.
+
+    Shares differ between runs; so the rows that two runs have in common are the same samples.
+    """
+    known: dict[str, Any] = plugins("task")
+    return sorted(names, key=lambda name: (known[name].layout[-1] != IMAGE, name))

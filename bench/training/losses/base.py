@@ -1,0 +1,58 @@
+"""What a term of the training loss says of itself. Importing it imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from bench.system.plugins import Plugin
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from architectures.transformer import FusionTransformer
+    from bench.data.batches import Batch, Segment
+
+
+class Mean(NamedTuple):
+    """A sum and what it is divided by. Ranks add sums and counts, so that a mean is one over the whole step."""
+
+    sum: Tensor  # ()
+    count: int  # 0: the step has nothing of the kind
+
+
+class Output(NamedTuple):
+    """What the model made of a batch."""
+
+    batch: Batch
+    states: Sequence[Tensor]  # final states of each segment, (B, n, d); of scored ones only do they mean something
+    hidden: dict[int, Sequence[Tensor]]  # layer -> states of each segment after that layer, (B, n, d)
+
+    def scored(self, modality: str) -> Iterator[tuple[Segment, Tensor]]:
+        """Scored segments of a modality with their final states."""
+        for segment, states in zip(self.batch.segments, self.states, strict=True):
+            if segment.scored and segment.modality == modality:
+                yield segment, states
+
+
+class Loss(Plugin):
+    """A term of the training loss: a mean over something that a step holds, times a weight."""
+
+    kind = "loss"
+    title: ClassVar[str]  # with its unit, "cross-entropy (nats per token)"
+    options: ClassVar[dict[str, Any]] = {}  # as an architecture's: choices as a tuple, or a default
+
+    def __init__(self, **options: Any) -> None:
+        self.options_given = options
+
+    def layers(self) -> Sequence[int]:
+        """Layers whose states it needs: k is the output of the k-th block, 0 the embeddings."""
+        return ()
+
+    def head(self, model: FusionTransformer) -> nn.Module | None:
+        """A module of its own, made once and trained, averaged, saved and hashed as part of the model."""
+        return None
+
+    def measure(self, model: FusionTransformer, outputs: Sequence[Output]) -> Mean:
+        """Sum over what it scores in a step, and how much that is. Its own head is ``model.heads[self.name]``."""
+        raise NotImplementedError
