@@ -69,7 +69,9 @@ def land(
             written = [{"id": f"test-{i}", "caption": said, "references": right} for i, said in enumerate(captions)]
             _write_lines(attempt / "captions.jsonl", written)
         if items:
-            (attempt / "per_item.json").write_text(json.dumps({name: list(some) for name, some in items.items()}))
+            (attempt / "per_item.json").write_text(
+                json.dumps({name: list(some) for name, some in items.items()}), encoding="utf-8"
+            )
         run.land_result(EVAL_ID, step, attempt, result | more)
     return point(run.run_id, architecture, seed, step, shares["i2t_noise"])
 
@@ -77,7 +79,7 @@ def land(
 def reseal(folder: Path, **changes: Any) -> None:
     """Land a result anew with these entries, and with the files beside it as they are now."""
     file = folder / results.NAME
-    content = json.loads(file.read_text()) | changes
+    content = json.loads(file.read_text(encoding="utf-8")) | changes
     file.unlink()
     results.write(folder, {name: value for name, value in content.items() if name not in ("files", "seal")})
 
@@ -95,7 +97,7 @@ def ask(folder: Path, points: list[dict[str, Any]], x: str, y: Sequence[str] = (
         "schema": 1, "name": folder.name, "preset": "smoke", "question": "?", "source": "",
         "plot": {"x": x, "y": list(y)}, "runs_root": "../../runs", "points": points,
     }  # fmt: skip
-    (folder / "sweep.json").write_text(json.dumps(content | more))
+    (folder / "sweep.json").write_text(json.dumps(content | more), encoding="utf-8")
     return folder
 
 

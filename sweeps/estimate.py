@@ -40,7 +40,7 @@ class _Seen:
 
 
 def shape(train_identity: dict[str, Any]) -> str:
-    """Settings a step's cost depends on, as a text: neither seed, noise, learning rate nor length is among them."""
+    """Settings that a step's cost depends on, as a text: not seed, noise, learning rate or length."""
     data, train = train_identity["data"], train_identity["train"]
     rest = {name: value for name, value in train_identity.items() if name not in ("schema", "seed", "data", "train")}
     parts = [rest, {name: data[name] for name in OF_DATA}, {name: train[name] for name in OF_TRAINING}]

@@ -48,7 +48,10 @@ class ModelConfig:
 
 @dataclass
 class TrainConfig:
-    """The joint training of PAPER.md: L = text_weight * L_AR + image_weight * L_DM, AdamW, linear warm-up."""
+    """Joint training: L = text_weight * L_AR + image_weight * L_DM, AdamW, linear warm-up.
+
+    X-Fusion paper (arXiv 2504.20996), Eq. 1 and Sec. 4.1.
+    """
 
     steps: int = ranged(1500, 1)  # optimiser steps; paper: 100,000
     batch_size: int = ranged(48, 1)  # image-caption pairs a step, both tasks together; paper: 0.8M tokens

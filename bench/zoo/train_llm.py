@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import LlamaForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
-from bench.evaluation.metrics.language import exam, perplexity
 from bench.config.part_files import WEIGHTS
-from bench.models.pretrained import , load_llm
+from bench.evaluation.metrics.language import exam, perplexity
+from bench.models.pretrained import load_llm
 from bench.scenes.grammar import vocabulary
 from bench.zoo.new_llm import MAX_LENGTH, new_llm
 from bench.zoo.text import corpus, tokenizer

@@ -1,4 +1,7 @@
-"""The contract every architecture keeps; parametrized over what is found, so a new one is tested unasked."""
+"""The contract every architecture keeps; parametrized over what is found, so a new one is tested unasked.
+
+The invariants are those of docs/design.md.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,16 @@ from dataclasses import replace
 import literal
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from tiny_fusion import CHANNELS, IMAGE_TOKENS, SIDE, VOCABULARY, build
 
 import architectures
 from architectures.sequence import Image, ImageTokens, Past, Text
-from architectures.transformer import FusionTransformer
 from bench.models.flops import count_flops
 from bench.models.weights_digest import parameters_digest
 
 ALL = sorted(architectures.catalogue())
 FROZEN = [name for name in ALL if architectures.catalogue()[name].language_frozen]
-ROWS, CHANNELS, SIDE, VOCABULARY = 3, 4, 4, 61
-IMAGE_TOKENS = ImageTokens(CHANNELS, SIDE)
+ROWS = 3
 
 every = pytest.mark.parametrize("name", ALL)
 every_frozen = pytest.mark.parametrize("name", FROZEN)
@@ -34,45 +35,6 @@ def variants() -> list:
             for value in values[1:] if isinstance(values, tuple) else []:
                 found.append(pytest.param(name, {option: value}, id=f"{name}-{option}={value}"))
     return found
-
-
-@pytest.fixture(scope="module")
-def llm() -> LlamaForCausalLM:
-    """A grouped-query Llama with llama3's own rope scaling."""
-    torch.manual_seed(0)
-    rope = {
-        "rope_type": "llama3",
-        "rope_theta": 10_000.0,
-        "factor": 8.0,
-        "low_freq_factor": 1.0,
-        "high_freq_factor": 4.0,
-        "original_max_position_embeddings": 16,
-    }
-    config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=3,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=128,
-        rope_parameters=rope,
-        initializer_range=0.2,
-        attn_implementation="sdpa",
-    )
-    return LlamaForCausalLM(config).eval()
-
-
-def build(llm, name: str, image: ImageTokens = IMAGE_TOKENS, moved: bool = True, **options) -> FusionTransformer:
-    """A model; ``moved`` away from step 0, so that copies differ from what they were copied from and gates are open."""
-    torch.manual_seed(1)
-    model = FusionTransformer(llm, name, image, options)
-    if moved:
-        with torch.no_grad():
-            for parameter in model.parameters():
-                if parameter.requires_grad:
-                    parameter.add_(0.1 * torch.randn_like(parameter))
-    return model
 
 
 def text(seed: int, lengths: list[int] | None) -> Text:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler
-from test_architectures import CHANNELS, SIDE, VOCABULARY, build, llm  # noqa: F401 - llm is a fixture
+from tiny_fusion import CHANNELS, SIDE, VOCABULARY, build
 
 import architectures
 from architectures.sequence import Image, Past, Text
@@ -21,7 +21,7 @@ with_equations = pytest.mark.parametrize("name", sorted(literal.EQUATIONS))
 
 
 @with_equations
-def test_a_denoising_step_is_the_equations(llm, name):  # noqa: F811
+def test_a_denoising_step_is_the_equations(llm, name):
     """One step from noise alone moves by the guided velocity: within 1e-5 of the literal one, captions ragged."""
     model = build(llm, name)
     noise = torch.randn(len(PROMPTS), CHANNELS, SIDE, SIDE)
@@ -40,7 +40,7 @@ def test_a_denoising_step_is_the_equations(llm, name):  # noqa: F811
 
 
 @with_equations
-def test_a_captions_scores_are_the_equations(llm, name, monkeypatch):  # noqa: F811
+def test_a_captions_scores_are_the_equations(llm, name, monkeypatch):
     """Every token that is written was chosen by the literal scores, within 1e-5."""
     model = build(llm, name)
     latents = torch.randn(3, CHANNELS, SIDE, SIDE)
@@ -57,7 +57,7 @@ def test_a_captions_scores_are_the_equations(llm, name, monkeypatch):  # noqa: F
 
 
 @with_equations
-def test_text_goes_on_after_padding_and_an_image(llm, name):  # noqa: F811
+def test_text_goes_on_after_padding_and_an_image(llm, name):
     """[text, image, text]: the last text token by token, after captions of unlike length."""
     model = build(llm, name)
     ids, lengths = (torch.from_numpy(array.astype(np.int64)) for array in padded(PROMPTS))
@@ -76,7 +76,7 @@ def test_text_goes_on_after_padding_and_an_image(llm, name):  # noqa: F811
 
 
 @every
-def test_sequences_may_part_from_one_past(llm, name):  # noqa: F811
+def test_sequences_may_part_from_one_past(llm, name):
     """What is kept is shared: those that go on in turns, each in its own way, do not spoil it for each other."""
     model = build(llm, name)
     first, second = (Image(torch.randn(3, CHANNELS, SIDE, SIDE), torch.zeros(3)) for _ in range(2))
@@ -92,7 +92,7 @@ def test_sequences_may_part_from_one_past(llm, name):  # noqa: F811
 
 
 @every
-def test_rows_that_leave_are_not_missed(llm, name):  # noqa: F811
+def test_rows_that_leave_are_not_missed(llm, name):
     """A settled past goes on with the rows named, in their order, as if the others had never been."""
     model = build(llm, name)
     images, tokens = Image(torch.randn(5, CHANNELS, SIDE, SIDE), torch.zeros(5)), torch.randint(0, VOCABULARY, (5, 4))
@@ -110,7 +110,7 @@ def test_rows_that_leave_are_not_missed(llm, name):  # noqa: F811
 
 @every
 @pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
-def test_sampling_is_the_literal_full_pass(llm, name, guidance_scale):  # noqa: F811
+def test_sampling_is_the_literal_full_pass(llm, name, guidance_scale):
     """Each row alone, text mapped anew at every step, with and without caption in passes of their own."""
     model = build(llm, name)
     noise = torch.randn(len(PROMPTS), CHANNELS, SIDE, SIDE)
@@ -134,7 +134,7 @@ def test_sampling_is_the_literal_full_pass(llm, name, guidance_scale):  # noqa: 
 
 
 @every
-def test_captions_are_the_literal_greedy_ones(llm, name):  # noqa: F811
+def test_captions_are_the_literal_greedy_ones(llm, name):
     """The whole sequence again for every token; a row that has ended says no more."""
     model = build(llm, name)
     latents = torch.randn(5, CHANNELS, SIDE, SIDE)
@@ -155,7 +155,7 @@ def test_captions_are_the_literal_greedy_ones(llm, name):  # noqa: F811
         assert found[row] == written[1:]
 
 
-def test_a_drawing_does_not_depend_on_its_batch(llm):  # noqa: F811
+def test_a_drawing_does_not_depend_on_its_batch(llm):
     model = build(llm, "dual_tower")
     noise = torch.randn(len(PROMPTS), CHANNELS, SIDE, SIDE)
     ids, lengths = (torch.from_numpy(array.astype(np.int64)) for array in padded(PROMPTS))

@@ -24,6 +24,21 @@ SMALLER = [
 ]
 
 
+NETS = {"llm": "model.llm", "vae": "model.vae", "clip": "eval.clip", "features": "eval.features"}
+
+
+def leave_weights(folder: Path) -> None:
+    """Write stand-ins for the weights of all nets, for tests that load none: their bytes are all that counts."""
+    for net in NETS:
+        (folder / net).mkdir(parents=True)
+        (folder / net / "model.safetensors").write_text(net, encoding="utf-8")
+
+
+def weights_in(folder: Path) -> list[str]:
+    """Overrides that name the nets in a folder."""
+    return [f"{setting}={folder}/{net}" for net, setting in NETS.items()]
+
+
 @functools.cache
 def shared_cache() -> str:
     """One cache folder for the tests of this process: latents are made once."""

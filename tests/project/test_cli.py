@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from experiments import leave_weights
 
 import architectures
 from bench.__main__ import COMMANDS
@@ -22,9 +23,7 @@ PROJECT = Path(__file__).parents[2]
 @pytest.fixture(autouse=True)
 def weights(tmp_path, monkeypatch):
     """Stand-ins for the embedded weights, and an empty folder to work in."""
-    for kind in ("llm", "vae", "clip", "features"):
-        (tmp_path / "weights" / kind).mkdir(parents=True)
-        (tmp_path / "weights" / kind / "model.safetensors").write_text(kind, encoding="utf-8")
+    leave_weights(tmp_path / "weights")
     monkeypatch.setattr("bench.config.part_files.WEIGHTS", tmp_path / "weights")
     monkeypatch.chdir(tmp_path)
 

@@ -30,7 +30,7 @@ def test_a_malicious_release_is_excluded_and_its_neighbours_are_not(name, versio
 
 
 def test_what_is_pinned_is_within_the_bounds():
-    lines = (PROJECT / "constraints.txt").read_text().splitlines()
+    lines = (PROJECT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pairs = (line.split(";")[0].strip().split("==") for line in lines if "==" in line and line[0] != "#")
     pinned = {canonicalize_name(name): version for name, version in pairs}
     assert {name for name, requirement in asked().items() if pinned[name] not in requirement.specifier} == set()

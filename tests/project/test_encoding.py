@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from test_coco import edit, folder  # noqa: F401
+from coco_files import edit
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [p for room in ("architectures", "bench", "benchmarks", "reports", "sweeps", "tests")
@@ -34,14 +34,14 @@ print(coco_digest(root))
 """
 
 
-def test_captions_and_names_survive_an_ascii_locale(folder: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_captions_and_names_survive_an_ascii_locale(coco_folder: Path, tmp_path: Path) -> None:
     def rewrite(content: dict) -> None:
         content["images"][0]["file_name"] = "café-猫.png"
         content["annotations"] = [note for note in content["annotations"] if note["id"] != 1]
         content["annotations"][0]["caption"] = CAPTION
 
-    (folder / "images" / "40.png").rename(folder / "images" / "café-猫.png")
-    edit(folder, rewrite, "captions_val.json")
+    (coco_folder / "images" / "40.png").rename(coco_folder / "images" / "café-猫.png")
+    edit(coco_folder, rewrite, "captions_val.json")
     said = {}
     settings = {
         "ascii": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
@@ -50,7 +50,7 @@ def test_captions_and_names_survive_an_ascii_locale(folder: Path, tmp_path: Path
     for name, locale in settings.items():
         out = tmp_path / name
         out.mkdir()
-        command = [sys.executable, "-c", ROUND_TRIP, folder, out, name, ascii(CAPTION)]
+        command = [sys.executable, "-c", ROUND_TRIP, coco_folder, out, name, ascii(CAPTION)]
         environment = os.environ | locale | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

@@ -42,7 +42,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     landed = folder / "runs" / "dual_tower-0000000000" / "evals" / "e0" / "step-100"
     captions = landed / "captions.jsonl"
     hostile = {"id": "test-0", "caption": HOSTILE, "references": [HOSTILE]}
-    captions.write_text(json.dumps(hostile) + "\n" + captions.read_text().partition("\n")[2])
+    captions.write_text(
+        json.dumps(hostile) + "\n" + captions.read_text(encoding="utf-8").partition("\n")[2], encoding="utf-8"
+    )
     fake_results.reseal(landed)
     made = ask(folder / "results" / "noise", points)
     assert made / "report.html" in build(made)
@@ -212,10 +214,10 @@ def test_verdicts_come_first_with_effect_interval_and_smallest_detectable(
     claims.write_text(json.dumps({
         "text": f"clean images help {HOSTILE}", "sweep": "noise", "where": {"train.i2t_noise": 0},
         "comparisons": [{"runs": {"model.architecture": "dual_tower"}, "are": "better", "metrics": ["fid"],
-                         "than": [{"model.architecture": "gated_layer"}]}]}))  # fmt: skip
+                         "than": [{"model.architecture": "gated_layer"}]}]}), encoding="utf-8")  # fmt: skip
     try:
         build(results, claims)
-        judged = json.loads((results / "verdicts.json").read_text())["verdicts"][-1]["comparisons"][0]
+        judged = json.loads((results / "verdicts.json").read_text(encoding="utf-8"))["verdicts"][-1]["comparisons"][0]
         opened = chromium.new_page()
         opened.goto((results / "report.html").as_uri())
         first = opened.locator("main > section").first
@@ -259,9 +261,9 @@ def test_what_the_axis_did_is_each_architecture_against_itself(page: Page) -> No
 def test_an_edited_result_is_named_and_in_no_number(tmp_path: Path) -> None:
     made = finished(tmp_path, grid(FOUR, [0], 1))
     file = tmp_path / "runs" / "dual_tower-0000000000" / "evals" / "e0" / "step-100" / "result.json"
-    file.write_text(file.read_text().replace('"value": ', '"value": 9'))
+    file.write_text(file.read_text(encoding="utf-8").replace('"value": ', '"value": 9'), encoding="utf-8")
     build(made)
-    html = (made / "report.html").read_text()
+    html = (made / "report.html").read_text(encoding="utf-8")
     listed = html.partition("<h3>Not included</h3>")[2].partition("</ul>")[0]
     assert "1 of 4 runs" in listed and "result.json was changed after it landed" in listed
 
@@ -286,4 +288,4 @@ def test_another_process_makes_the_same_bytes_without_torch(results: Path) -> No
 def test_a_sweep_without_a_finished_run_has_its_page_too(tmp_path: Path) -> None:
     made = ask(tmp_path / "results" / "noise", grid(FOUR, NOISES, 1))
     build(made)
-    assert "No run is done yet" in (made / "report.html").read_text()
+    assert "No run is done yet" in (made / "report.html").read_text(encoding="utf-8")

@@ -122,9 +122,9 @@ def test_what_has_no_runs_says_which_command_makes_them(tmp_path: Path) -> None:
 def test_edited_runs_are_named_and_left_out(tmp_path: Path) -> None:
     study(tmp_path)
     path = next((tmp_path / "runs").glob("gated_layer-0*/evals/e0/step-400/result.json"))
-    text = path.read_text()
-    path.write_text(text.replace('"value": 2.5', '"value": 0.5'))
-    assert path.read_text() != text
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('"value": 2.5', '"value": 0.5'), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") != text
     files = draw(tmp_path)
     assert "changed: result.json was changed after it landed" in files["index.md"].decode()
     rows = table(files, "architectures.csv").set_index(["metric", "architecture"])

@@ -124,7 +124,7 @@ def check(blessed: Path, architecture: str, measure: str) -> Check:
 def test_bounds_are_students_for_the_difference_of_two_means(blessed):
     """3 seeds against 10, two-sided, Bonferroni over: fid, clip score and two losses twice, and one exam."""
     family = 2 * 4 + 1
-    assert json.loads(blessed.read_text())["thresholds"]["checks"] == family
+    assert json.loads(blessed.read_text(encoding="utf-8"))["thresholds"]["checks"] == family
     for architecture in (FROZEN, TRAINED):
         values = [numbers(architecture, seed)["clip_score"] for seed in BLESSED]
         logs = [math.log(numbers(architecture, seed)["fid"]) for seed in BLESSED]
@@ -192,7 +192,11 @@ def test_what_drifts_is_named_everywhere(blessed, tmp_path, capsys, architecture
     name = architecture.replace("_", " ")
     (line,) = [line for line in said.splitlines() if line.startswith(name)]
     assert measure in line and outcome in line
-    (row,) = [line for line in (folder / "regress.md").read_text().splitlines()[:12] if line.startswith(f"| {name}")]
+    (row,) = [
+        line
+        for line in (folder / "regress.md").read_text(encoding="utf-8").splitlines()[:12]
+        if line.startswith(f"| {name}")
+    ]
     assert measure in row and outcome in row
     cases = ElementTree.parse(folder / "regress.xml").iter("testcase")
     failed = [case.attrib for case in cases if case.find("failure") is not None]
@@ -216,9 +220,9 @@ def test_on_another_machine_memory_and_speed_are_not_judged(blessed, tmp_path, c
 
 def test_an_architecture_without_a_baseline_is_named_and_stops_nothing(blessed, tmp_path, capsys):
     folder = session(tmp_path, "more", GATED)
-    content = json.loads((folder / "sweep.json").read_text())
+    content = json.loads((folder / "sweep.json").read_text(encoding="utf-8"))
     content["points"] += [land(folder / "runs", "linear", seed, {"seconds": 50.0}) for seed in GATED]
-    (folder / "sweep.json").write_text(json.dumps(content))
+    (folder / "sweep.json").write_text(json.dumps(content), encoding="utf-8")
     assert gate(blessed, folder) == 0
     assert "without a baseline yet: linear" in capsys.readouterr().out
 
@@ -246,12 +250,12 @@ def test_what_cannot_be_compared_is_refused_in_a_line(blessed, tmp_path, capsys)
     refused(["regress", str(mixed), "--baseline", str(blessed)], "differ in settings (train.lr)")
     few = session(tmp_path, "few", range(2))
     refused(["regress", str(few), "--baseline", str(blessed)], "3 seeds, these runs have 2")
-    content = json.loads((good / "sweep.json").read_text())
+    content = json.loads((good / "sweep.json").read_text(encoding="utf-8"))
     alone = [point for point in content["points"] if point["run_id"].startswith(FROZEN)]
-    (good / "sweep.json").write_text(json.dumps(content | {"points": alone}))
+    (good / "sweep.json").write_text(json.dumps(content | {"points": alone}), encoding="utf-8")
     refused(["regress", str(good), "--baseline", str(blessed)], f"lack {TRAINED}")
     pending = [*content["points"], content["points"][0] | {"run_id": f"{FROZEN}-77"}]
-    (good / "sweep.json").write_text(json.dumps(content | {"points": pending}))
+    (good / "sweep.json").write_text(json.dumps(content | {"points": pending}), encoding="utf-8")
     refused(["regress", str(good), "--baseline", str(blessed)], "6 done, 1 pending", f"{FROZEN}-77 pending")
     assert not [*tmp_path.glob("*/regress.md"), *tmp_path.glob("*/regress.xml")]
 
@@ -259,7 +263,7 @@ def test_what_cannot_be_compared_is_refused_in_a_line(blessed, tmp_path, capsys)
 def test_a_result_changed_by_hand_is_refused(blessed, tmp_path):
     folder = session(tmp_path, "edited", GATED)
     (path,) = folder.glob(f"runs/{FROZEN}-{1:010d}/evals/e0/*/result.json")
-    path.write_text(path.read_text().replace('"t2i_pairs": 40', '"t2i_pairs": 41'))
+    path.write_text(path.read_text(encoding="utf-8").replace('"t2i_pairs": 40', '"t2i_pairs": 41'), encoding="utf-8")
     with pytest.raises(UserError, match="1 changed.*changed after it landed"):
         gate(blessed, folder)
 
@@ -328,14 +332,14 @@ def test_a_planted_fault_changes_what_comes_out_and_not_what_was_asked_for(name,
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
     (path,) = (tmp_path / "faulty").glob("runs/*/evals/*/*/result.json")
-    faulty = json.loads(path.read_text())
+    faulty = json.loads(path.read_text(encoding="utf-8"))
     assert [faulty[key] for key in ("run_id", "eval_id")] == [normal[key] for key in ("run_id", "eval_id")]
     assert faulty["metrics"] != normal["metrics"]
 
 
 @pytest.mark.parametrize("name", ["github-actions", "gitlab-ci"])
 def test_the_ci_examples_run_the_gate_and_show_what_it_writes(name):
-    text = (Path(measured.__file__).parent / "ci" / f"{name}.yml").read_text()
+    text = (Path(measured.__file__).parent / "ci" / f"{name}.yml").read_text(encoding="utf-8")
     said = json.dumps(yaml.safe_load(text))
     assert "make regress JOBS=2" in said and "results/regress-gate-*/regress." in said
     assert "regress.md" in said and ("regress.xml" in said or "regress.*" in said)

@@ -79,15 +79,15 @@ def test_intervals_over_seeds_and_items_stand_apart(whole: Path) -> None:
     truth = stats.ttest_1samp([4.2 + step for step in STEPS], 0).confidence_interval()
     assert [found["items_low"], found["items_high"]] == pytest.approx([truth.low, truth.high], rel=1e-12)
     assert table.loc["fid", ["items_low", "items_high"]].isna().all(axis=None)
-    lines = (whole / "table.md").read_text().splitlines()
+    lines = (whole / "table.md").read_text(encoding="utf-8").splitlines()
     shown = [line for line in lines if line.startswith("| 50 % | dual tower | 3 |")]
     assert [line.split(" | ")[3] for line in shown[1:]] == ["over seeds", "over items"]
     assert f"{truth.low:.2f} to {truth.high:.2f}" in shown[2] and "3.70 to 4.70" in shown[1]
-    assert f"\\scriptsize {truth.low:.2f} to {truth.high:.2f}" in (whole / "table.tex").read_text()
+    assert f"\\scriptsize {truth.low:.2f} to {truth.high:.2f}" in (whole / "table.tex").read_text(encoding="utf-8")
 
 
 def test_table_md_says_what_a_number_needs(whole: Path) -> None:
-    text = (whole / "table.md").read_text()
+    text = (whole / "table.md").read_text(encoding="utf-8")
     head = row(text, "noise cap")
     assert head[3] == "FID ↓<br>squared distance of features<br>N = 512<br>embedded features 3fa9c1"
     assert head[5] == "CIDEr ↑<br>CIDEr-D x 10<br>N = 256<br>no network"
@@ -99,7 +99,7 @@ def test_table_md_says_what_a_number_needs(whole: Path) -> None:
 
 
 def test_the_best_of_a_block_is_bold_and_ties_of_all_are_not(whole: Path) -> None:
-    text = (whole / "table.md").read_text()
+    text = (whole / "table.md").read_text(encoding="utf-8")
     for noise in ("0 %", "100 %"):
         fids = {name: row(text, noise, name.replace("_", " "))[3] for name in FOUR}
         best = min(FOUR, key=lambda name: fid_of(name, 0, 0))
@@ -112,13 +112,13 @@ def test_the_best_of_a_block_is_bold_and_ties_of_all_are_not(whole: Path) -> Non
 def test_fid_of_too_few_images_is_not_ranked(tmp_path: Path, no_figure: None) -> None:
     results = finished(tmp_path, grid(FOUR, [0], 1), note="N < 2d: biased, does not rank")
     build(results)
-    text = (results / "table.md").read_text()
+    text = (results / "table.md").read_text(encoding="utf-8")
     assert all("**" not in row(text, "0 %", name.replace("_", " "))[3] for name in FOUR)
     assert "- FID: N < 2d: biased, does not rank." in text and "±" not in text.splitlines()[10]
 
 
 def test_latex_is_balanced_and_escaped(whole: Path) -> None:
-    text = (whole / "table.tex").read_text()
+    text = (whole / "table.tex").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.endswith(r"\\")]
     assert {line.count(" & ") for line in rows} == {7} and text.count(r"\midrule") == 6
     assert r"100 \% & dual tower" in text and r"$\downarrow$" in text and r"\textbf{" in text
@@ -161,7 +161,7 @@ def test_figure_and_samples_are_pictures_of_a_size_to_read(whole: Path) -> None:
         assert figure.size[0] == 3 * 3.5 * 200 and round(figure.info["dpi"][0]) == 200
     pdf = (whole / "figure.pdf").read_bytes()
     assert pdf.startswith(b"%PDF") and b"CreationDate" not in pdf
-    text = (whole / "samples.md").read_text()
+    text = (whole / "samples.md").read_text(encoding="utf-8")
     assert r"| test-3 | a red star | dual_tower saw \| 3 |" in text and "test-8" not in text
     with Image.open(whole / "samples.png") as samples:
         assert samples.size[0] > 2 * 5 * 160 and samples.size[1] > 8 * 160
@@ -181,7 +181,7 @@ def test_an_unfinished_sweep_names_what_is_missing(tmp_path: Path, no_figure: No
     build(results)
     runs = pd.read_csv(results / "runs.csv").set_index(["architecture", "i2t_noise", "seed"])
     assert runs.loc[("gated_layer", 1.0, 0), "status"] == "failed" and pd.isna(runs.loc[("gated_layer", 1.0, 0), "fid"])
-    text = (results / "table.md").read_text()
+    text = (results / "table.md").read_text(encoding="utf-8")
     assert "5 of 8 runs are missing" in text
     assert "i2t_noise=1 seed=0 failed: non-finite loss: loss is nan at step 3" in text
     assert row(text, "0 %", "dual tower")[2:4] == ["1 of 2", f"**{fid_of('dual_tower', 0, 0):.1f}**"]
@@ -205,13 +205,13 @@ def test_what_may_not_be_believed_is_named_and_left_out(tmp_path: Path, no_figur
     edit(landed["dual_tower", 0, 1] / "captions.jsonl", "saw", "drew")
     edit(folders["dual_tower", 0, 2] / "run.json", '"schema": 1', '"schema": 99')
     edit(landed["dual_tower", 0, 3] / "result.json", '"schema": 1', '"schema": 99')
-    unsealed = json.loads((landed["gated_layer", 0, 0] / "result.json").read_text())
+    unsealed = json.loads((landed["gated_layer", 0, 0] / "result.json").read_text(encoding="utf-8"))
     del unsealed["seal"]
-    (landed["gated_layer", 0, 0] / "result.json").write_text(json.dumps(unsealed))
+    (landed["gated_layer", 0, 0] / "result.json").write_text(json.dumps(unsealed), encoding="utf-8")
     (landed["gated_layer", 0, 1] / "prompts.jsonl").unlink()
-    (landed["gated_layer", 0, 2] / "result.json").write_text('{"schema": 1, "metr')
+    (landed["gated_layer", 0, 2] / "result.json").write_text('{"schema": 1, "metr', encoding="utf-8")
     shutil.rmtree(landed["gated_layer", 0, 3])
-    (folders["gated_layer", 0, 3] / "metrics.jsonl").write_text('{"step": 50}\n')
+    (folders["gated_layer", 0, 3] / "metrics.jsonl").write_text('{"step": 50}\n', encoding="utf-8")
     build(results)
 
     runs = pd.read_csv(results / "runs.csv").set_index(["architecture", "seed"])
@@ -219,7 +219,7 @@ def test_what_may_not_be_believed_is_named_and_left_out(tmp_path: Path, no_figur
     assert set(runs.index[runs["fid"].notna()]) == believed == set(runs.index[runs["status"] == "done"])
     counts = runs["status"].value_counts()
     assert (counts["changed"], counts["unreadable"], counts["partial"]) == (4, 3, 1)
-    text = (results / "table.md").read_text()
+    text = (results / "table.md").read_text(encoding="utf-8")
     assert row(text, "0 %", "dual tower")[2:4] == ["2 of 6", f"**{fid_of('dual_tower', 0, 4.5):.1f} ± 1.1**"]
     assert "1 of 12 runs are missing: gated_layer i2t_noise=0 seed=3 partial" in text
     for said in ("7 of 12 runs are left out", "seed=0 changed: result.json was changed after it landed",
@@ -251,7 +251,7 @@ def test_numbers_by_different_weights_never_share_a_column(tmp_path: Path, no_fi
     assert runs["fid"].isna().all() and "fid_weights" not in runs
     assert runs.loc["dual_tower", f"fid [{FEATURES}]"] == fid_of("dual_tower", 0, 0)
     assert pd.isna(runs.loc["dual_tower", "fid [inception:features:99999999]"])
-    text = (results / "table.md").read_text()
+    text = (results / "table.md").read_text(encoding="utf-8")
     assert "embedded features 3fa9c1" in text and "inception features 999999" in text
     assert row(text, "0 %", "dual tower")[4] == "–" and row(text, "0 %", "gated layer")[3] == "–"
     assert "**" not in row(text, "0 %", "dual tower")[3]
@@ -263,7 +263,7 @@ def test_different_code_is_flagged(tmp_path: Path, no_figure: None) -> None:
         land(tmp_path / "runs", *point, scores(*point), code)
     results = ask(tmp_path / "results" / "noise", points)
     build(results)
-    assert "The code changed between runs of dual_tower" in (results / "table.md").read_text()
+    assert "The code changed between runs of dual_tower" in (results / "table.md").read_text(encoding="utf-8")
     assert list(pd.read_csv(results / "runs.csv")["code"]) == ["0ld", "new"]
 
 
@@ -272,7 +272,7 @@ def test_architectures_side_by_side(tmp_path: Path) -> None:
     results = finished(tmp_path, points)
     ask(results, points, x="architecture")
     build(results)
-    text = (results / "table.md").read_text()
+    text = (results / "table.md").read_text(encoding="utf-8")
     assert row(text, "architecture")[:2] == ["architecture", "seeds"] and row(text, "fifth way")[1] == "3"
     assert (results / "figure.png").exists() and sum("**" in line for line in text.splitlines() if "± 1.5" in line) > 0
     assert "x" not in pd.read_csv(results / "table.csv")
@@ -281,7 +281,7 @@ def test_architectures_side_by_side(tmp_path: Path) -> None:
 def test_a_sweep_without_a_finished_run_has_no_figure(tmp_path: Path) -> None:
     results = ask(tmp_path / "results" / "noise", grid(FOUR, NOISES, 1))
     assert {path.suffix for path in build(results)} == {".csv", ".md", ".tex", ".json", ".html"}
-    assert "20 of 20 runs are missing" in (results / "table.md").read_text()
+    assert "20 of 20 runs are missing" in (results / "table.md").read_text(encoding="utf-8")
 
 
 def test_every_architecture_has_its_own_lasting_style() -> None:
@@ -298,10 +298,10 @@ def test_decimals_follow_the_largest_value(largest: float, places: int) -> None:
 def test_folders_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no sweep.json"):
         build(tmp_path)
-    (tmp_path / "sweep.json").write_text('{"schema": 99}')
+    (tmp_path / "sweep.json").write_text('{"schema": 99}', encoding="utf-8")
     with pytest.raises(UserError, match="schema 99"):
         build(tmp_path)
-    (tmp_path / "sweep.json").write_text("not json")
+    (tmp_path / "sweep.json").write_text("not json", encoding="utf-8")
     with pytest.raises(UserError, match="not a file of xfusion-bench"):
         build(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.json"]
@@ -310,7 +310,9 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
 def test_a_root_of_runs_that_no_folder_can_have_is_refused(tmp_path: Path) -> None:
     results = ask(tmp_path / "results" / "noise", [("dual_tower", 0, 0)])
     file = results / "sweep.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"runs_root": "runs\0"}))
+    file.write_text(
+        json.dumps(json.loads(file.read_text(encoding="utf-8")) | {"runs_root": "runs\0"}), encoding="utf-8"
+    )
     with pytest.raises(UserError, match="'runs_root' must be"):
         build(results)
 

@@ -35,7 +35,7 @@ def test_a_metric_that_failed_is_struck_out_and_does_not_rank(results):
     runs = measured_by(results, "abc")
     verdict.keep(runs, "abc", {"measure_id": "abc", "failed": {"fid": "blur; noise"}})
     build(results)
-    text, tex = ((results / name).read_text() for name in ("table.md", "table.tex"))
+    text, tex = ((results / name).read_text(encoding="utf-8") for name in ("table.md", "table.tex"))
     cells = [row(text, "0 %", name.replace("_", " ")) for name in FOUR]
     assert all(line[3].startswith("~~") and line[3].endswith("~~") for line in cells)
     assert not any("~~" in cell for line in cells for cell in [*line[:3], *line[4:]])
@@ -64,7 +64,7 @@ def test_a_metric_that_failed_is_grey_on_the_page(results):
     runs = measured_by(results, "abc")
     verdict.keep(runs, "abc", {"measure_id": "abc", "failed": {"fid": "blur"}})
     build(results)
-    page = (results / "report.html").read_text()
+    page = (results / "report.html").read_text(encoding="utf-8")
     charts = re.findall(r'<figure( class="failed")?><figcaption><b>(\w+)[^<]*</b><small>([^<]*)', page)
     assert {name for failed, name, _ in charts if failed} == {"FID"} == {n for _, n, said in charts if FAILED in said}
     assert {name for failed, name, _ in charts if not failed} >= {"CLIP", "CIDEr", "language"}
@@ -81,16 +81,18 @@ def test_numbers_in_place_of_a_metric_that_failed_say_whose_they_are(tmp_path, n
     results = ask(tmp_path / "results" / "noise", points)
     verdict.keep(measured_by(results, "abc"), "abc", {"measure_id": "abc", "failed": {"fid": "blur"}})
     build(results)
-    row = re.search(r'<th scope="row"><s>FID ?.*?</tr>', (results / "report.html").read_text(), re.DOTALL)
+    row = re.search(
+        r'<th scope="row"><s>FID ?.*?</tr>', (results / "report.html").read_text(encoding="utf-8"), re.DOTALL
+    )
     assert row and "<b>KID 1.00 → 1.25</b>" in row[0]
 
 
 def test_metrics_that_passed_are_as_before_and_said_to_be_tested(results):
     build(results)
-    before = (results / "table.md").read_text()
+    before = (results / "table.md").read_text(encoding="utf-8")
     verdict.keep(measured_by(results, "abc"), "abc", {"measure_id": "abc", "failed": {}})
     build(results)
-    after = (results / "table.md").read_text()
+    after = (results / "table.md").read_text(encoding="utf-8")
     added = set(after.splitlines()) - set(before.splitlines())
     assert added == {"- Metrics were put to the self-test; those that failed are named here."}
 
@@ -98,11 +100,11 @@ def test_metrics_that_passed_are_as_before_and_said_to_be_tested(results):
 def test_a_verdict_on_other_weights_or_versions_is_not_believed(results):
     runs = measured_by(results, "abc")
     build(results)
-    before = (results / "table.md").read_text()
+    before = (results / "table.md").read_text(encoding="utf-8")
     verdict.keep(runs, "def", {"measure_id": "def", "failed": {"fid": "blur"}})
     verdict.keep(runs, "abc", {"measure_id": "def", "failed": {"fid": "blur"}})  # renamed by hand
     build(results)
-    assert (results / "table.md").read_text() == before
+    assert (results / "table.md").read_text(encoding="utf-8") == before
 
 
 def test_runs_that_were_measured_otherwise_are_counted(results):
@@ -110,5 +112,5 @@ def test_runs_that_were_measured_otherwise_are_counted(results):
     verdict.keep(runs, "abc", {"measure_id": "abc", "failed": {"fid": "blur"}})
     measured_by(results, "old", "gated_layer-0*")
     build(results)
-    text = (results / "table.md").read_text()
+    text = (results / "table.md").read_text(encoding="utf-8")
     assert "(1 of 8 runs were measured otherwise)" in text and "does not rank (in 7 runs)" in text

@@ -103,11 +103,11 @@ def test_fid_that_does_not_rank_gives_its_place_to_kid_and_says_so(tmp_path: Pat
 def test_one_changed_answer_refutes_that_language_is_kept(tmp_path: Path) -> None:
     points = four(tmp_path, 2)
     path = next((tmp_path / "runs").glob("dual_tower-*/evals/e0/step-1200"))
-    result = json.loads((path / "result.json").read_text())
+    result = json.loads((path / "result.json").read_text(encoding="utf-8"))
     result["metrics"]["exam_after"]["value"] = 1 - 1 / N
-    items = json.loads((path / "per_item.json").read_text())
+    items = json.loads((path / "per_item.json").read_text(encoding="utf-8"))
     items["exam_after"][0] = 0.0
-    (path / "per_item.json").write_text(json.dumps(items))
+    (path / "per_item.json").write_text(json.dumps(items), encoding="utf-8")
     fake_results.reseal(path, metrics=result["metrics"])
     found = verdicts(study(tmp_path, points))["3-language"]
     assert found.outcome == "contradicted"
@@ -129,7 +129,7 @@ def test_equal_pairs_of_a_task_are_asked_for(tmp_path: Path) -> None:
 def _asking(tmp_path: Path, points: list[dict]) -> Path:
     """The same runs, of which the results folder asks for others."""
     path = tmp_path / "results" / "architecture" / "sweep.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"points": points}))
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"points": points}), encoding="utf-8")
     return path.parent
 
 
@@ -157,7 +157,7 @@ comparisons:
 
 def test_a_claim_of_ones_own_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = study(tmp_path, four(tmp_path, 3))
-    (tmp_path / "mine.yaml").write_text(OWN)
+    (tmp_path / "mine.yaml").write_text(OWN, encoding="utf-8")
     assert verdicts(folder, tmp_path / "mine.yaml")["mine"].outcome == "contradicted"
     (tmp_path / "claims").mkdir()
     (tmp_path / "mine.yaml").rename(tmp_path / "claims" / "mine.yaml")
@@ -191,7 +191,7 @@ WRONG = [
 @pytest.mark.parametrize(("change", "said"), WRONG, ids=[said for _, said in WRONG])
 def test_a_wrong_claim_is_refused_in_one_line(tmp_path: Path, change: tuple[str, str], said: str) -> None:
     assert change[0] in OWN
-    (tmp_path / "mine.yaml").write_text(OWN.replace(*change))
+    (tmp_path / "mine.yaml").write_text(OWN.replace(*change), encoding="utf-8")
     with pytest.raises(UserError) as refused:
         hypotheses.read(tmp_path / "mine.yaml")
     assert said in str(refused.value) and "mine.yaml" in str(refused.value) and "\n" not in str(refused.value)

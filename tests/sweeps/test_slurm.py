@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-import slurm_cluster
+from experiments import leave_weights, weights_in
 from slurm_cluster import Cluster, wait_for
 
 from bench.runs.failures import OUT_OF_MEMORY, REQUEST, Failure
@@ -69,18 +69,10 @@ if os.environ.get("SLURM_JOB_ID"):
 '''
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with slurm_cluster.running() as cluster:
-        yield cluster
-
-
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch, cluster):
     """An empty folder with stand-in weights, in which jobs find the stand-in worker."""
-    for kind in ("llm", "vae", "clip", "features"):
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "model.safetensors").write_text(kind, encoding="utf-8")
+    leave_weights(tmp_path)
     (tmp_path / "sitecustomize.py").write_text(STAND_IN, encoding="utf-8")
     for folder in ("starts", "modes"):
         (tmp_path / folder).mkdir()
@@ -98,8 +90,7 @@ class Sweep:
 
     def __init__(self, count: int, *modes: str) -> None:
         noises = ",".join(f"{index / 20}" for index in range(count))
-        weights = ["model.llm=./llm", "model.vae=./vae", "eval.clip=./clip", "eval.features=./features"]
-        request = [f"train.i2t_noise=[{noises}]", "model.architecture=dual_tower", *weights]
+        request = [f"train.i2t_noise=[{noises}]", "model.architecture=dual_tower", *weights_in(Path())]
         self.plan = plan.make("noise", "smoke", request)
         plan.write(self.plan)
         self.file = self.plan.results / "sweep.json"

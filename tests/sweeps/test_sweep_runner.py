@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from experiments import leave_weights, weights_in
 
 from bench.config.load import load
 from bench.runs import identity
@@ -23,7 +24,7 @@ from sweeps import events, plan, report, runner, worker
 from sweeps.jobs import jobs
 from sweeps.launchers import local, slurm_task
 
-WEIGHTS = ["model.llm=./llm", "model.vae=./vae", "eval.clip=./clip", "eval.features=./features"]
+WEIGHTS = weights_in(Path())
 FAKE = """
 import json, os, sys, time
 from pathlib import Path
@@ -53,9 +54,7 @@ for line in sys.stdin:
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
     """An empty folder with stand-in weights and a worker that only pretends to train."""
-    for kind in ("llm", "vae", "clip", "features"):
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "model.safetensors").write_text(kind, encoding="utf-8")
+    leave_weights(tmp_path)
     (tmp_path / "fake.py").write_text(FAKE, encoding="utf-8")
     (tmp_path / "modes.json").write_text("{}", encoding="utf-8")
     monkeypatch.chdir(tmp_path)

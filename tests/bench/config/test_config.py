@@ -125,7 +125,7 @@ def reads(schema: type, group: str) -> set[str]:
     for path in [path for room in ("architectures", "bench", "sweeps") for path in (PROJECT / room).rglob("*.py")]:
         if path.name in ("config.py", "config_checks.py"):
             continue
-        nodes = list(ast.walk(ast.parse(path.read_text())))
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
         holders = {group} | {
             node.arg if isinstance(node, ast.arg) else last_name(node.target)
             for node in nodes

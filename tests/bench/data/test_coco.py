@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from coco_files import edit, write_captions
 from PIL import Image
 
 from bench.data import data_digest, open_split
@@ -16,37 +16,9 @@ from bench.data.images import BrokenPicture, open_picture
 from bench.data.sets.coco import CocoSplit
 from bench.system.errors import UserError
 
-CAPTIONS = ("a picture", "a thing")
-
-
-def write_captions(path: Path, names: list[str], captions: tuple[str, ...] = CAPTIONS, first: int = 0) -> None:
-    images = [{"id": first + i, "file_name": name} for i, name in enumerate(names)]
-    annotations = [{"id": 10 * i + j, "image_id": image["id"], "caption": caption}
-                   for i, image in enumerate(images) for j, caption in enumerate(captions)]
-    path.write_text(json.dumps({"images": images, "annotations": annotations}), encoding="utf-8")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Forty pictures to learn from, three to test on: each one flat colour, a function of its number."""
-    root = tmp_path / "pictures"
-    (root / "images").mkdir(parents=True)
-    names = [f"{i}.png" for i in range(43)]
-    for i, name in enumerate(names):
-        Image.new("RGB", (20 + i, 16), (i, 2 * i, 200)).save(root / "images" / name)
-    write_captions(root / "captions_train.json", names[:40])
-    write_captions(root / "captions_val.json", names[40:], first=40)
-    return root
-
 
 def opened(root: Path, split: str = "train", max_broken: int = 0) -> CocoSplit:
     return CocoSplit(root, split, 8, max_broken)
-
-
-def edit(root: Path, change, name: str = "captions_train.json") -> None:
-    content = json.loads((root / name).read_text(encoding="utf-8"))
-    change(content)
-    (root / name).write_text(json.dumps(content), encoding="utf-8")
 
 
 def refusal(root: Path, **settings) -> str:
@@ -56,8 +28,8 @@ def refusal(root: Path, **settings) -> str:
     return str(error.value)
 
 
-def test_splits_partition_the_training_file_and_keep_the_test_file_apart(folder: Path) -> None:
-    train, validation, test = (opened(folder, split) for split in ("train", "validation", "test"))
+def test_splits_partition_the_training_file_and_keep_the_test_file_apart(coco_folder: Path) -> None:
+    train, validation, test = (opened(coco_folder, split) for split in ("train", "validation", "test"))
     assert sorted(train.ids + validation.ids, key=int) == [str(i) for i in range(40)]
     assert 0 < len(validation) < 12 and len(train) + len(validation) == 40
     assert test.ids == ["40", "41", "42"]
@@ -69,21 +41,21 @@ def test_splits_partition_the_training_file_and_keep_the_test_file_apart(folder:
     assert train.captions(0) == ["a picture", "a thing"] and train.scenes is None
 
 
-def test_a_new_picture_moves_no_other_between_splits(folder: Path) -> None:
-    before = opened(folder).ids
-    edit(folder, lambda c: (c["images"].insert(0, {"id": 999, "file_name": "0.png"}),
+def test_a_new_picture_moves_no_other_between_splits(coco_folder: Path) -> None:
+    before = opened(coco_folder).ids
+    edit(coco_folder, lambda c: (c["images"].insert(0, {"id": 999, "file_name": "0.png"}),
                             c["annotations"].append({"image_id": 999, "caption": "one more"})))
-    assert [i for i in opened(folder).ids if i != "999"] == before
+    assert [i for i in opened(coco_folder).ids if i != "999"] == before
 
 
-def test_reading_from_disk_equals_reading_from_memory(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = opened(folder).images([3, 1, 1])
+def test_reading_from_disk_equals_reading_from_memory(coco_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = opened(coco_folder).images([3, 1, 1])
     monkeypatch.setattr("bench.data.sets.coco.MEMORY_LIMIT", 0)
-    assert (opened(folder).images([3, 1, 1]) == held).all()
+    assert (opened(coco_folder).images([3, 1, 1]) == held).all()
 
 
-def test_the_package_opens_the_folder_by_its_settings(folder: Path) -> None:
-    data = SimpleNamespace(name="coco", root=str(folder), image_size=16, max_broken=0)
+def test_the_package_opens_the_folder_by_its_settings(coco_folder: Path) -> None:
+    data = SimpleNamespace(name="coco", root=str(coco_folder), image_size=16, max_broken=0)
     assert open_split(data, "test").images([0]).shape == (1, 16, 16, 3)
     with pytest.raises(UserError, match="did you mean 'coco'"):
         open_split(SimpleNamespace(name="cocoa", root=None), "test")
@@ -93,14 +65,14 @@ def test_the_package_opens_the_folder_by_its_settings(folder: Path) -> None:
         data_digest(SimpleNamespace(name="coco", root=None))
 
 
-def test_digest_follows_the_content_and_not_the_place(folder: Path, tmp_path: Path) -> None:
+def test_digest_follows_the_content_and_not_the_place(coco_folder: Path, tmp_path: Path) -> None:
     def digest(root: Path) -> str:
         return data_digest(SimpleNamespace(name="coco", root=str(root)))
 
-    before = digest(folder)
+    before = digest(coco_folder)
     assert len(before) == 12 and int(before, 16) >= 0
     moved = tmp_path / "elsewhere"
-    shutil.move(folder, moved)
+    shutil.move(coco_folder, moved)
     (moved / "images" / "unrelated.txt").write_text("named by no captions file", encoding="utf-8")
     assert digest(moved) == before
     Image.new("RGB", (20, 16), "red").save(moved / "images" / "0.png")
@@ -162,32 +134,32 @@ def test_pictures_that_cannot_be_read(tmp_path: Path) -> None:
             open_picture(tmp_path / name, 8)
 
 
-def test_broken_pictures_are_named_skipped_and_counted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    names = [f"{image_id}.png" for image_id in opened(folder).ids[:2]]
-    (folder / "images" / names[0]).unlink()
-    (folder / "images" / names[1]).write_bytes(b"\x89PNG damaged")
-    message = refusal(folder, max_broken=1)
+def test_broken_pictures_are_named_skipped_and_counted(coco_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = [f"{image_id}.png" for image_id in opened(coco_folder).ids[:2]]
+    (coco_folder / "images" / names[0]).unlink()
+    (coco_folder / "images" / names[1]).write_bytes(b"\x89PNG damaged")
+    message = refusal(coco_folder, max_broken=1)
     assert f"{names[0]} (missing)" in message and f"{names[1]} (not a picture)" in message
     assert "2 pictures" in message and "data.max_broken=1" in message
-    assert "data.max_broken=0" in refusal(folder)
-    whole = 40 - len(opened(folder, "validation"))
-    kept = opened(folder, max_broken=2)
+    assert "data.max_broken=0" in refusal(coco_folder)
+    whole = 40 - len(opened(coco_folder, "validation"))
+    kept = opened(coco_folder, max_broken=2)
     assert len(kept) == whole - 2 and kept.images([0])[0, 0, 0, 0] == int(kept.ids[0])
     assert all(name in caplog.text for name in names)
 
 
-def test_many_broken_pictures_make_a_short_message(folder: Path) -> None:
-    for picture in (folder / "images").iterdir():
+def test_many_broken_pictures_make_a_short_message(coco_folder: Path) -> None:
+    for picture in (coco_folder / "images").iterdir():
         picture.unlink()
-    assert "more" in refusal(folder) and len(refusal(folder)) < 400 + len(str(folder))
+    assert "more" in refusal(coco_folder) and len(refusal(coco_folder)) < 400 + len(str(coco_folder))
 
 
-def test_folders_that_are_no_coco_folder(folder: Path) -> None:
-    assert "no such folder" in refusal(folder / "nowhere")
-    (folder / "captions_val.json").unlink()
-    assert "no captions_val.json" in refusal(folder)
-    shutil.rmtree(folder / "images")
-    assert "no images" in refusal(folder)
+def test_folders_that_are_no_coco_folder(coco_folder: Path) -> None:
+    assert "no such folder" in refusal(coco_folder / "nowhere")
+    (coco_folder / "captions_val.json").unlink()
+    assert "no captions_val.json" in refusal(coco_folder)
+    shutil.rmtree(coco_folder / "images")
+    assert "no images" in refusal(coco_folder)
 
 
 @pytest.mark.parametrize(
@@ -199,24 +171,24 @@ def test_folders_that_are_no_coco_folder(folder: Path) -> None:
      ('{"images": [], "annotations": [{"image_id": 7, "caption": "x"}]}', "image 7"),
      ('{"images": [], "annotations": []}', "holds no pictures")],
 )
-def test_captions_files_that_are_none(folder: Path, content: str, reason: str) -> None:
-    (folder / "captions_train.json").write_bytes(content.encode("latin-1"))
-    message = refusal(folder)
+def test_captions_files_that_are_none(coco_folder: Path, content: str, reason: str) -> None:
+    (coco_folder / "captions_train.json").write_bytes(content.encode("latin-1"))
+    message = refusal(coco_folder)
     assert reason in message and "captions_train.json" in message
 
 
-def test_two_images_of_one_id(folder: Path) -> None:
-    edit(folder, lambda c: c["images"].append({"id": 3, "file_name": "4.png"}))
-    assert "two images have the id 3" in refusal(folder)
+def test_two_images_of_one_id(coco_folder: Path) -> None:
+    edit(coco_folder, lambda c: c["images"].append({"id": 3, "file_name": "4.png"}))
+    assert "two images have the id 3" in refusal(coco_folder)
 
 
-def test_an_image_without_captions_is_named(folder: Path) -> None:
-    edit(folder, lambda c: c["annotations"].clear() or c["annotations"].extend(
+def test_an_image_without_captions_is_named(coco_folder: Path) -> None:
+    edit(coco_folder, lambda c: c["annotations"].clear() or c["annotations"].extend(
         {"image_id": i, "caption": " \n" if i == 5 else "fine"} for i in range(40) if i != 7))
-    message = refusal(folder)
+    message = refusal(coco_folder)
     assert "2 images without captions: 5.png, 7.png" in message
 
 
-def test_line_breaks_in_captions_become_spaces(folder: Path) -> None:
-    write_captions(folder / "captions_val.json", ["40.png"], ("a\r\nred\u2028 star\x0b",), first=40)
-    assert opened(folder, "test").captions(0) == ["a red star"]
+def test_line_breaks_in_captions_become_spaces(coco_folder: Path) -> None:
+    write_captions(coco_folder / "captions_val.json", ["40.png"], ("a\r\nred\u2028 star\x0b",), first=40)
+    assert opened(coco_folder, "test").captions(0) == ["a red star"]

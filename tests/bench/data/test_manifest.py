@@ -15,8 +15,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from coco_files import edit
 from PIL import Image
-from test_coco import edit, folder  # noqa: F401
 
 from bench.data import data_digest, manifest
 
@@ -77,21 +77,21 @@ def kept(cache: Path) -> Path:
     return file
 
 
-def test_the_second_call_opens_no_picture(folder: Path, cache: Path) -> None:  # noqa: F811
-    (folder / "images" / "3.png").unlink()
+def test_the_second_call_opens_no_picture(coco_folder: Path, cache: Path) -> None:
+    (coco_folder / "images" / "3.png").unlink()
     with pictures_opened() as first:
-        before = digest(folder, cache)
+        before = digest(coco_folder, cache)
     with pictures_opened() as second:
-        assert digest(folder, cache) == before
-    assert before == truth(folder)
+        assert digest(coco_folder, cache) == before
+    assert before == truth(coco_folder)
     assert len([name for name in first if name.endswith(".png")]) == 42 and second == []
-    assert digest(folder, None) == truth(folder)
+    assert digest(coco_folder, None) == truth(coco_folder)
 
 
 @pytest.mark.parametrize("edited", ["same size and time", "removed", "replaced", "named anew"])
-def test_a_change_is_seen(folder: Path, cache: Path, edited: str) -> None:  # noqa: F811
-    before = digest(folder, cache)
-    path = folder / "images" / "7.png"
+def test_a_change_is_seen(coco_folder: Path, cache: Path, edited: str) -> None:
+    before = digest(coco_folder, cache)
+    path = coco_folder / "images" / "7.png"
     status, content = path.stat(), bytearray(path.read_bytes())
     time.sleep(0.05)  # more than a tick of the file system's clock
     if edited == "same size and time":
@@ -102,55 +102,55 @@ def test_a_change_is_seen(folder: Path, cache: Path, edited: str) -> None:  # no
     elif edited == "removed":
         path.unlink()
     elif edited == "replaced":
-        shutil.copy2(folder / "images" / "8.png", path)
+        shutil.copy2(coco_folder / "images" / "8.png", path)
     else:
-        edit(folder, lambda content: content["images"][7].update(file_name="8.png"))
+        edit(coco_folder, lambda content: content["images"][7].update(file_name="8.png"))
     with pictures_opened() as names:
-        after = digest(folder, cache)
-    assert after == truth(folder) != before
+        after = digest(coco_folder, cache)
+    assert after == truth(coco_folder) != before
     assert names == (["7.png"] if edited in ("same size and time", "replaced") else [])
 
 
 def test_a_file_just_written_is_not_relied_on(
-    folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    coco_folder: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(manifest, "SETTLED", 10**12)  # two writes within a tick of the clock look alike
-    digest(folder, cache)
+    digest(coco_folder, cache)
     with pictures_opened() as names:
-        digest(folder, cache)
+        digest(coco_folder, cache)
     assert len(names) == 43
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff\xfe", b"[" * 100_000, b"0" * 64 + b"\n{}", "cut", "changed"])
-def test_a_damaged_manifest_is_made_anew(folder: Path, cache: Path, content: bytes | str) -> None:  # noqa: F811
-    digest(folder, cache)
+def test_a_damaged_manifest_is_made_anew(coco_folder: Path, cache: Path, content: bytes | str) -> None:
+    digest(coco_folder, cache)
     path = kept(cache)
     whole = path.read_bytes()
     if isinstance(content, str):
         content = whole[:-9] if content == "cut" else whole.replace(b'", "', b'0", "', 1).replace(b'a"', b'b"')
     path.write_bytes(content)
-    assert digest(folder, cache) == truth(folder)
+    assert digest(coco_folder, cache) == truth(coco_folder)
     assert kept(cache).read_bytes() == whole
 
 
-@pytest.mark.parametrize("obstacle", ["a file", "a folder for the manifest", "read-only"])
+@pytest.mark.parametrize("obstacle", ["a file", "a coco_folder for the manifest", "read-only"])
 def test_a_cache_that_cannot_be_written_costs_only_time(
-    folder: Path, cache: Path, obstacle: str, caplog: pytest.LogCaptureFixture) -> None:  # noqa: F811
+    coco_folder: Path, cache: Path, obstacle: str, caplog: pytest.LogCaptureFixture) -> None:
     if obstacle == "a file":
         cache.write_text("in the way", encoding="utf-8")
     elif obstacle == "read-only":
         cache = Path("/proc/no/cache")  # which root cannot write either
     else:
-        digest(folder, cache)
+        digest(coco_folder, cache)
         path = kept(cache)
         path.unlink()
         path.mkdir()
-    assert digest(folder, cache) == truth(folder) == digest(folder, cache)
+    assert digest(coco_folder, cache) == truth(coco_folder) == digest(coco_folder, cache)
     assert "cannot write" in caplog.text
 
 
-def test_two_folders_and_several_processes_share_a_cache(folder: Path, cache: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_two_folders_and_several_processes_share_a_cache(coco_folder: Path, cache: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    shutil.copytree(folder, other)
+    shutil.copytree(coco_folder, other)
     Image.new("RGB", (20, 16), "red").save(other / "images" / "0.png")
     code = (
         "import sys; from types import SimpleNamespace; from bench.data import data_digest, manifest\n"
@@ -158,12 +158,12 @@ def test_two_folders_and_several_processes_share_a_cache(folder: Path, cache: Pa
         "for _ in range(5):\n"
         "    print({data_digest(SimpleNamespace(name='coco', root=root), sys.argv[1]) for root in sys.argv[2:]})"
     )
-    command = [sys.executable, "-c", code, str(cache), str(folder), str(other)]
+    command = [sys.executable, "-c", code, str(cache), str(coco_folder), str(other)]
     racers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
     said = {line for racer in racers for line in racer.communicate()[0].splitlines()}
     assert [racer.returncode for racer in racers] == [0] * 3
-    assert len(said) <= 2 and all(truth(folder) in line and truth(other) in line for line in said)
+    assert len(said) <= 2 and all(truth(coco_folder) in line and truth(other) in line for line in said)
     assert len(list(cache.rglob("*.json"))) == 2
     with pictures_opened() as names:
-        digests = digest(folder, cache), digest(other, cache)
-    assert names == [] and digests == (truth(folder), truth(other))
+        digests = digest(coco_folder, cache), digest(other, cache)
+    assert names == [] and digests == (truth(coco_folder), truth(other))

@@ -12,8 +12,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from coco_files import edit
 from PIL import Image
-from test_coco import edit, folder, opened, refusal  # noqa: F401
+from test_coco import opened, refusal
 
 from bench.data import captions_file, data_digest
 from bench.data import images as pictures
@@ -45,15 +46,15 @@ def refusals(root: Path) -> str:
     ("sub\\0.png", "backslash"), ("..\\outside.png", "backslash"), ("x" * 300 + ".png", "longer"),
     ("x/" * 3000, "longer"), ("\ud800.png", "surrogate"),
 ])  # fmt: skip
-def test_a_name_that_is_none_is_refused(folder: Path, tmp_path: Path, name: str, reason: str) -> None:  # noqa: F811
-    (tmp_path / "outside.png").write_bytes((folder / "images" / "0.png").read_bytes())
-    first_named(folder, name.format(outside=tmp_path / "outside.png"))
-    assert reason in refusals(folder)
+def test_a_name_that_is_none_is_refused(coco_folder: Path, tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "outside.png").write_bytes((coco_folder / "images" / "0.png").read_bytes())
+    first_named(coco_folder, name.format(outside=tmp_path / "outside.png"))
+    assert reason in refusals(coco_folder)
 
 
 @pytest.mark.parametrize("name", ["link.png", "linked/0.png", "deep/link.png", "dangling.png"])
-def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path, name: str) -> None:  # noqa: F811
-    images, outside = folder / "images", tmp_path / "images2"  # a name that begins like the folder's
+def test_a_link_out_of_the_folder_is_refused(coco_folder: Path, tmp_path: Path, name: str) -> None:
+    images, outside = coco_folder / "images", tmp_path / "images2"  # a name that begins like the folder's
     outside.mkdir()
     Image.new("RGB", (8, 8)).save(outside / "0.png")
     (images / "deep").mkdir()
@@ -61,24 +62,24 @@ def test_a_link_out_of_the_folder_is_refused(folder: Path, tmp_path: Path, name:
     (images / "linked").symlink_to(outside)
     (images / "deep" / "link.png").symlink_to("../../../images2/0.png")
     (images / "dangling.png").symlink_to(outside / "later.png")
-    first_named(folder, name)
-    assert "leads out of images/" in refusals(folder)
+    first_named(coco_folder, name)
+    assert "leads out of images/" in refusals(coco_folder)
 
 
-def test_links_that_stay_inside_are_followed(folder: Path, tmp_path: Path) -> None:  # noqa: F811
-    images = folder / "images"
+def test_links_that_stay_inside_are_followed(coco_folder: Path, tmp_path: Path) -> None:
+    images = coco_folder / "images"
     (images / "deep").mkdir()
     (images / "deep" / "link.png").symlink_to("../0.png")
-    first_named(folder, "./deep//link.png")
-    before = opened(folder)
+    first_named(coco_folder, "./deep//link.png")
+    before = opened(coco_folder)
     images.rename(tmp_path / "elsewhere")
-    images.symlink_to(tmp_path / "elsewhere")  # the folder itself is its owner's choice
-    assert (opened(folder).images(range(3)) == before.images(range(3))).all()
+    images.symlink_to(tmp_path / "elsewhere")  # the coco_folder itself is its owner's choice
+    assert (opened(coco_folder).images(range(3)) == before.images(range(3))).all()
 
 
 @pytest.mark.parametrize("kind", ["fifo", "socket", "folder", "device"])
-def test_only_regular_files_are_opened(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    path = folder / "images" / "odd"
+def test_only_regular_files_are_opened(coco_folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = coco_folder / "images" / "odd"
     if kind == "fifo":
         os.mkfifo(path)
     elif kind == "socket":
@@ -93,24 +94,24 @@ def test_only_regular_files_are_opened(folder: Path, kind: str, monkeypatch: pyt
             pytest.skip("no devices may be made here")
     else:
         pytest.skip("only root makes devices")
-    first_named(folder, "odd")
-    assert "no regular file" in refusals(folder)
+    first_named(coco_folder, "odd")
+    assert "no regular file" in refusals(coco_folder)
     with pytest.raises(BrokenPicture, match="not a regular file"):  # a picture given by hand
         open_picture(path, 8)
 
 
-def test_a_captions_file_that_is_a_pipe_or_too_large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_a_captions_file_that_is_a_pipe_or_too_large(coco_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(captions_file, "LARGEST", 100)
-    assert "captions_train.json: cannot be read (larger than 100 bytes)" in refusal(folder)
-    (folder / "captions_train.json").unlink()
-    os.mkfifo(folder / "captions_train.json")
-    assert "captions_train.json: cannot be read (not a regular file)" in refusal(folder)
+    assert "captions_train.json: cannot be read (larger than 100 bytes)" in refusal(coco_folder)
+    (coco_folder / "captions_train.json").unlink()
+    os.mkfifo(coco_folder / "captions_train.json")
+    assert "captions_train.json: cannot be read (not a regular file)" in refusal(coco_folder)
 
 
 @pytest.mark.parametrize("content", ["[" * 100_000 + "]" * 100_000, '{"a":' * 100_000 + "1" + "}" * 100_000])
-def test_a_file_nested_deep_is_refused(folder: Path, content: str) -> None:  # noqa: F811
-    (folder / "captions_train.json").write_text(content, encoding="utf-8")
-    assert "captions_train.json" in refusal(folder) and "nested too deep" in refusal(folder)
+def test_a_file_nested_deep_is_refused(coco_folder: Path, content: str) -> None:
+    (coco_folder / "captions_train.json").write_text(content, encoding="utf-8")
+    assert "captions_train.json" in refusal(coco_folder) and "nested too deep" in refusal(coco_folder)
 
 
 def test_pictures_larger_than_pictures_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,26 +132,26 @@ def test_no_picture_is_a_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("on_disk", "listed"), [("NFC", "NFD"), ("NFD", "NFC")])
-def test_a_name_in_the_other_normal_form_is_hinted_at(folder: Path, on_disk: str, listed: str) -> None:  # noqa: F811
-    name = opened(folder).ids[0]
-    (folder / "images" / f"{name}.png").rename(folder / "images" / unicodedata.normalize(on_disk, "café.png"))
-    edit(folder, lambda c: c["images"][int(name)].update(file_name=unicodedata.normalize(listed, "café.png")))
-    assert "missing" in refusal(folder) and f"Unicode form {on_disk} is there" in refusal(folder)
+def test_a_name_in_the_other_normal_form_is_hinted_at(coco_folder: Path, on_disk: str, listed: str) -> None:
+    name = opened(coco_folder).ids[0]
+    (coco_folder / "images" / f"{name}.png").rename(coco_folder / "images" / unicodedata.normalize(on_disk, "café.png"))
+    edit(coco_folder, lambda c: c["images"][int(name)].update(file_name=unicodedata.normalize(listed, "café.png")))
+    assert "missing" in refusal(coco_folder) and f"Unicode form {on_disk} is there" in refusal(coco_folder)
 
 
 @pytest.mark.parametrize(("write", "twin"), [(float, "0.0"), (lambda n: f"{n:04}", "0000")])
-def test_an_id_written_in_two_ways_is_hinted_at(folder: Path, write, twin: str) -> None:  # noqa: F811
-    edit(folder, lambda content: [image.update(id=write(image["id"])) for image in content["images"]])
-    assert f"annotations[0] is about image 0, which is not listed there (it is {twin}" in refusal(folder)
-    edit(folder, lambda content: content["annotations"][0].update(image_id="elsewhere"))
-    assert refusal(folder).endswith("image elsewhere, which is not listed there")
+def test_an_id_written_in_two_ways_is_hinted_at(coco_folder: Path, write, twin: str) -> None:
+    edit(coco_folder, lambda content: [image.update(id=write(image["id"])) for image in content["images"]])
+    assert f"annotations[0] is about image 0, which is not listed there (it is {twin}" in refusal(coco_folder)
+    edit(coco_folder, lambda content: content["annotations"][0].update(image_id="elsewhere"))
+    assert refusal(coco_folder).endswith("image elsewhere, which is not listed there")
 
 
 @pytest.mark.parametrize("part", ["id", "caption"])
-def test_half_a_surrogate_pair_is_no_text(folder: Path, part: str) -> None:  # noqa: F811
-    edit(folder, lambda c: c["images"][0].update(id="\ud800") if part == "id" else c["annotations"][0].update(
+def test_half_a_surrogate_pair_is_no_text(coco_folder: Path, part: str) -> None:
+    edit(coco_folder, lambda c: c["images"][0].update(id="\ud800") if part == "id" else c["annotations"][0].update(
         caption="a \udfff"))
-    assert "half a surrogate pair" in refusal(folder) and "[0]" in refusal(folder)
+    assert "half a surrogate pair" in refusal(coco_folder) and "[0]" in refusal(coco_folder)
 
 
 def test_an_id_names_no_file_and_is_no_markup(tmp_path: Path) -> None:
@@ -204,12 +205,12 @@ def test_tags_that_are_no_tags_are_passed_over(tmp_path: Path) -> None:
     assert read.repaired and read.pixels[:, :6].min() > 200 and read.pixels[:, 10:].max() < 50
 
 
-def test_repaired_pictures_are_counted(folder: Path, caplog: pytest.LogCaptureFixture) -> None:  # noqa: F811
-    names = [f"{image_id}.png" for image_id in opened(folder).ids[:2]]
+def test_repaired_pictures_are_counted(coco_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    names = [f"{image_id}.png" for image_id in opened(coco_folder).ids[:2]]
     assert "repaired" not in caplog.text
     for name, block in zip(names, BROKEN_TAGS.values(), strict=False):
-        turned(folder / "images" / name, block)
-    opened(folder)
+        turned(coco_folder / "images" / name, block)
+    opened(coco_folder)
     assert "2 pictures of the train split repaired" in caplog.text and names[0] in caplog.text
 
 

@@ -41,8 +41,8 @@ def copied(folder: Path, kind: str) -> Path:
 
 def edit_config(folder: Path, name: str = "config.json", **changes) -> None:
     path = folder / name
-    content = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(content | changes))
+    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps(content | changes), encoding="utf-8")
 
 
 def edit_weights(folder: Path, edit) -> None:
@@ -155,7 +155,7 @@ def with_code(folder: Path, kind: str, name: str) -> Path:
         "tokenizer_config.json": {"tokenizer_class": "Own"},
     }
     edit_config(target, name, auto_map=OWN[kind][name], **types.get(name, {}))
-    (target / "own.py").write_text(CODE.format(str(folder / "CODE_RAN")))
+    (target / "own.py").write_text(CODE.format(str(folder / "CODE_RAN")), encoding="utf-8")
     return target
 
 
@@ -256,7 +256,7 @@ def test_a_vae_that_was_not_here_is_held_against_the_image_size_once_loaded(tmp_
 
 @pytest.mark.parametrize("text", ["[]", "{", "[" * 100_000, '{"auto_map": null}', "\x00"])
 def test_any_config_is_at_most_one_line(tmp_path, text):
-    (tmp_path / "config.json").write_text(text)
+    (tmp_path / "config.json").write_text(text, encoding="utf-8")
     for kind in LOAD:
         refusal(kind, tmp_path)
 
@@ -270,9 +270,9 @@ def test_a_tokenizer_without_an_end_is_refused(tmp_path):
 @pytest.mark.parametrize("kind", ["llm", "clip"])
 def test_a_tokenizer_with_more_tokens_than_the_model_is_refused(tmp_path, kind):
     folder = copied(tmp_path, kind)
-    content = json.loads((folder / "tokenizer.json").read_text())
+    content = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
     content["added_tokens"].append(content["added_tokens"][-1] | {"id": 580, "content": "<new>"})
-    (folder / "tokenizer.json").write_text(json.dumps(content))
+    (folder / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
     assert "<new>" in refusal(kind, folder) and "580 embeddings" in refusal(kind, folder)
 
 

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import fields, is_dataclass
 
 import pytest
+from experiments import leave_weights, weights_in
 
 from bench.config.load import load
 from bench.config.schema import Config
@@ -16,12 +17,8 @@ from bench.runs.identity import eval_id, run_folder, run_id, train_id
 @pytest.fixture
 def weights(tmp_path):
     """Overrides that name four folders of stand-in weights, and a precision that every machine has."""
-    for kind in ("llm", "vae", "clip", "features"):
-        (tmp_path / kind).mkdir()
-        (tmp_path / kind / "model.safetensors").write_text(kind, encoding="utf-8")
-    return [f"model.llm={tmp_path}/llm", f"model.vae={tmp_path}/vae"] + [
-        f"eval.clip={tmp_path}/clip", f"eval.features={tmp_path}/features"
-    ] + ["train.precision=float32"]  # fmt: skip
+    leave_weights(tmp_path)
+    return [*weights_in(tmp_path), "train.precision=float32"]
 
 
 TRAINING = [
