@@ -21,7 +21,7 @@ PACKAGES = {
     "metric": "bench.evaluation.metrics",
     "data set": "bench.data.sets",
 }
-"""Kind -> the package whose files are of it. Its entry points are the group `xfusion_bench.<last name of the package>`."""
+"""Kind -> the package whose files are of it. Entry points are the group `xfusion_bench.<last name of the package>`."""
 
 
 class Plugin:
@@ -52,7 +52,8 @@ def plugins(kind: str) -> dict[str, Any]:
             if chosen is not None:
                 chosen.name = path.stem
                 found[path.stem] = chosen
-    for entry in sorted(entry_points(group=f"xfusion_bench.{package.rpartition('.')[2]}"), key=lambda entry: entry.name):
+    group = f"xfusion_bench.{package.rpartition('.')[2]}"
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         where = f"entry point {entry.name} of {_distribution(entry)}"
         if entry.name in found:
             raise UserError(f"{where}: the name of the {kind} '{entry.name}' is taken")
@@ -68,7 +69,8 @@ def plugin(kind: str, name: str, setting: str) -> Any:
     """One class of a kind. Raises UserError, naming the `setting` that asked for it, where there is none."""
     known = plugins(kind)
     if name not in known:
-        raise UserError(f"{setting}: unknown {kind} '{name}'{nearest(name, known) or f' (there are {", ".join(known)})'}")
+        hint = nearest(name, known) or f" (there are {', '.join(known)})"
+        raise UserError(f"{setting}: unknown {kind} '{name}'{hint}")
     return known[name]
 
 
@@ -85,7 +87,8 @@ def _class_of(kind: str, module: str, where: str) -> Any:
         if isinstance(value, type) and issubclass(value, Plugin) and value.__module__ == module and value.kind == kind
     ]
     if len(classes) > 1:
-        raise UserError(f"{where}: {len(classes)} classes of a {kind}, one to a file: {', '.join(c.__name__ for c in classes)}")
+        names = ", ".join(each.__name__ for each in classes)
+        raise UserError(f"{where}: more than one class of a {kind} in a file: {names}")
     return classes[0] if classes else None
 
 
