@@ -165,8 +165,7 @@ def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, A
 
     train(config, module, experiment.mixture, folder, score, mirrors.row)
     assert module.digest_frozen() == module.frozen_digest, "a frozen weight changed in training"
-    module.to(distributed.device(config.runtime.accelerator))
-    score(module, config.train.steps)
+    score(module.to(distributed.device(config.runtime.accelerator)), config.train.steps)
     result = folder.result(eval_id(config), config.train.steps)
     assert result is not None
     return result

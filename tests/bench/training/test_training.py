@@ -8,12 +8,14 @@ import signal
 import pytest
 import torch
 from experiments import small_config
+from lightning.pytorch.strategies import DDPStrategy
 from torch.nn import functional as F
 
 import architectures
 from architectures.sequence import Image, Text
 from bench.config.schema import Config
 from bench.experiment import execute
+from bench.models.weights_digest import parameters_digest
 from bench.runs.identity import eval_id, run_folder
 from bench.training import checkpoints
 from bench.training.loop import train
@@ -288,3 +290,16 @@ def test_ctrl_c_is_passed_on(tmp_path, monkeypatch):
             train(parts.config, parts.module, parts.mixture, parts.folder, lambda *_: None)
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+@pytest.mark.parametrize("strategy", ["auto", "ddp"])
+def test_the_strategy_is_the_one_asked_for(tmp_path, strategy):
+    """Also of one device, where it changes no number; several are data parallel anyway (`test_data_parallel.py`)."""
+    seen, weights = [], []
+    for place, settings in (("asked", [f"runtime.strategy={strategy}", "eval.every=4"]), ("plain", [])):
+        parts = prepared(tmp_path / place, "dual_tower", "runtime.accelerator=cpu", *settings)
+        parts.folder.checkpoints.mkdir(parents=True)
+        train(parts.config, parts.module, parts.mixture, parts.folder, lambda m, _: seen.append(m.trainer.strategy))
+        weights.append(parameters_digest(parts.module.named_parameters()))
+    assert [isinstance(each, DDPStrategy) for each in seen] == [strategy == "ddp"]
+    assert weights[0] == weights[1]
