@@ -17,7 +17,7 @@ from bench.runs import identity
 from bench.system.errors import UserError
 
 ROUNDING = tuple(f"runtime.{name}" for name in identity.ROUNDING)
-OPTIONS = "model.options."
+GROUPS = ("model.options.", "train.tasks.", "train.losses.")  # settings by names that no schema lists
 MOST_POINTS = 100_000
 
 
@@ -92,10 +92,9 @@ def check_size(sweep: Sweep) -> None:
 def check_setting(key: str, what: str) -> None:
     """Refuse a key that is not one setting. `what` it would be, for the message."""
     known = setting_keys(Config)
-    is_option = key.startswith(OPTIONS) and "." not in key.removeprefix(OPTIONS)
-    if is_option or (key in known and f"{key}." != OPTIONS):
+    if key.startswith(GROUPS) or (key in known and f"{key}." not in GROUPS):
         return
-    if f"{key}." == OPTIONS or any(setting.startswith(f"{key}.") for setting in known):
+    if f"{key}." in GROUPS or any(setting.startswith(f"{key}.") for setting in known):
         raise UserError(f"{key}: is a group of settings; name one, such as {key}.NAME")
     raise UserError(f"unknown {what} '{key}'{nearest_setting(Config, key)}")
 

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import get_args, get_type_hints
 
 import architectures
 from bench.config import load, part_files
-from bench.config.schema import DATA_SETS, DataConfig
 from bench.runs import identity
 from bench.system.command_line import add_request, split_request
 from bench.system.files import size_of
+from bench.system.plugins import PACKAGES, plugins
+
+ASKED_FOR = {
+    "task": "tasks (train.tasks.NAME=SHARE)",
+    "loss": "losses (text and image: train.text_weight, train.image_weight; others: train.losses.NAME.weight=WEIGHT)",
+    "metric": "metrics (files; all that suit a task's output are measured)",
+    "data set": "data sets (data.name=NAME)",
+}
+"""Kind of plug-in -> heading of `list`: how it is asked for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
@@ -35,9 +42,11 @@ def _list() -> int:
     for name in load.presets():
         comment = (load.PRESETS / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")[0]
         print(f"  {name:18} {comment.lstrip('# ')}")
-    print("\ndata sets (data.name=NAME):")
-    for name in get_args(get_type_hints(DataConfig)["name"]):
-        print(f"  {name:18} {DATA_SETS[name]}")
+    for kind in PACKAGES:
+        print(f"\n{ASKED_FOR[kind]}:")
+        for name, plugin in plugins(kind).items():
+            where = f" [{plugin.distribution}]" if plugin.distribution else ""
+            print(f"  {name:18} {plugin.summary()}{where}")
     print("\nembedded weights (the default of model.llm, model.vae, eval.clip, eval.features):")
     for folder in sorted(path for path in part_files.WEIGHTS.glob("*") if path.is_dir()):
         megabytes = size_of(folder) / 1e6

@@ -15,9 +15,15 @@ from bench.system.errors import UserError, nearest
 LARGEST = 2**63  # of whole numbers, for the libraries' sake
 
 
-def ranged(default: Any, low: float, high: float | None = None, above: bool = False) -> Any:
-    """A dataclass field that must lie in [low, high], or in (low, high] with `above`."""
-    return field(default=default, metadata={"low": low, "high": high, "above": above})
+def ranged(
+    default: Any, low: float, high: float | None = None, above: bool = False, title: str = "", unit: str = ""
+) -> Any:
+    """A dataclass field that must lie in [low, high], or in (low, high] with `above`.
+
+    Figures call it by its `title`; with the `unit` "%" they show it, a fraction, as per cent.
+    """
+    bounds = {"low": low, "high": high, "above": above}
+    return field(default=default, metadata=bounds | {"title": title, "unit": unit})
 
 
 @cache
@@ -63,6 +69,8 @@ def check_ranges(config: Any) -> None:
     schema: type = type(config)
     for key, get, low, high, above in _ranges(schema):
         value = get(config)
+        if value is None:
+            continue
         too_low = value <= low if above else not value >= low
         if too_low or not value < math.inf or (high is not None and value > high):
             least = f"above {low}" if above else f"at least {low}"
@@ -80,23 +88,25 @@ def _ranges(schema: type, prefix: str = "") -> list[tuple[str, Callable[[Any], A
         key = f"{prefix}{item.name}"
         if is_dataclass(kinds[item.name]):
             found += _ranges(kinds[item.name], f"{key}.")
-        elif item.metadata:
+        elif "low" in item.metadata:
             found.append((key, attrgetter(key), item.metadata["low"], item.metadata["high"], item.metadata["above"]))
     return found
 
 
-def resolve_options(architecture: str, declared: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """The architecture's options, defaults filled in. A declared tuple lists choices, the first being the default."""
+def resolve_options(place: str, owner: str, declared: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The options of an architecture or a loss, defaults filled in; `place` is the setting that holds them.
+
+    A declared tuple lists choices, the first being the default. Raises UserError for an option of another name or type.
+    """
     for name in given:
         if name not in declared:
             hint = nearest(name, declared) or " (it has none)"
-            raise UserError(f"model.options.{name}: unknown option of {architecture}{hint}")
-    return {name: _option(name, spec, given.get(name)) for name, spec in declared.items()}
+            raise UserError(f"{place}.{name}: unknown option of {owner}{hint}")
+    return {name: _option(f"{place}.{name}", spec, given.get(name)) for name, spec in declared.items()}
 
 
-def _option(name: str, spec: Any, value: Any) -> Any:
+def _option(key: str, spec: Any, value: Any) -> Any:
     """One option's value, checked against its choices or its default's type."""
-    key = f"model.options.{name}"
     if value is None:
         return spec[0] if isinstance(spec, tuple) else spec
     if isinstance(spec, tuple):

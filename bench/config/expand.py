@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from typing import Any
 
 from bench.config import load
@@ -41,12 +42,16 @@ class Variants:
         """The config with these values, which `value` has typed. Raises UserError where they do not go together."""
         base = self.base
         data, model, train, eval_, runtime = map(_copy, (base.data, base.model, base.train, base.eval, base.runtime))
-        model.options = dict(model.options)
+        model.options, train.tasks, train.losses = dict(model.options), dict(train.tasks), deepcopy(train.losses)
         config = Config(base.seed, data, model, train, eval_, runtime)
         for key, value in changes:
             group, _, name = key.rpartition(".")
             if group == "model.options":
                 model.options[name] = value
+            elif group == "train.tasks":
+                train.tasks[name] = value
+            elif group.startswith("train.losses."):
+                train.losses.setdefault(group.removeprefix("train.losses."), {})[name] = value
             else:
                 setattr(getattr(config, group) if group else config, name, value)
         validate(config)

@@ -38,8 +38,12 @@ def merge(preset: str, overrides: list[str]) -> Config:
 
     asked = parse(overrides)
     check_keys(Config, OmegaConf.to_container(asked))
+    base = typed(preset)
+    if any(override.startswith("train.tasks=") for override in overrides):  # replaces the preset's, adds nothing to it
+        base = base.copy()
+        base.train.tasks = {}
     with checked(overrides):
-        config = OmegaConf.to_object(OmegaConf.merge(typed(preset), asked))
+        config = OmegaConf.to_object(OmegaConf.merge(base, asked))
     assert isinstance(config, Config)
     return config
 

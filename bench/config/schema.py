@@ -5,30 +5,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, field, fields, make_dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from bench.config.checks import ranged
+from bench.system.errors import UserError
+from bench.system.plugins import plugins
 
 LOGGERS = ("csv", "tensorboard", "wandb", "mlflow")  # what runtime.loggers may name
 
-DATA_SETS = {
-    "scenes": "the embedded world: rendered scenes with exact captions; difficulty by data.objects=1|2",
-    "coco": "your own pictures in COCO-captions layout at data.root=FOLDER",
-}
-
 
 @dataclass
-class DataConfig:
-    """What is learned from."""
+class DataSettings:
+    """Data that is learned from. Every data set adds settings of its own (`bench/data/sets/`)."""
 
-    name: Literal["scenes", "coco"] = "scenes"  # the embedded world, or a folder in COCO-captions layout
-    root: str | None = None  # the folder, where the data set has one
+    name: str = "scenes"  # a file of bench/data/sets
     image_size: int = ranged(32, 8)  # pixels, square; paper: 256
-    objects: int = ranged(1, 1, 2)  # objects in a scene: two must be bound to their attributes (scenes only)
-    train_size: int = ranged(16384, 1)  # training scenes (scenes only; a folder is used whole)
-    test_size: int = ranged(2048, 1)  # scenes in the test split, and in the validation split (scenes only)
-    max_broken: int = ranged(0, 0)  # unreadable pictures to skip before refusing the folder
 
 
 @dataclass
@@ -47,14 +40,14 @@ class ModelConfig:
 
 
 @dataclass
-class TrainConfig:
+class TrainSettings:
     """Joint training: L = text_weight * L_AR + image_weight * L_DM, AdamW, linear warm-up.
 
-    X-Fusion paper (arXiv 2504.20996), Eq. 1 and Sec. 4.1.
+    X-Fusion paper (arXiv 2504.20996), Eq. 1 and Sec. 4.1. Every task adds settings of its own (`bench/tasks/`).
     """
 
     steps: int = ranged(1500, 1)  # optimiser steps; paper: 100,000
-    batch_size: int = ranged(48, 1)  # image-caption pairs a step, both tasks together; paper: 0.8M tokens
+    batch_size: int = ranged(48, 1)  # image-caption pairs a step, all tasks together; paper: 0.8M tokens
     lr: float = ranged(1e-4, 0, above=True)  # maximum learning rate; paper: 1e-4
     warmup_steps: int = ranged(50, 0)  # linear warm-up; paper: linear, length is a gap
     lr_schedule: Literal["constant", "linear"] = "constant"  # after warm-up: stay, or fall to 0 at the last step; gap
@@ -63,11 +56,9 @@ class TrainConfig:
     grad_clip: float = ranged(1.0, 0)  # largest gradient norm, 0 = no clipping; gap
     text_weight: float = ranged(0.2, 0)  # of the caption loss; paper: 0.2
     image_weight: float = ranged(1.0, 0)  # of the diffusion loss; paper: 1.0
-    t2i_fraction: float = ranged(0.6667, 0, 1)  # share of pairs that draw, the rest describe; paper: 2:1
-    i2t_noise: float = ranged(0.0, 0, 1)  # cap on the noise of described pictures, as a share of T; paper: 0 is best
-    denoise_noisy_i2t: bool = False  # noisy described pictures are denoising targets too (Transfusion does so)
+    tasks: dict[str, int] = field(default_factory=dict)  # whole shares of a step's pairs; paper: {t2i: 2, i2t: 1}
+    losses: dict[str, Any] = field(default_factory=dict)  # further terms, train.losses.NAME.weight=0.5; paper: none
     timestep_distribution: Literal["logit_normal", "uniform"] = "logit_normal"  # of diffusion times; gap
-    caption_dropout: float = ranged(0.1, 0, 1)  # share of captions emptied for guidance; gap
     ema_decay: float = ranged(0.995, 0, 1)  # of the weights that are evaluated, per step, 0 = none; gap
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of training and sampling; auto: what is fast here; gap
 
@@ -99,7 +90,6 @@ class RuntimeConfig:
     threads: int = ranged(1, 1)  # CPU threads per process
     compile: bool = False  # torch.compile the blocks; on CPUs it was no faster (`make bench`), on GPUs try it
     products: Literal["auto", "blas", "onednn"] = "auto"  # who multiplies float32 matrices on a CPU; auto: the faster
-    keep_texts: bool = False  # keep in `cache` what a frozen text tower makes of captions to draw: 32 KB each
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"  # Lightning's
     devices: int = ranged(1, 1)  # processes that share each step: the losses of one, but for rounding (20 steps: 1e-5)
     strategy: Literal["auto", "ddp"] = "auto"  # Lightning's: auto is ddp where devices are several
@@ -109,6 +99,39 @@ class RuntimeConfig:
     keep_checkpoints: int = ranged(2, 1)  # the newest ones that stay; the last step's always does
     progress: bool = True  # a progress bar on terminals
     loggers: list[str] = field(default_factory=list)  # mirrors of metrics.jsonl: csv, tensorboard, wandb, mlflow
+
+
+def _extended(base: type, kind: str, more: Callable[[Any], list[tuple[str, Any, Any]]] = lambda plugin: []) -> type:
+    """`base` with the fields of its plug-ins' own settings, and `more` of each."""
+    joined: dict[str, tuple[str, Any, Any]] = {}
+    for name, plugin in plugins(kind).items():
+        hints = get_type_hints(plugin.settings)
+        own = [(item.name, hints[item.name], _as_declared(item)) for item in fields(plugin.settings)]
+        for setting in [*own, *more(plugin)]:
+            if setting[0] in joined or setting[0] in get_type_hints(base):
+                raise UserError(f"{kind} {name}: the setting '{setting[0]}' is taken; give it another name")
+            joined[setting[0]] = setting
+    return make_dataclass(base.__name__, joined.values(), bases=(base,), namespace={"__module__": base.__module__})
+
+
+def _as_declared(item: Any) -> Any:
+    if item.default_factory is not MISSING:
+        return field(default_factory=item.default_factory, metadata=item.metadata)
+    return field(default=item.default, metadata=item.metadata)
+
+
+def _fraction(task: Any) -> list[tuple[str, Any, Any]]:
+    """A task's share as a fraction: another way to say `tasks` where there are two of them."""
+    title = f"share of {task.title} samples"
+    return [(f"{task.name}_fraction", float | None, ranged(None, 0, 1, title=title, unit="%"))]
+
+
+if TYPE_CHECKING:
+    DataConfig = DataSettings
+    TrainConfig = TrainSettings
+else:
+    DataConfig = _extended(DataSettings, "data set")
+    TrainConfig = _extended(TrainSettings, "task", _fraction)
 
 
 @dataclass

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from importlib.util import find_spec
 
 import architectures
 from bench.config.auto import resolve_precision, resolve_products
 from bench.config.checks import check_ranges, resolve_options
 from bench.config.part_files import check_image_size, look_at_files
-from bench.config.schema import LOGGERS, Config
+from bench.config.schema import LOGGERS, Config, TrainConfig
 from bench.system.errors import UserError, nearest
+from bench.system.plugins import plugin, plugins
+
+SAME = 1e-12  # of fractions
+FINEST = 10**15  # of a fraction, in whole shares
 
 
 def validate(config: Config) -> None:
@@ -21,23 +26,22 @@ def validate(config: Config) -> None:
     name = config.model.architecture
     if name not in catalogue:
         raise UserError(f"model.architecture: unknown architecture '{name}'{nearest(name, catalogue)}")
-    config.model.options = resolve_options(name, catalogue[name].options, config.model.options)
+    config.model.options = resolve_options("model.options", name, catalogue[name].options, config.model.options)
+    _resolve_tasks(config.train)
+    _resolve_losses(config.train)
     if not all(0 <= beta < 1 for beta in config.train.betas):
         raise UserError(f"train.betas: must lie in [0, 1), not {list(config.train.betas)}")
     if config.eval.features == "inception":
         raise UserError("eval.features: inception is not in this version; use eval.features=embedded, or name a folder")
     if factor := look_at_files(config):  # else it is asked when the VAE is loaded
         check_image_size(config.data.image_size, config.model.patch_size, factor)
-    if config.data.name == "coco" and not config.data.root:
-        raise UserError("data.root: data.name=coco needs data.root=FOLDER")
-    if config.data.name == "scenes" and config.data.root:
-        raise UserError("data.root: data.name=scenes has no folder (did you mean data.name=coco?)")
+    plugin("data set", config.data.name, "data.name").check(config.data)
     if config.runtime.devices > config.train.batch_size:
         raise UserError(
             f"runtime.devices: {config.runtime.devices} devices cannot share the {config.train.batch_size} pairs of a "
             f"step (train.batch_size)"
         )
-    if config.train.text_weight == config.train.image_weight == 0:
+    if config.train.text_weight == config.train.image_weight == 0 and not config.train.losses:
         raise UserError("train.text_weight: text_weight and image_weight are both 0, so there is nothing to learn")
     train, runtime = config.train, config.runtime
     train.precision = resolve_precision(train.precision, runtime.accelerator)  # type: ignore[assignment]
@@ -52,3 +56,48 @@ def _check_loggers(names: list[str]) -> None:
         if find_spec(name) is None:
             remedy = "pip install -e '.[loggers]' -c constraints.txt"
             raise UserError(f"runtime.loggers: {name} is not installed ({remedy})")
+
+
+def _resolve_tasks(train: TrainConfig) -> None:
+    """Make `tasks` and the fractions `<task>_fraction` say the same. Of two tasks a fraction of one is enough.
+
+    Tasks that generate images come first in a step, then by name: runs of other shares have most samples in common.
+    """
+    known, shares = plugins("task"), train.tasks
+    for name, share in shares.items():
+        plugin("task", name, "train.tasks")
+        if share < 0:
+            raise UserError(f"train.tasks.{name}: a share must be at least 0, not {share}")
+    asked = {name: value for name in known if (value := getattr(train, f"{name}_fraction")) is not None}
+    total = sum(shares.values())
+    for name, value in asked.items():
+        if name not in shares or not total or abs(shares[name] / total - value) > SAME:
+            if len(shares) != 2 or name not in shares:
+                raise UserError(f"train.{name}_fraction: says the shares of two tasks, and there are {_listed(shares)}")
+            part = Fraction(str(value)).limit_denominator(FINEST)
+            (other,) = shares.keys() - {name}
+            shares = {name: part.numerator, other: part.denominator - part.numerator}
+            total = part.denominator
+    for name, value in asked.items():
+        if abs(shares[name] / total - value) > SAME:
+            raise UserError(f"train.{name}_fraction: {value} does not go with the other fractions given")
+    if not total:
+        raise UserError(f"train.tasks: no task has a share (there are {', '.join(known)}: write train.tasks.NAME=1)")
+    ordered = sorted(shares, key=lambda name: (known[name].layout[-1] != "image", name))
+    train.tasks = {name: shares[name] for name in ordered}
+    for name in shares:
+        setattr(train, f"{name}_fraction", shares[name] / total)
+
+
+def _listed(shares: dict[str, int]) -> str:
+    return f"{len(shares)} ({', '.join(shares)})" if shares else "none"
+
+
+def _resolve_losses(train: TrainConfig) -> None:
+    for name, given in train.losses.items():
+        loss, place = plugin("loss", name, "train.losses"), f"train.losses.{name}"
+        if loss.weight_setting:
+            raise UserError(f"{place}: its weight is train.{loss.weight_setting}")
+        if not isinstance(given, dict):
+            raise UserError(f"{place}: is a group of settings, not '{given}' (write {place}.weight=1)")
+        train.losses[name] = resolve_options(place, name, {"weight": 1.0, **loss.options}, given)

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import fields
 from functools import cache
+from math import gcd
 from pathlib import Path
 from typing import Any
 
 from bench.config.schema import Config, DataConfig
 from bench.runs.format import SCHEMA
+from bench.system.plugins import plugins
 from bench.runs.folder import RunFolder
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 SCORING = ("threads", "compile", "products")  # runtime settings that change last digits of what a process computes
 ROUNDING = (*SCORING, "devices")  # and of training: what changes last digits counts
 UNSAID = {"devices": 1, "products": "blas"}
+FORMER_TASKS, FORMER_SETS = ("t2i", "i2t"), ("coco", "scenes")  # of format 1, in whose words their runs keep their names
 
 
 def train_id(config: Config) -> str:
@@ -65,8 +69,9 @@ def train_identity(config: Config) -> dict[str, Any]:
         "seed": config.seed,
         "data": _data_identity(config),
         "model": model,
-        "train": dict(vars(config.train)),
+        "train": _train_settings(config),
         **rounding(config, ROUNDING),
+        **_from_outside(config),
     }
 
 
@@ -90,17 +95,48 @@ def rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
 def _data_identity(config: Config) -> dict[str, Any]:
     """The data's settings, with the folder's digest for its path. What is tolerated in it changes no number."""
     data = dict(vars(config.data))
-    digest = _data_digest(config.runtime.cache, *data.values())
-    del data["root"], data["max_broken"]
+    digest = _data_digest(config.runtime.cache, *data.items())
+    sets = plugins("data set")
+    for name, data_set in sets.items():
+        own = [item.name for item in fields(data_set.settings)]
+        for setting in own if name not in (*FORMER_SETS, config.data.name) else data_set.not_hashed:
+            del data[setting]
     return data | {"digest": digest}
 
 
 @cache
-def _data_digest(cache: str, *settings: Any) -> str:
-    """The data's digest, read once a process: a folder of pictures may be large, and must not change under a sweep."""
+def _data_digest(cache: str, *settings: tuple[str, Any]) -> str:
+    """Digest of the data, read once a process: a folder of images may be large, and must not change under a sweep."""
     from bench.data import data_digest
 
-    return data_digest(DataConfig(*settings), cache)
+    return data_digest(DataConfig(**dict(settings)), cache)
+
+
+def _train_settings(config: Config) -> dict[str, Any]:
+    """Settings of the training. Those of tasks that take no part are left out, so that a new task renames no run."""
+    train = dict(vars(config.train))
+    shares, losses = train.pop("tasks"), train.pop("losses")
+    for name, task in plugins("task").items():
+        fraction = train.pop(f"{name}_fraction")
+        if tuple(shares) == FORMER_TASKS == (name, *FORMER_TASKS[1:]):
+            train[f"{name}_fraction"] = fraction  # as it was said when there were these two tasks only
+        for item in fields(task.settings) if name not in shares else ():
+            del train[item.name]
+    if tuple(shares) != FORMER_TASKS:
+        train["tasks"] = {name: share // gcd(*shares.values()) for name, share in shares.items()}
+    return train | ({"losses": losses} if losses else {})
+
+
+def _from_outside(config: Config) -> dict[str, Any]:
+    """Distribution and version of every plug-in that takes part and is not of this project, for its code may change."""
+    asked = {"data set": [config.data.name], "task": [*config.train.tasks], "loss": [*config.train.losses]}
+    found = {
+        f"{kind} {name}": distribution
+        for kind, names in asked.items()
+        for name in names
+        if (distribution := plugins(kind)[name].distribution)
+    }
+    return {"plugins": found} if found else {}
 
 
 def _digest(identity: dict[str, Any]) -> str:

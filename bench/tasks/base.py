@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from bench.system.plugins import Plugin, plugin, plugins
+from bench.system.plugins import Plugin, plugin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,12 +75,3 @@ class Task(Plugin):
 def tasks_of(train: TrainConfig) -> dict[str, Task]:
     """Tasks of a training by name, in the order of their rows in a step. Raises UserError for an unknown one."""
     return {name: plugin("task", name, "train.tasks")(train) for name in train.tasks}
-
-
-def in_order(names: Sequence[str]) -> list[str]:
-    """Names of tasks in the order of their rows in a step: those that generate images first, then by name.
-
-    Shares differ between runs; so the rows that two runs have in common are the same samples.
-    """
-    known: dict[str, Any] = plugins("task")
-    return sorted(names, key=lambda name: (known[name].layout[-1] != IMAGE, name))

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 class Settings:
     """What of image-to-text training may be chosen."""
 
+    # cap on the noise of captioned images, as a share of T; paper: 0 is best
     i2t_noise: float = ranged(0.0, 0, 1, title="noise cap on I2T images", unit="%")
-    """Cap on the noise of captioned images, as a share of T; paper: 0 is best."""
-    denoise_noisy_i2t: bool = False
-    """Noisy captioned images are denoising targets too, as in Transfusion."""
+    denoise_noisy_i2t: bool = False  # noisy captioned images are denoising targets too (Transfusion does so)
 
 
 class ImageToText(Task):

@@ -11,15 +11,18 @@ import json
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from bench.config.checks import ranged
 from bench.data.captions_file import Entry, count, read_captions, some
 from bench.data.images import BrokenPicture, read_picture
 from bench.data.manifest import Manifest
 from bench.data.named_files import twin
+from bench.data.sets.base import DataSet
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -123,3 +126,31 @@ def _report_broken(broken: list[str], max_broken: int, folder: Path) -> None:
         raise UserError(f"{folder / 'images'}: {what}: {some(broken)}")
     for name in broken:
         log.warning("skipped a picture of %s that cannot be read: %s", folder, name)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What of a folder may be chosen."""
+
+    root: str | None = None  # the folder
+    max_broken: int = ranged(0, 0)  # unreadable images to skip before refusing the folder
+
+
+class Coco(DataSet):
+    """Your own images in COCO-captions layout at data.root=FOLDER."""
+
+    settings = Settings
+    not_hashed = ("root", "max_broken")
+
+    @classmethod
+    def check(cls, data: Any) -> None:
+        if not data.root:
+            raise UserError("data.root: data.name=coco needs data.root=FOLDER")
+
+    @classmethod
+    def open(cls, data: Any, split: str) -> CocoSplit:
+        return CocoSplit(data.root, split, data.image_size, data.max_broken)
+
+    @classmethod
+    def digest(cls, data: Any, cache: str | None = None) -> str:
+        return coco_digest(data.root, cache)

@@ -41,9 +41,10 @@ class Loss(Plugin):
     kind = "loss"
     title: ClassVar[str]  # with its unit, "cross-entropy (nats per token)"
     options: ClassVar[dict[str, Any]] = {}  # as an architecture's: choices as a tuple, or a default
+    weight_setting: ClassVar[str] = ""  # of `train`, where it is always part of the loss; else it is asked for
 
     def __init__(self, **options: Any) -> None:
-        self.options_given = options
+        self.chosen = options
 
     def layers(self) -> Sequence[int]:
         """Layers whose states it needs: k is the output of the k-th block, 0 the embeddings."""
