@@ -1,68 +1,107 @@
-"""What is compared: fusion architectures on the pretrained decoder layers of a language model.
+"""Fusion architectures on the pretrained decoder layers of a language model: the catalogue of those there are.
 
-Every file of this folder whose class carries ``@register`` is an architecture; its name is the file's name. Nothing is
-listed by hand: drop a file in and it is trained, tested, listed and plotted.
+Every file of this folder whose class carries ``@register`` is an architecture named after its file. Nothing is listed
+by hand: drop a file in and it is trained, tested, listed and plotted. Installed packages add their own by entry points
+``name = package.module`` of the group `GROUP`.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
+
+from architectures.declarations import FOLDER, ArchitectureError, Declaration, locate, read
 
 if TYPE_CHECKING:
     from architectures.base import FusionBlock
 
+GROUP = "xfusion_bench.architectures"
+
 
 @dataclass(frozen=True)
-class Description:
-    """What can be said of an architecture without importing torch."""
+class Description(Declaration):
+    """What is known of an architecture without importing torch."""
 
     name: str
-    summary: str
-    language_frozen: bool
-    options: dict[str, Any]
-    """Choices as a tuple, the default first; or a plain default value."""
+    module: str
+    distribution: str | None = None
+    """Name and version of the installed package that it is from; None: this project."""
+
+    def language_frozen(self, options: dict[str, Any] | None = None) -> bool:
+        """Whether layouts without an image keep the untouched language model's logits, under these options.
+
+        Options that are left out have their defaults.
+        """
+        if isinstance(self.frozen, bool):
+            return self.frozen
+        defaults = {name: spec[0] if isinstance(spec, tuple) else spec for name, spec in self.options.items()}
+        chosen = defaults | (options or {})
+        return all(chosen[name] == value for name, value in self.frozen.items())
 
 
 @cache
 def catalogue() -> dict[str, Description]:
-    """Describe every architecture by reading, not running, the files of this folder."""
-    found = (_describe(path) for path in sorted(Path(__file__).parent.glob("*.py")))
-    return {description.name: description for description in found if description is not None}
+    """Describe every architecture, by name. Files are read, not run.
+
+    Raises:
+        ArchitectureError: one cannot be read as an architecture, or two have one name.
+    """
+    return {description.name: description for description in (*_own(), *_installed())}
 
 
 def get(name: str) -> type[FusionBlock]:
-    """Return the fusion block class of architecture ``name``.
+    """Import the fusion block class of architecture ``name``.
 
     Raises:
         KeyError: there is no such architecture.
+        ArchitectureError: it comes from an installed package and cannot be imported, or is not as its file says.
     """
     if name not in catalogue():
         raise KeyError(f"no architecture '{name}': there are {', '.join(catalogue())}")
-    module = importlib.import_module(f"architectures.{name}")
-    (block,) = [value for value in vars(module).values() if getattr(value, "architecture", None) == name]
+    described = catalogue()[name]
+    try:
+        module = importlib.import_module(described.module)
+    except ImportError as error:
+        if described.distribution is None:
+            raise
+        told = f"{described.distribution} cannot be imported: {error}"
+        raise ArchitectureError(described.sources[0], told) from error
+    own = {value for value in vars(module).values() if getattr(value, "__module__", None) == described.module}
+    (block,) = [value for value in own if "architecture" in vars(value)]
+    if (block.options, block.language_frozen) != (described.options, described.frozen):
+        told = f"{block.__name__} has options or language_frozen from elsewhere: write both as literals into the class"
+        raise ArchitectureError(described.sources[0], told)
+    block.architecture = name
     return block
 
 
-def _describe(path: Path) -> Description | None:
-    for node in ast.parse(path.read_text(encoding="utf-8"), filename=str(path)).body:
-        if isinstance(node, ast.ClassDef) and any(_is_register(decorator) for decorator in node.decorator_list):
-            literals = dict(_literals(node))
-            summary = (ast.get_docstring(node) or "").partition("\n")[0]
-            return Description(path.stem, summary, literals["language_frozen"], literals.get("options", {}))
-    return None
+def _own() -> Iterator[Description]:
+    for path in sorted(FOLDER.glob("[!.]*.py")):
+        declared = read(path)
+        if declared is not None:
+            if not path.stem.isidentifier():
+                raise ArchitectureError(path, "its name is no Python name: rename it to letters, digits and _")
+            yield Description(name=path.stem, **vars(declared), module=f"{FOLDER.name}.{path.stem}")
 
 
-def _is_register(decorator: ast.expr) -> bool:
-    return isinstance(decorator, ast.Name) and decorator.id == "register"
-
-
-def _literals(node: ast.ClassDef) -> Iterator[tuple[str, Any]]:
-    for statement in node.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            yield statement.targets[0].id, ast.literal_eval(statement.value)
+def _installed() -> Iterator[Description]:
+    taken = {path.stem: "this project" for path in FOLDER.glob("*.py")}
+    for point in entry_points(group=GROUP):
+        distribution = f"{point.dist.name} {point.dist.version}" if point.dist else "an installed package"
+        where = f"{distribution}: entry point {point.name} = {point.value}"
+        if not point.name.isidentifier():
+            raise ArchitectureError(where, "write a name of letters, digits and _")
+        if point.name in taken:
+            raise ArchitectureError(where, f"the name is taken by {taken[point.name]}: rename or uninstall it")
+        path = locate(point.value)
+        if path is None:
+            raise ArchitectureError(where, "there is no such module: write name = package.module")
+        declared = read(path)
+        if declared is None:
+            raise ArchitectureError(where, f"no class of {path} carries @register")
+        taken[point.name] = distribution
+        yield Description(name=point.name, **vars(declared), module=point.value, distribution=distribution)

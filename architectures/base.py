@@ -1,6 +1,6 @@
-"""The one idea: a sequence is a list of segments, and a block maps each given the keys and values before it.
+"""Segments and fusion blocks: a sequence is a list of segments; a block transforms each, given keys and values so far.
 
-Shapes: B rows, n tokens of a segment, S tokens read, d width, H heads, K key/value heads, D head width.
+Shapes: B rows, n tokens of a segment, T tokens of several, S tokens attended to, d width, D head width.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from architectures.shelf import KeysValues, Shelf
+from architectures.kv_cache import KeysValues, LayerCache, SegmentKV
+from architectures.patches import ImageInput, ImageTokens, Patches
 
 TEXT, IMAGE = "text", "image"
-ANYONE = "anyone"  # a reader or owner, where they are not told apart
+SHARED = "shared"  # the one reader or owner, where modalities are not told apart
 
 
 @dataclass
@@ -26,22 +27,23 @@ class Segment:
     """A run of tokens of one modality, on its way through the layers."""
 
     kind: str
-    hidden: Tensor  # (B, n, d)
+    hidden: Tensor  # (B, n, d); an architecture's image tokens may have a width of their own
     rope: tuple[Tensor, Tensor]  # cosines and sines, each (B, n, D)
     mask: Tensor | None  # which of the S keys a query may see, (B or 1, 1, n or 1, S); None: all
     causal: bool  # the keys are the queries' own tokens, seen from left to right
     with_image: bool  # an image stands in its sequence: earlier, here or still to come
+    conditioning: Tensor | None = None  # what the image input gives for blocks to read, (B or 1, ...)
 
 
-class Bundle:
-    """Segments that the same weights meet, as one flat run of T tokens: large matrix products are the fast ones."""
+class PackedSegments:
+    """Segments that share weights, packed into one flat run of T tokens, so that their matrix products are large."""
 
     def __init__(self, segments: list[Segment]) -> None:
         self.segments = segments
         self.kind = segments[0].kind  # of all of them, where an architecture tells modalities apart
         self.with_image = segments[0].with_image  # of all of them
         self.hidden = self.flat([segment.hidden for segment in segments])  # T d
-        self.normed: dict[nn.Module, Tensor] = {}  # what each decoder block has normalised already, (T, d)
+        self.normed: dict[nn.Module, Tensor] = {}  # the normalised input of each decoder block that has run, (T, d)
 
     @cached_property
     def rope(self) -> tuple[Tensor, Tensor]:
@@ -51,140 +53,133 @@ class Bundle:
 
     @staticmethod
     def flat(parts: Sequence[Tensor]) -> Tensor:
-        """Each segment's (B, n, ...) -> (T, ...)."""
+        """Pack each segment's (B, n, ...) into (T, ...)."""
         runs = [part.flatten(0, 1) for part in parts]
         return runs[0] if len(runs) == 1 else torch.cat(runs)
 
     def split(self, flat: Tensor) -> list[Tensor]:
-        """(T, ...) -> each segment's (B, n, ...)."""
+        """Unpack (T, ...) into each segment's (B, n, ...)."""
         shapes = [segment.hidden.shape[:2] for segment in self.segments]
         parts = flat.split([rows * tokens for rows, tokens in shapes])
         return [part.unflatten(0, shape) for part, shape in zip(parts, shapes, strict=True)]
 
 
-class Kept:
-    """Keys and values of one segment in one layer, made for each reader when it first reads."""
-
-    def __init__(self, segment: Segment | None, made: dict[str, KeysValues] | None = None) -> None:
-        self.segment = segment  # None: whoever will read has read
-        self.made = {} if made is None else made
-
-    def read(self, block: FusionBlock, reader: str) -> KeysValues:
-        if reader not in self.made:
-            assert self.segment is not None, f"nothing was made for {reader} before the past was settled"
-            (self.made[reader],) = block.keys_values(Bundle([self.segment]), reader)
-        return self.made[reader]
-
-
-class Memory:
-    """What one layer keeps of a batch of sequences: every segment so far, and each reader's shelf of what it reads."""
-
-    def __init__(self, kept: Iterable[Kept] = (), shelves: dict[str, Shelf] | None = None) -> None:
-        self.kept = list(kept)
-        self.shelves = defaultdict(Shelf) if shelves is None else shelves
-
-    def fork(self) -> Memory:
-        return Memory(self.kept, self.shelves)
-
-    def read(self, block: FusionBlock, reader: str, segments: int) -> KeysValues:
-        """The keys and values of the first ``segments``."""
-        return self.shelves[reader].joined([kept.read(block, reader) for kept in self.kept[:segments]])
-
-    def settle(self, rows: Tensor | None) -> None:
-        """Keep all segments as one, for those who have read them all, and of ``rows`` only."""
-        whole = {
-            reader: shelf.settle([kept.made[reader] for kept in self.kept], rows)
-            for reader, shelf in self.shelves.items()
-            if all(reader in kept.made for kept in self.kept)
-        }
-        self.kept = [Kept(None, whole)]
-
-
 @dataclass
-class Strand:
-    """A batch of sequences of one layout, in one layer: the segments to map, and what is kept of all so far."""
+class SequenceBatch:
+    """A batch of sequences of one layout at the input of a layer: the new segments and the cache of earlier ones."""
 
     segments: list[Segment]
-    wanted: Sequence[bool]  # a segment that is not wanted is read by later ones but not mapped
-    memory: Memory  # of the earlier segments; grows by these
+    needs_output: Sequence[bool]  # per segment; one without is attended to by later ones but not transformed
+    cache: LayerCache  # of the earlier segments; the new ones are added
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """The place of a segment's output, and the cached segments that it attends to."""
+
+    outputs: list[Segment]  # of its sequence batch
+    index: int  # in outputs
+    cache: LayerCache
+    seen: int  # the first so many segments of the cache, its own being the last of them
 
 
 Read = Callable[[str], list[KeysValues]]
-Seen = tuple[Memory, int]  # a memory, and how many of its segments are seen
 
 
 class FusionBlock(nn.Module):
-    """One layer of an architecture: who makes a token's keys and values, and who maps the token.
+    """One layer of an architecture: which weights make a token's keys and values, and which transform the token.
 
-    A subclass is built from one pretrained decoder layer, which it may copy and freeze as it likes. At the start of
-    training every architecture must compute the pretrained layer's own function.
+    A subclass is built from one pretrained decoder layer, which it may copy and freeze as it likes. At step 0 every
+    architecture of the paper computes the pretrained layer's own function.
     """
 
     architecture: ClassVar[str]
-    language_frozen: ClassVar[bool]
-    """Layouts without an image give exactly the untouched language model's logits, before and after training."""
+    language_frozen: ClassVar[bool | dict[str, Any]] = False
+    """Layouts without an image give exactly the untouched language model's logits, before and after training.
+
+    A dict of options says with which of their values: ``{"text_only_bypass": True}``.
+    """
     options: ClassVar[dict[str, Any]] = {}
+    """Names to a default value or to a tuple of choices, the default first: literals, as they are read without torch.
+    """
 
     @classmethod
     def stack(cls, layers: Iterable[nn.Module], **options: Any) -> nn.ModuleList:
         """Build one block per pretrained decoder layer, from copies: the language model itself is left alone.
 
-        Copies can be trained, whether the model could or not: what is frozen is for the block to say.
+        Copies can be trained, whether the model could or not: a block freezes what it wants frozen. An architecture
+        may override this to be deeper or shallower than the language model.
         """
         return nn.ModuleList(cls(copy.deepcopy(layer).requires_grad_(True), **options) for layer in layers)
 
     @classmethod
+    def image_input(cls, image: ImageTokens, width: int, norm: nn.Module, **options: Any) -> ImageInput:
+        """Build what turns latents into image tokens and back, given the language model's width and final norm."""
+        return Patches(image, width, norm)
+
+    @classmethod
     def owner(cls, kind: str) -> str:
-        """Whose weights map tokens of this modality: segments of one owner are mapped together. Default: its own."""
+        """Name the weights that transform tokens of this modality. Segments of one owner are packed together."""
         return kind
 
-    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
-        """Make the keys and values of each of the bundle's segments for ``reader``."""
+    def keys_values(self, packed: PackedSegments, reader: str) -> list[KeysValues]:
+        """Compute the keys and values of each packed segment as ``reader`` sees them."""
         raise NotImplementedError
 
-    def map(self, bundle: Bundle, read: Read) -> Tensor:
-        """Map the bundle's tokens, (T, d) -> (T, d).
+    def transform(self, packed: PackedSegments, read: Read) -> Tensor:
+        """Transform the packed tokens, (T, d) -> (T, d).
 
-        ``read`` gives what each of its segments reads in the eyes of a reader: its own and all earlier tokens.
+        ``read(reader)`` returns the keys and values that each segment attends to: of its own and all earlier tokens.
         """
         raise NotImplementedError
 
-    def forward(self, strands: Sequence[Strand]) -> list[list[Segment]]:
-        """Map the wanted segments of every strand; the others come back as they were.
+    def forward(self, batches: Sequence[SequenceBatch]) -> list[list[Segment]]:
+        """Transform the segments that need an output; the others come back unchanged.
 
         A layer's keys and values come from its inputs, so segments need not wait for each other: those of one owner
-        go together, whatever their layout. Only what needs no gradient stays apart from what does.
+        are packed together, whatever their layout. Only those that need no gradient are kept apart, and stay so.
         """
-        mapped = [list(strand.segments) for strand in strands]
-        groups: dict[tuple[str, bool, bool], list[tuple[list[Segment], int, Seen]]] = {}
-        for strand, own in zip(strands, mapped, strict=True):
+        outputs = [list(batch.segments) for batch in batches]
+        groups: dict[tuple[str, bool, bool], list[_Slot]] = defaultdict(list)  # by owner, with_image, has_graph
+        for batch, own in zip(batches, outputs, strict=True):
             has_graph = False
-            for place, (segment, is_wanted) in enumerate(zip(own, strand.wanted, strict=True)):
+            for index, (segment, needs_output) in enumerate(zip(own, batch.needs_output, strict=True)):
                 has_graph |= segment.hidden.requires_grad
-                strand.memory.kept.append(Kept(segment))
-                if is_wanted:
-                    key = (self.owner(segment.kind), segment.with_image, has_graph)
-                    groups.setdefault(key, []).append((own, place, (strand.memory, len(strand.memory.kept))))
-        for members in groups.values():
-            bundle = Bundle([own[place] for own, place, _ in members])
-            hidden = self.map(bundle, partial(self._read, bundle, [seen for _, _, seen in members]))
-            for (own, place, _), states in zip(members, bundle.split(hidden), strict=True):
-                own[place] = replace(own[place], hidden=states)
-        return mapped
+                batch.cache.segments.append(SegmentKV(segment))
+                if needs_output:
+                    slot = _Slot(own, index, batch.cache, len(batch.cache.segments))
+                    groups[self.owner(segment.kind), segment.with_image, has_graph].append(slot)
+        for slots in groups.values():
+            packed = PackedSegments([slot.outputs[slot.index] for slot in slots])
+            hidden = self.transform(packed, partial(self._read, packed, slots))  # T d
+            for slot, states in zip(slots, packed.split(hidden), strict=True):
+                slot.outputs[slot.index] = replace(slot.outputs[slot.index], hidden=states)
+        return outputs
 
-    def _read(self, bundle: Bundle, seen: list[Seen], reader: str) -> list[KeysValues]:
-        own = [memory.kept[segments - 1] for memory, segments in seen]
-        if not any(reader in kept.made for kept in own):
-            for kept, made in zip(own, self.keys_values(bundle, reader), strict=True):
-                kept.made[reader] = made
-        return [memory.read(self, reader, segments) for memory, segments in seen]
+    def _read(self, packed: PackedSegments, slots: list[_Slot], reader: str) -> list[KeysValues]:
+        own = [slot.cache.segments[slot.seen - 1] for slot in slots]
+        if not any(reader in each.by_reader for each in own):
+            for each, made in zip(own, self.keys_values(packed, reader), strict=True):
+                each.by_reader[reader] = made
+        return [
+            slot.cache.buffers[reader].concatenated(
+                [self._read_segment(each, reader) for each in slot.cache.segments[: slot.seen]]
+            )
+            for slot in slots
+        ]
+
+    def _read_segment(self, cached: SegmentKV, reader: str) -> KeysValues:
+        if reader not in cached.by_reader:
+            assert cached.segment is not None, f"no keys and values for {reader} were computed before compaction"
+            (cached.by_reader[reader],) = self.keys_values(PackedSegments([cached.segment]), reader)
+        return cached.by_reader[reader]
 
     def learning_rate_scales(self) -> dict[str, float]:
         """Parameters (by name inside the block) that learn at a multiple of the common rate."""
         return {}
 
     def diagnostics(self) -> dict[str, float]:
-        """Numbers worth a line in the metrics file, such as a gate's opening."""
+        """Numbers to log with every row of metrics, such as a gate's value."""
         return {}
 
 

@@ -1,4 +1,4 @@
-"""Dual projection (paper, Sec. 3.1): weights by modality, one joint attention."""
+"""Dual projection (paper, Sec. 3.1): weights by modality, one joint attention (as in LMFusion)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 
 from torch import Tensor, nn
 
-from architectures.base import ANYONE, IMAGE, TEXT, Bundle, FusionBlock, KeysValues, Read, register
+from architectures.base import IMAGE, SHARED, TEXT, FusionBlock, KeysValues, PackedSegments, Read, register
 from architectures.decoder import DecoderBlock
 
 
@@ -31,8 +31,8 @@ class DualProjection(FusionBlock):
             vision.post_attention_layernorm = layer.post_attention_layernorm
         self.blocks = nn.ModuleDict({TEXT: DecoderBlock(layer), IMAGE: DecoderBlock(vision)})
 
-    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
-        return self.blocks[bundle.kind].keys_values(bundle)
+    def keys_values(self, packed: PackedSegments, reader: str) -> list[KeysValues]:
+        return self.blocks[packed.kind].keys_values(packed)
 
-    def map(self, bundle: Bundle, read: Read) -> Tensor:
-        return self.blocks[bundle.kind](bundle, read(ANYONE))
+    def transform(self, packed: PackedSegments, read: Read) -> Tensor:
+        return self.blocks[packed.kind](packed, read(SHARED))

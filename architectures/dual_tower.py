@@ -1,4 +1,4 @@
-"""Dual tower, the X-Fusion architecture (paper, Sec. 3.2): two stacks, each reading everything in its own way."""
+"""Dual tower, the X-Fusion architecture (paper, Sec. 3.2): two stacks, each with keys and values of all tokens."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import copy
 
 from torch import Tensor, nn
 
-from architectures.base import IMAGE, TEXT, Bundle, FusionBlock, KeysValues, Read, register
+from architectures.base import IMAGE, TEXT, FusionBlock, KeysValues, PackedSegments, Read, register
 from architectures.decoder import DecoderBlock
 
 
 @register
 class DualTower(FusionBlock):
-    """Each tower makes keys and values of all tokens it reads and maps its own; the text tower stays frozen.
+    """Each tower makes keys and values of all tokens and transforms those of its modality; the text tower is frozen.
 
-    The paper runs both towers over the whole sequence and keeps, token by token, the owner's output. The outputs
-    thrown away there are never computed here: of the other modality a tower needs keys and values only.
+    H_txt = F_txt(E), H_img = F_img(E); a token takes the output of its own modality's tower. The outputs that the paper
+    discards are never computed here: of the other modality a tower needs keys and values only.
     """
 
     language_frozen = True
@@ -25,8 +25,8 @@ class DualTower(FusionBlock):
         vision = copy.deepcopy(layer)
         self.towers = nn.ModuleDict({TEXT: DecoderBlock(layer.requires_grad_(False)), IMAGE: DecoderBlock(vision)})
 
-    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
-        return self.towers[reader].keys_values(bundle)
+    def keys_values(self, packed: PackedSegments, reader: str) -> list[KeysValues]:
+        return self.towers[reader].keys_values(packed)
 
-    def map(self, bundle: Bundle, read: Read) -> Tensor:
-        return self.towers[bundle.kind](bundle, read(bundle.kind))
+    def transform(self, packed: PackedSegments, read: Read) -> Tensor:
+        return self.towers[packed.kind](packed, read(packed.kind))

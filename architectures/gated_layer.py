@@ -1,4 +1,4 @@
-"""Gated layer (paper, Sec. 3.1, "Gated Tower"): a second block beside each pretrained one, behind a learnt gate."""
+"""Gated layer (paper, Sec. 3.1, "Gated Tower"): a second layer beside each pretrained one, scaled by a learnt gate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from architectures.base import ANYONE, Bundle, FusionBlock, KeysValues, Read, register
+from architectures.base import SHARED, FusionBlock, KeysValues, PackedSegments, Read, register
 from architectures.decoder import DecoderBlock
 
 PRETRAINED, GATED = "pretrained", "gated"
@@ -25,7 +25,7 @@ class GatedLayer(FusionBlock):
     step: ``gate_lr_scale`` lets it learn faster; 1 is the paper's common rate.
     """
 
-    language_frozen = True
+    language_frozen = {"text_only_bypass": True}
     options = {"gate_scope": ("layer", "global"), "text_only_bypass": (True, False), "gate_lr_scale": 1.0}
 
     def __init__(
@@ -54,16 +54,16 @@ class GatedLayer(FusionBlock):
 
     @classmethod
     def owner(cls, kind: str) -> str:
-        return ANYONE
+        return SHARED
 
-    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
-        return self.blocks[reader].keys_values(bundle)
+    def keys_values(self, packed: PackedSegments, reader: str) -> list[KeysValues]:
+        return self.blocks[reader].keys_values(packed)
 
-    def map(self, bundle: Bundle, read: Read) -> Tensor:
-        hidden = self.blocks[PRETRAINED](bundle, read(PRETRAINED))  # T d
-        if self.text_only_bypass and not bundle.with_image:
+    def transform(self, packed: PackedSegments, read: Read) -> Tensor:
+        hidden = self.blocks[PRETRAINED](packed, read(PRETRAINED))  # T d
+        if self.text_only_bypass and not packed.with_image:
             return hidden
-        return hidden + self.gate * self.blocks[GATED](bundle, read(GATED))  # T d
+        return hidden + self.gate * self.blocks[GATED](packed, read(GATED))  # T d
 
     def learning_rate_scales(self) -> dict[str, float]:
         return {"gate": self.gate_lr_scale}

@@ -1,16 +1,16 @@
-"""Single tower (paper, Sec. 3.1): one stack for every token."""
+"""Single tower (paper, Sec. 3.1): the same weights for every token."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
-from architectures.base import ANYONE, Bundle, FusionBlock, KeysValues, Read, register
+from architectures.base import SHARED, FusionBlock, KeysValues, PackedSegments, Read, register
 from architectures.decoder import DecoderBlock
 
 
 @register
 class SingleTower(FusionBlock):
-    """H = F(E) for all tokens; the language model's own blocks are trained, so its language may go."""
+    """H = F(E) for all tokens; the language model's own layers are trained, so its language may be lost."""
 
     language_frozen = False
 
@@ -20,10 +20,10 @@ class SingleTower(FusionBlock):
 
     @classmethod
     def owner(cls, kind: str) -> str:
-        return ANYONE
+        return SHARED
 
-    def keys_values(self, bundle: Bundle, reader: str) -> list[KeysValues]:
-        return self.block.keys_values(bundle)
+    def keys_values(self, packed: PackedSegments, reader: str) -> list[KeysValues]:
+        return self.block.keys_values(packed)
 
-    def map(self, bundle: Bundle, read: Read) -> Tensor:
-        return self.block(bundle, read(ANYONE))
+    def transform(self, packed: PackedSegments, read: Read) -> Tensor:
+        return self.block(packed, read(SHARED))

@@ -1,4 +1,4 @@
-"""A pretrained language model with an image modality: embeddings, N fusion blocks, text and image heads.
+"""The model of an architecture: token embeddings, fusion blocks, text and image heads.
 
 Shapes: B rows, n tokens of a segment, d width, V vocabulary, C x h x w latents, p patch size.
 """
@@ -6,8 +6,7 @@ Shapes: B rows, n tokens of a segment, d width, V vocabulary, C x h x w latents,
 from __future__ import annotations
 
 import copy
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,16 +15,19 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 import architectures
-from architectures.base import IMAGE, TEXT, Segment, Strand
+from architectures.base import IMAGE, TEXT, Segment, SequenceBatch
 from architectures.decoder import DecoderBlock
-from architectures.patches import Patches
-from architectures.sequence import Image, ImageTokens, Past, Place, Text, valid_tokens, visibility
+from architectures.patches import ImageTokens
+from architectures.sequence import Image, Past, Placement, Text, attention_mask, valid_tokens
+
+Batch = tuple[Sequence[Text | Image], Sequence[bool]]  # items of one layout, and which of them need an output
+Continuation = tuple[Sequence[Text | Image], Sequence[bool], Past]  # a batch and the past that it is appended to
 
 
 class FusionTransformer(nn.Module):
-    """One of the architectures on top of ``llm``, which is not changed: its layers are copied.
+    """Language model ``llm`` extended with an image modality by an architecture; its layers are copied, not changed.
 
-    Frozen are the token embedding, the final norm and the language head, and what the architecture's blocks freeze.
+    Token embedding, final norm and language head are frozen, and what the architecture's blocks freeze.
     """
 
     def __init__(
@@ -37,16 +39,23 @@ class FusionTransformer(nn.Module):
         self.rotary = copy.deepcopy(body.rotary_emb)
         self.norm = copy.deepcopy(body.norm).requires_grad_(False)
         self.lm_head = copy.deepcopy(llm.lm_head).requires_grad_(False)
-        self.blocks = architectures.get(architecture).stack(body.layers, **(options or {}))
+        block, options = architectures.get(architecture), options or {}
+        self.blocks = block.stack(body.layers, **options)
         self.image = image
-        self.patches = Patches(image, width=llm.config.hidden_size, norm=body.norm)
+        self.patches = block.image_input(image, width=llm.config.hidden_size, norm=body.norm, **options)
+        self.heads = nn.ModuleDict()  # trained heads of losses: averaged, saved and hashed with the model
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks, which need not be the language model's number of layers."""
+        return len(self.blocks)
 
     @property
     def device(self) -> torch.device:
         return self.norm.weight.device
 
     def compile_blocks(self) -> None:
-        """Let torch.compile fuse what follows attention in every block; sizes stay free, so that it compiles once."""
+        """Compile what follows attention in every decoder block; sizes are dynamic, so that it compiles once."""
         for module in self.modules():
             if isinstance(module, DecoderBlock):
                 module.finish = torch.compile(module.finish, dynamic=True)  # type: ignore[method-assign]
@@ -55,66 +64,75 @@ class FusionTransformer(nn.Module):
         self,
         items: Sequence[Text | Image],
         past: Past | None = None,
-        wanted: Sequence[bool] | None = None,
+        needs_output: Sequence[bool] | None = None,
     ) -> tuple[list[Tensor], Past]:
-        """Map ``items`` after ``past``. Returns the final states of each, (B, n, d) before norm and head, and the past
-        with the items added, which leaves the one given as it was.
+        """Run ``items`` after ``past``: the final states of each, (B, n, d) before norm and head, and the longer past.
 
-        Items that are not ``wanted`` (default: all are) are only read: their final states mean nothing.
+        The past given is unchanged. Items that need no output (default: all do) are only attended to: their final
+        states mean nothing.
         """
         past = self._empty_past(items) if past is None else past.fork()
-        (states,) = self._mapped([(items, wanted or [True] * len(items), past)])
+        (states,) = self._states([(items, needs_output or [True] * len(items), past)], [self.depth])[self.depth]
         return states, past
 
-    def together(self, batches: Sequence[tuple[Sequence[Text | Image], Sequence[bool]]]) -> list[list[Tensor]]:
-        """Map several batches of (items, wanted), each of its own layout, as `forward` would one by one, but faster."""
-        return self._mapped([(items, wanted, self._empty_past(items)) for items, wanted in batches])
+    def forward_many(self, batches: Sequence[Batch]) -> list[list[Tensor]]:
+        """Run several batches, each of its own layout, in one pass: final states as `forward` gives them one by one."""
+        return self.hidden_states(batches, [self.depth])[self.depth]
 
-    def go_on(self, items: Sequence[Text | Image], pasts: Sequence[Past]) -> list[Tensor]:
-        """Map an item after each past, as `forward` would one by one, but faster. Rows of a past may be 1 for all."""
-        states = self._mapped([([item], [True], past.fork()) for item, past in zip(items, pasts, strict=True)])
-        return [each for (each,) in states]
+    def hidden_states(self, batches: Sequence[Batch], layers: Collection[int]) -> dict[int, list[list[Tensor]]]:
+        """Run several batches in one pass; states after each of ``layers``, by layer, batch and item: (B, n, d) each.
+
+        Layer k is the output of the k-th block, 0 the embeddings, ``depth`` the final states, which mean nothing for
+        items that need no output.
+        """
+        return self._states([(*batch, self._empty_past(batch[0])) for batch in batches], layers)
+
+    def decode_step(self, items: Sequence[Text | Image], pasts: Sequence[Past]) -> list[Tensor]:
+        """Run an item after each past in one pass; pasts stay as they are. A past of one row serves all rows."""
+        batches = [([item], [True], past.fork()) for item, past in zip(items, pasts, strict=True)]
+        return [states for (states,) in self._states(batches, [self.depth])[self.depth]]
 
     def _empty_past(self, items: Sequence[Text | Image]) -> Past:
-        return Past.empty(tuple(item.kind for item in items), len(self.blocks))
+        return Past.empty(tuple(item.kind for item in items), self.depth)
 
-    def _mapped(
-        self, batches: Sequence[tuple[Sequence[Text | Image], Sequence[bool], Past]]
-    ) -> list[list[Tensor]]:
-        """The final states of each batch's items; its past grows by them."""
-        (segments,) = deque(self._layers(batches), maxlen=1)  # what left the last layer; no other's is held
-        return [[segment.hidden for segment in own] for own in segments]
+    def _states(self, batches: Sequence[Continuation], layers: Collection[int]) -> dict[int, list[list[Tensor]]]:
+        """Run the batches, appending each to its past; states by layer asked for, batch and item."""
+        assert all(0 <= layer <= self.depth for layer in layers), f"layers {layers} of {self.depth}"
+        found = {}
+        for layer, segments in enumerate(self._layers(batches)):
+            if layer in layers:
+                found[layer] = [[segment.hidden for segment in own] for own in segments]
+        return found
 
-    def _layers(
-        self, batches: Sequence[tuple[Sequence[Text | Image], Sequence[bool], Past]]
-    ) -> Iterator[list[list[Segment]]]:
-        """Each batch's segments as they leave one layer after the other."""
+    def _layers(self, batches: Sequence[Continuation]) -> Iterator[list[list[Segment]]]:
+        """Yield each batch's segments: embedded, then after every layer."""
         segments = [[self._enter(item, past) for item in items] for items, _, past in batches]
-        for layer, block in enumerate(self.blocks):
-            last = layer == len(self.blocks) - 1
-            strands = []
-            for own, (items, wanted, past) in zip(segments, batches, strict=True):
-                to_map = [
-                    item.states is None and (is_wanted or not last)
-                    for item, is_wanted in zip(items, wanted, strict=True)
+        yield segments
+        for layer, block in enumerate(self.blocks, start=1):
+            inputs = []
+            for own, (items, needs_output, past) in zip(segments, batches, strict=True):
+                runs = [
+                    item.states is None and (needed or layer < self.depth)
+                    for item, needed in zip(items, needs_output, strict=True)
                 ]
-                strands.append(Strand(_with_given(items, own, layer), to_map, past.memories[layer]))
-            segments = block(strands)
+                inputs.append(SequenceBatch(own, runs, past.caches[layer - 1]))
+            outputs = zip(block(inputs), batches, strict=True)
+            segments = [_with_given_states(items, own, layer) for own, (items, _, _) in outputs]
             yield segments
 
     def text_states(self, text: Text) -> list[Tensor]:
-        """What each layer but the first gets of text that stands before an image: (B, n, d) each."""
-        past = Past.empty((TEXT, IMAGE), len(self.blocks))
-        return [segment.hidden for ((segment,),) in self._layers([([text], [False], past)])][:-1]
+        """Compute the outputs of all layers but the last on text that stands before an image: (B, n, d) each."""
+        past = Past.empty((TEXT, IMAGE), self.depth)
+        return [segment.hidden for ((segment,),) in self._layers([([text], [False], past)])][1:-1]
 
     def text_is_constant(self) -> bool:
-        """Whether frozen weights alone map text that stands before an image: its states are constants of training."""
-        word = torch.zeros(1, 1, dtype=torch.long, device=self.device)
+        """Whether only frozen weights transform text before an image, so that its states are constant in training."""
+        token = torch.zeros(1, 1, dtype=torch.long, device=self.device)
         with torch.enable_grad():
-            return not any(states.requires_grad for states in self.text_states(Text(word)))
+            return not any(states.requires_grad for states in self.text_states(Text(token)))
 
     def logits(self, states: Tensor) -> Tensor:
-        """Scores of the next token from a text segment's final states: (..., d) -> (..., V)."""
+        """Next-token logits of a text segment's final states: (..., d) -> (..., V)."""
         return self.lm_head(self.norm(states))
 
     def velocity(self, states: Tensor) -> Tensor:
@@ -122,14 +140,16 @@ class FusionTransformer(nn.Module):
         return self.patches.head(states)
 
     def language_logits(self, ids: Tensor) -> Tensor:
-        """Scores of a layout of text alone: (B, n) -> (B, n, V)."""
+        """Next-token logits of a text-only layout: (B, n) -> (B, n, V)."""
         (states,), _ = self([Text(ids)])
         return self.logits(states)
 
     def _enter(self, item: Text | Image, past: Past) -> Segment:
-        """Embed an item, place it after the past, and note it there."""
+        """Embed an item, position it after the past, and append it there."""
+        conditioning = None
         if isinstance(item, Image):
             hidden = self.patches(item.latents, item.sigma)  # B n d
+            conditioning = self.patches.conditioning(item.sigma)
             causal = self.image.attention == "causal"
         else:
             hidden = self.embed_tokens(item.ids)  # B n d
@@ -141,18 +161,21 @@ class FusionTransformer(nn.Module):
         if item.kind == IMAGE and self.image.positions == "shared":
             steps, count = torch.zeros_like(steps), 1
         size = (item.kind, rows, tokens)
-        if size not in past.places:
+        if size not in past.placements:
             cosines, sines = self.rotary(hidden, (past.position + steps).view(-1, tokens))  # B or 1 n D
             rope = cosines.expand(rows, -1, -1), sines.expand(rows, -1, -1)
-            past.places[size] = Place(rope, *visibility(past, tokens, causal, rows, hidden.device))
-        place = past.places[size]
+            mask = attention_mask(past, tokens, causal, rows, hidden.device)
+            past.placements[size] = Placement(rope, *mask)
+        placement = past.placements[size]
         past.grow(tokens, valid, count)
-        return Segment(item.kind, hidden, *place, with_image=IMAGE in past.layout)
+        return Segment(item.kind, hidden, *placement, IMAGE in past.layout, conditioning)
 
 
-def _with_given(items: Sequence[Text | Image], segments: list[Segment], layer: int) -> list[Segment]:
-    """The segments, with the states that are given for this layer."""
+def _with_given_states(items: Sequence[Text | Image], segments: list[Segment], layer: int) -> list[Segment]:
+    """Replace the outputs of ``layer`` by states that an item brings along; there are none for the last layer."""
     return [
-        segment if item.states is None or layer == 0 else replace(segment, hidden=item.states[layer - 1])
+        segment
+        if item.states is None or layer > len(item.states)
+        else replace(segment, hidden=item.states[layer - 1])
         for item, segment in zip(items, segments, strict=True)
     ]

@@ -34,7 +34,8 @@ def run(command: str, args: argparse.Namespace) -> int:
 def _list() -> int:
     print("architectures (model.architecture=NAME, options by model.options.OPTION=VALUE):")
     for name, description in architectures.catalogue().items():
-        print(f"  {name:18} {description.summary}")
+        source = f" [{description.distribution}]" if description.distribution else ""
+        print(f"  {name:18} {description.summary}{source}")
         for option, values in description.options.items():
             first, *others = values if isinstance(values, tuple) else (values,)
             print(f"  {'':18}   {option}={_text(first)} (default){''.join(f' | {_text(other)}' for other in others)}")

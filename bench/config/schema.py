@@ -127,8 +127,19 @@ def _fraction(task: Any) -> list[tuple[str, Any, Any]]:
 
 
 if TYPE_CHECKING:
-    DataConfig = DataSettings
-    TrainConfig = TrainSettings
+
+    class DataConfig(DataSettings):
+        """Settings of data, and every data set's own."""
+
+        def __init__(self, **settings: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+    class TrainConfig(TrainSettings):
+        """Settings of training, and every task's own."""
+
+        def __init__(self, **settings: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
 else:
     DataConfig = _extended(DataSettings, "data set")
     TrainConfig = _extended(TrainSettings, "task", _fraction)

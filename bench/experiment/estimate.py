@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from architectures.products import multiply_by
+from architectures.products import set_matmul_backend
 from bench.config.schema import Config
 from bench.data.encoded import EncodedSplit, padded, token_ids
 from bench.data.mixing import Mixture
@@ -42,7 +42,7 @@ def multiplying_rate(config: Config, width: int = 512, rows: int = 2048) -> floa
     device = distributed.device(config.runtime.accelerator)
     dtype = torch.bfloat16 if config.train.precision == "bfloat16" else torch.float32
     layer = nn.Linear(width, 4 * width, bias=False, dtype=dtype, device=device)
-    multiply_by(config.runtime.products, layer)
+    set_matmul_backend(layer, config.runtime.products)
     states = torch.ones(rows, width, dtype=dtype, device=device)
     best = 0.0
     for _ in range(5):

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from architectures.products import multiply_by
+from architectures.products import set_matmul_backend
 from architectures.transformer import FusionTransformer
 from bench.config.load import to_yaml
 from bench.config.schema import Config
@@ -91,11 +91,11 @@ def prepare(config: Config) -> Experiment:
     if config.runtime.products == "onednn" and not torch.backends.mkldnn.is_available():
         raise UserError("runtime.products: this torch was built without oneDNN (did you mean runtime.products=blas?)")
     world = world_of(config)
-    multiply_by(config.runtime.products, world.llm)
+    set_matmul_backend(world.llm, config.runtime.products)
     channels, size, _ = world.latent_shape
     longest = 0 if config.model.llm == "embedded" else world.longest_sequence(config)
     model = build_model(config, world.llm, channels, size, longest)
-    multiply_by(config.runtime.products, model)
+    set_matmul_backend(model, config.runtime.products)
     if config.runtime.compile:
         model.compile_blocks()
     module = FusionModule(model, config.train)

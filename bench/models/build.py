@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from architectures.sequence import ImageTokens, Text
+import architectures
+from architectures.decoder import language_states
+from architectures.patches import ImageTokens
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
 from bench.system.errors import UserError
@@ -21,7 +23,8 @@ def build_model(
     ``longest`` is the most tokens of a sequence that the run will make; the embedded model is known to hold anywhere.
 
     Raises:
-        UserError: ``llm`` is of a family whose layers are not made as Llama's are, or not over so many tokens.
+        UserError: ``llm`` is of a family whose layers are not made as Llama's are, or not over so many tokens; or the
+            architecture promises frozen language and does not keep it.
     """
     settings = config.model
     for name, limit in _limits(llm.config).items():
@@ -40,16 +43,22 @@ def build_model(
         time_conditioning=settings.time_conditioning,
     )
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            model = FusionTransformer(llm, settings.architecture, image, settings.options)
-        same = _speaks_as(llm, model, longest)
+        same = _reproduced(llm, longest)
     except AttributeError as error:
         raise UserError(f"model.llm={settings.llm}: its layers are not made as Llama's are ({error})") from error
     if not same:
         raise UserError(
             f"model.llm={settings.llm}: its text-only logits are not reproduced, so its family "
             f"({llm.config.model_type}) needs handling of its own; use a Llama-like model"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = FusionTransformer(llm, settings.architecture, image, settings.options)
+    promised = architectures.catalogue()[settings.architecture].language_frozen(settings.options)
+    if promised and not _kept(llm, model):
+        raise UserError(
+            f"model.architecture={settings.architecture}: it declares language_frozen, but its text-only logits "
+            "at step 0 are not the language model's"
         )
     return model
 
@@ -70,15 +79,27 @@ def _limits(config: PreTrainedConfig) -> dict[str, int]:
 
 
 @torch.inference_mode()
-def _speaks_as(llm: PreTrainedModel, model: FusionTransformer, longest: int) -> bool:
-    """Whether text alone gives exactly the untouched language model's logits: what is silently different in a family
-    (norms on queries, scaled residuals) would spoil every comparison. Over ``longest`` tokens, if those are more than
-    the probe's, what goes into the head is compared: logits would be large."""
-    ids = torch.arange(max(longest, PROBE_TOKENS), device=llm.device)[None] * 7 % llm.config.vocab_size
-    first = ids[:, :PROBE_TOKENS]
-    if not torch.equal(model.language_logits(first), llm(first).logits):
+def _reproduced(llm: PreTrainedModel, longest: int) -> bool:
+    """Whether plain decoder blocks give exactly the untouched language model's text-only logits.
+
+    Silent differences of a family (norms on queries, scaled residuals) would spoil every comparison. Over ``longest``
+    tokens, if those are more than the probe's, the head's inputs are compared: logits would be large.
+    """
+    ids = _probe(llm, PROBE_TOKENS)  # 1 n
+    if not torch.equal(llm.lm_head(language_states(llm.model, ids)), llm(ids).logits):
         return False
     if longest <= PROBE_TOKENS:
         return True
-    (states,), _ = model([Text(ids)])
-    return torch.equal(model.norm(states), llm.model(ids, use_cache=False).last_hidden_state)
+    ids = _probe(llm, longest)  # 1 n
+    return torch.equal(language_states(llm.model, ids), llm.model(ids, use_cache=False).last_hidden_state)
+
+
+@torch.inference_mode()
+def _kept(llm: PreTrainedModel, model: FusionTransformer) -> bool:
+    """Whether text alone gives exactly the untouched language model's logits."""
+    ids = _probe(llm, PROBE_TOKENS)  # 1 n
+    return torch.equal(model.language_logits(ids), llm(ids).logits)
+
+
+def _probe(llm: PreTrainedModel, tokens: int) -> torch.Tensor:
+    return torch.arange(tokens, device=llm.device)[None] * 7 % llm.config.vocab_size

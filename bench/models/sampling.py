@@ -34,7 +34,7 @@ def sample_latents(
 
     def velocity(latents: Tensor, sigma: Tensor) -> Tensor:
         image = Image(latents, sigma[:1])  # one noise level for all
-        states = model.go_on([image] * len(prefixes), prefixes)  # each B n d
+        states = model.decode_step([image] * len(prefixes), prefixes)  # each B n d
         caption, *empty = (model.velocity(each).float() for each in states)  # each B C h w
         return empty[0] + guidance_scale * (caption - empty[0]) if empty else caption
 
@@ -42,7 +42,7 @@ def sample_latents(
 
 
 def _read(model: FusionTransformer, captions: Text) -> Past:
-    _, past = model([captions], Past.empty((TEXT, IMAGE), len(model.blocks)), wanted=[False])
+    _, past = model([captions], Past.empty((TEXT, IMAGE), len(model.blocks)), needs_output=[False])
     return past
 
 
@@ -53,7 +53,7 @@ def describe(model: FusionTransformer, latents: Tensor, begin: int, end: int, ma
     A row leaves the batch when its caption ends. All rows that are left are equally long: none needs a mask.
     """
     start = Past.empty((IMAGE, TEXT), len(model.blocks))
-    _, past = model([Image(latents, latents.new_zeros(1))], start, wanted=[False])
+    _, past = model([Image(latents, latents.new_zeros(1))], start, needs_output=[False])
     pictures = list(range(len(latents)))  # one a row
     written: list[list[int]] = [[] for _ in pictures]
     tokens = torch.full((len(pictures), 1), begin, device=latents.device)
@@ -70,9 +70,9 @@ def describe(model: FusionTransformer, latents: Tensor, begin: int, end: int, ma
         if len(rows) < len(pictures):
             chosen = torch.tensor(rows, device=tokens.device)
             tokens, pictures = tokens[chosen], [pictures[row] for row in rows]
-            past.settle(chosen)
+            past.compact(chosen)
         else:
-            past.settle()
+            past.compact()
     return written
 
 

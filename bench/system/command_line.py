@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from architectures import ArchitectureError
 from bench.system import interrupts
 from bench.system.errors import UserError, nearest
 
@@ -65,7 +66,7 @@ def exit_status(main: Callable[[], int]) -> int:
     interrupts.on(signal.SIGINT, signal.SIGTERM)  # `kill` stops as cleanly as Ctrl-C
     try:
         return main()
-    except UserError as error:
+    except (UserError, ArchitectureError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

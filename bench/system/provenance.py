@@ -53,7 +53,7 @@ def machine_facts(architecture: str, threads: int) -> dict[str, Any]:
         "code": lambda: code_digest(architecture),
         "git": git.commit,
         "dirty": lambda: (changes := git.changes()) and changes.digest,
-        "packages": lambda: package_versions(PACKAGES),
+        "packages": lambda: package_versions((*PACKAGES, *_distribution(architecture))),
         "python": platform.python_version,
         "device": lambda: gpu() or cpu(),
         "host": socket.gethostname,
@@ -67,8 +67,11 @@ def machine_facts(architecture: str, threads: int) -> dict[str, Any]:
 
 @cache
 def code_digest(architecture: str) -> str:
-    """12 hex digits of the project's code behind a run: bench/ without its commands, and this architecture alone."""
-    others = {f"{name}.py" for name in architectures.catalogue() if name != architecture}
+    """12 hex digits of the project's code behind a run: bench/ without its commands, and of architectures this
+    one alone, with those that it inherits from."""
+    known = architectures.catalogue()
+    own = {path.name for path in known[architecture].sources} if architecture in known else set()
+    others = {f"{name}.py" for name, it in known.items() if it.distribution is None} - own
     files = [path for path in (PROJECT / "architectures").glob("*.py") if path.name not in others]
     bench = PROJECT / "bench"
     files += [path for path in bench.rglob("*.py") if path.parent != bench / "commands" and path.name != "__main__.py"]
@@ -126,6 +129,12 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _distribution(architecture: str) -> tuple[str, ...]:
+    """The installed package that the architecture is from, if it is not this project's."""
+    described = architectures.catalogue().get(architecture)
+    return (described.distribution.partition(" ")[0],) if described and described.distribution else ()
 
 
 def _patch() -> dict[str, Any] | None:

@@ -73,7 +73,7 @@ class FusionModule(L.LightningModule):
         if step.i2t is not None:
             caption = Text(step.i2t.ids[:, :-1], step.i2t.lengths - 1)
             batches.append(((_noisy(step.i2t), caption), (denoise, True)))
-        states = iter(self.model.together(batches))
+        states = iter(self.model.forward_many(batches))
 
         text, errors = torch.zeros((), device=self.device), []
         if step.t2i is not None:

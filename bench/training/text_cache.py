@@ -22,7 +22,7 @@ from bench.runs.identity import SCORING, rounding
 from bench.system.errors import UserError
 from bench.system.files import remove_drafts, write_atomically
 
-FORMAT = 1  # raise when what the files hold changes
+FORMAT = 2  # raise when what the files hold changes
 
 
 class KeptTexts:
@@ -33,6 +33,7 @@ class KeptTexts:
 
     def __init__(self, config: Config, model: FusionTransformer) -> None:
         parts = [FORMAT, weights_digest(config.model.llm, "llm"), config.train.precision, rounding(config, SCORING)]
+        parts.append(_fingerprint(model))
         key = hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
         self.folder = Path(config.runtime.cache) / "texts" / key
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -54,3 +55,12 @@ class KeptTexts:
             kept = {str(layer): each.cpu() for layer, each in enumerate(states)}
             write_atomically(path, save(kept))
         return Text(ids, lengths, tuple(kept[str(layer)].to(ids.device) for layer in range(len(kept))))
+
+
+@torch.no_grad()
+def _fingerprint(model: FusionTransformer) -> str:
+    """A digest of what the layers make of two words: architectures that map text alike share its states, no others."""
+    digest = hashlib.sha256()
+    for states in model.text_states(Text(torch.tensor([[0, 1]], device=model.device))):
+        digest.update(states.float().cpu().numpy().tobytes())
+    return digest.hexdigest()

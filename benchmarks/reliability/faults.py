@@ -28,7 +28,7 @@ def wrong_owner() -> None:
     """A token's keys and values are made by the tower of its own modality, not by the one that reads it."""
     from architectures.dual_tower import DualTower
 
-    plant(DualTower, "keys_values", lambda _: lambda self, bundle, reader: self.towers[bundle.kind].keys_values(bundle))
+    plant(DualTower, "keys_values", lambda _: lambda self, packed, reader: self.towers[packed.kind].keys_values(packed))
 
 
 def frozen_trained() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from architectures.products import product
-from benchmarks.speed.models import products_of
+from architectures.products import onednn_matmul
+from benchmarks.speed.models import matmul_backend_of
 from benchmarks.speed.necessary import LAYERS, necessary_flops
 from benchmarks.speed.paired import Paired, Ratio, Ways, quartiles
 from benchmarks.speed.shapes import Shape
@@ -34,15 +34,15 @@ class Products:
         how = {"dtype": dtype, "device": device}
         self.operands = [(torch.randn(tokens, n, **how), torch.randn(m, n, **how)) for n, m in sizes]
         self.results = [tuple(torch.randn_like(each) for each in (x @ w.T, x, w)) for x, w in self.operands]
-        self.by_onednn = products_of(shape, device) == "onednn"
+        self.by_onednn = matmul_backend_of(shape, device) == "onednn"
         self.flops = sum(3 * 2 * tokens * n * m for n, m in sizes)
 
     def __call__(self) -> None:
         for (x, w), (y, x_gradient, w_gradient) in zip(self.operands, self.results, strict=True):
             if self.by_onednn:
-                product(x, w)
-                product(y, w.T)
-                product(y.T, x.T)
+                onednn_matmul(x, w)
+                onednn_matmul(y, w.T)
+                onednn_matmul(y.T, x.T)
             else:
                 torch.mm(x, w.T, out=y)
                 torch.mm(y, w, out=x_gradient)

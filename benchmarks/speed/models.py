@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from architectures.products import multiply_by
-from architectures.sequence import Image, ImageTokens, Text
+from architectures.patches import ImageTokens
+from architectures.products import set_matmul_backend
+from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
 from bench.config.auto import resolve_products
 from benchmarks.speed.shapes import Shape
@@ -66,19 +67,19 @@ def model_of(shape: Shape, architecture: str, device: str = "cpu") -> FusionTran
     llm = language_model_of(shape, device)
     with _making(shape, device):
         model = FusionTransformer(llm, architecture, ImageTokens(shape.channels, shape.image_side))
-    multiply_by(products_of(shape, device), model)
+    set_matmul_backend(model, matmul_backend_of(shape, device))
     return model
 
 
-def products_of(shape: Shape, device: str) -> str:
-    """Who multiplies: what ``runtime.products=auto`` means here."""
+def matmul_backend_of(shape: Shape, device: str) -> str:
+    """The matmul backend that ``runtime.products=auto`` means here."""
     return resolve_products("auto", shape.dtype, "cpu" if device == "cpu" else "gpu")
 
 
 def by_blas(model: Model) -> Model:
     """The model on the same parameters, its products torch's own."""
     twin = copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()})
-    multiply_by("blas", twin)
+    set_matmul_backend(twin, "blas")
     return twin
 
 

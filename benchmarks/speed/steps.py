@@ -16,7 +16,7 @@ from benchmarks.speed.models import Batch
 
 def loss(model: FusionTransformer, batch: Batch) -> Tensor:
     """Both tasks' loss by the product's own pass."""
-    (_, drawn), (_, told) = model.together([(batch.t2i, (False, True)), (batch.i2t, (False, True))])
+    (_, drawn), (_, told) = model.forward_many([(batch.t2i, (False, True)), (batch.i2t, (False, True))])
     return joint(model.velocity(drawn), model.logits(told[:, :-1]), batch)
 
 

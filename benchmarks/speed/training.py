@@ -14,7 +14,7 @@ from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from benchmarks.speed.floor import Floor
 from benchmarks.speed.literal import EQUATIONS, MISSING
-from benchmarks.speed.models import Batch, batch_of, by_blas, model_of, products_of
+from benchmarks.speed.models import Batch, batch_of, by_blas, matmul_backend_of, model_of
 from benchmarks.speed.necessary import LAYERS
 from benchmarks.speed.paired import Paired, Ways
 from benchmarks.speed.rows import Row, Setting, small
@@ -65,7 +65,7 @@ def _passes(setting: Setting, name: str, model: FusionTransformer) -> dict[str, 
         passes["literal"] = partial(literal_loss, model)
     if setting.shape.dtype == "float32":
         passes["bfloat16"] = partial(mixed_loss, model)
-    if products_of(setting.shape, setting.device) == "onednn":
+    if matmul_backend_of(setting.shape, setting.device) == "onednn":
         passes["BLAS"] = partial(loss, by_blas(model))
     return passes
 

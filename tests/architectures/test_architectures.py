@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from itertools import product
 
 import literal
 import pytest
@@ -14,27 +15,31 @@ import torch
 from tiny_fusion import CHANNELS, IMAGE_TOKENS, SIDE, VOCABULARY, build
 
 import architectures
-from architectures.sequence import Image, ImageTokens, Past, Text
+from architectures.patches import ImageTokens
+from architectures.sequence import Image, Past, Text
 from bench.models.flops import count_flops
 from bench.models.weights_digest import parameters_digest
 
-ALL = sorted(architectures.catalogue())
-FROZEN = [name for name in ALL if architectures.catalogue()[name].language_frozen]
 ROWS = 3
 
-every = pytest.mark.parametrize("name", ALL)
-every_frozen = pytest.mark.parametrize("name", FROZEN)
 
-
-def variants() -> list:
-    """Every architecture with every choice of its options."""
+def variants(which=lambda description, options: True) -> list:
+    """Every architecture with every combination of its options' choices."""
     found = []
     for name, description in architectures.catalogue().items():
-        found.append(pytest.param(name, {}, id=name))
-        for option, values in description.options.items():
-            for value in values[1:] if isinstance(values, tuple) else []:
-                found.append(pytest.param(name, {option: value}, id=f"{name}-{option}={value}"))
+        choices = {option: values for option, values in description.options.items() if isinstance(values, tuple)}
+        for values in product(*choices.values()):
+            options = dict(zip(choices, values, strict=True))
+            if which(description, options):
+                told = [f"{option}={value}" for option, value in options.items() if value != choices[option][0]]
+                found.append(pytest.param(name, options, id="-".join([name, *told])))
     return found
+
+
+every = pytest.mark.parametrize(("name", "options"), variants())
+every_frozen = pytest.mark.parametrize(
+    ("name", "options"), variants(lambda description, options: description.language_frozen(options))
+)
 
 
 def text(seed: int, lengths: list[int] | None) -> Text:
@@ -79,7 +84,7 @@ def gradients(states: torch.Tensor, weights: torch.Tensor, parameters: list) -> 
 
 
 @layouts
-@pytest.mark.parametrize(("name", "options"), variants())
+@every
 def test_agrees_with_the_literal_equations(llm, name, options, items):
     """Forward within 1e-5 and gradients within 1e-4 of the reference's norm, in float32."""
     if name not in literal.EQUATIONS:
@@ -103,8 +108,8 @@ def test_all_start_as_one_function(llm, items):
     Not bit for bit: architectures differ in which tokens share a matrix product, and so in its rounding.
     """
     outputs = []
-    for name in ALL:
-        model = build(llm, name, moved=False)
+    for name, options in (case.values for case in variants()):
+        model = build(llm, name, moved=False, **options)
         states, _ = model(items)
         outputs.append(torch.cat(valid_states(states, items)))
     for other in outputs[1:]:
@@ -113,19 +118,29 @@ def test_all_start_as_one_function(llm, items):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @every_frozen
-def test_language_is_untouched(llm, name, dtype):
+def test_language_is_untouched(llm, name, options, dtype):
     """Invariant 2: text-only logits are the language model's own, bit for bit, whatever training does."""
     ids = text(5, None).ids
     cast = copy.deepcopy(llm).to(dtype)
     for moved in (False, True):
-        model = build(llm, name, moved=moved).to(dtype)
+        model = build(llm, name, moved=moved, **options).to(dtype)
         assert torch.equal(model.language_logits(ids), cast(ids).logits)
 
 
-def test_training_moves_the_language_of_the_single_tower(llm):
-    """The check above can fail: an architecture that trains the language model's blocks does move its logits."""
+@pytest.mark.parametrize(
+    ("name", "options"), variants(lambda description, options: not description.language_frozen(options))
+)
+def test_training_moves_the_language_that_is_not_frozen(llm, name, options):
+    """The check above can fail: what is not declared frozen does move the logits."""
     ids = text(5, None).ids
-    assert not torch.equal(build(llm, "single_tower").language_logits(ids), llm(ids).logits)
+    assert torch.equal(build(llm, name, moved=False, **options).language_logits(ids), llm(ids).logits)
+    assert not torch.equal(build(llm, name, **options).language_logits(ids), llm(ids).logits)
+
+
+def test_a_gate_without_its_bypass_is_not_declared_frozen():
+    gated = architectures.catalogue()["gated_layer"]
+    assert gated.language_frozen() and gated.language_frozen({"gate_scope": "global"})
+    assert not gated.language_frozen({"text_only_bypass": False})
 
 
 @pytest.mark.parametrize("name", ["dual_tower", "dual_projection"])
@@ -139,9 +154,9 @@ def test_text_before_an_image_is_the_language_models(llm, name):
 
 
 @every_frozen
-def test_frozen_weights_do_not_move(llm, name):
+def test_frozen_weights_do_not_move(llm, name, options):
     """Invariant 3, over optimizer steps on both tasks; and everything that is trained does move."""
-    model = build(llm, name)
+    model = build(llm, name, **options)
     frozen = [(n, p) for n, p in model.named_parameters() if not p.requires_grad]
     before, trained_before = parameters_digest(frozen), {n: p.clone() for n, p in model.named_parameters()}
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
@@ -167,9 +182,9 @@ def test_caption_loss_leaves_the_last_vision_block(llm):
 
 
 @every
-def test_a_kept_prefix_is_the_full_pass(llm, name):
+def test_a_kept_prefix_is_the_full_pass(llm, name, options):
     """Generation is the training forward pass: an image after a kept text, and text token by token."""
-    model = build(llm, name)
+    model = build(llm, name, **options)
     prompt, picture = text(0, [7, 1, 4]), image(1)
     with torch.inference_mode():
         (_, expected), _ = model([prompt, picture])
@@ -187,7 +202,7 @@ def test_a_kept_prefix_is_the_full_pass(llm, name):
 
 
 @every
-def test_batches_together_are_batches_apart(llm, name):
+def test_batches_together_are_batches_apart(llm, name, options):
     """Layouts that share their matrix products do not meet: states and gradients are those of one pass each."""
     batches = [
         ([text(0, [7, 1, 4]), image(1)], [False, True]),
@@ -196,16 +211,42 @@ def test_batches_together_are_batches_apart(llm, name):
     ]
 
     def learn(run) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        model = build(llm, name)
+        model = build(llm, name, **options)
         states = [parts[-1] for parts in run(model)]
         sum(part.square().mean() for part in states).backward()
         return states, [p.grad for p in model.parameters() if p.grad is not None]
 
-    together = learn(lambda model: model.together(batches))
-    apart = learn(lambda model: [model(items, wanted=wanted)[0] for items, wanted in batches])
+    together = learn(lambda model: model.forward_many(batches))
+    apart = learn(lambda model: [model(items, needs_output=needed)[0] for items, needed in batches])
     for mine, theirs in zip(together, apart, strict=True):
         for one, other in zip(mine, theirs, strict=True):
             assert (one - other).norm() <= 1e-5 * other.norm()
+
+
+@layouts
+@every
+def test_states_after_each_layer_are_the_equations(llm, name, options, items):
+    """Those of layer k are the literal final states of the first k blocks; 0 are the embeddings."""
+    if name not in literal.EQUATIONS:
+        pytest.skip("no literal reference for an architecture that the paper does not have")
+    model = build(llm, name, **options)
+    with torch.no_grad():
+        found = model.hidden_states([(items, [False] * len(items))], layers=range(model.depth))
+        assert list(found) == list(range(model.depth))
+        for layer, (states,) in found.items():
+            first = copy.copy(model)
+            first._modules = model._modules | {"blocks": model.blocks[:layer]}
+            expected = torch.cat([piece for row in literal.final_states(first, items) for piece in row])
+            assert (torch.cat(valid_states(states, items)) - expected).norm() <= 1e-5 * expected.norm()
+
+
+@pytest.mark.parametrize("name", ["dual_projection", "dual_tower"])
+def test_states_that_are_given_are_those_after_their_layer(llm, name):
+    model = build(llm, name)
+    prompt, layers = text(0, [7, 1, 4]), range(model.depth)
+    given = replace(prompt, states=model.text_states(prompt))
+    mine, theirs = (model.hidden_states([([each, image(1)], [False, True])], layers) for each in (given, prompt))
+    assert all(torch.equal(*pair) for k in layers for pair in zip(mine[k][0], theirs[k][0], strict=True))
 
 
 @pytest.mark.parametrize("name", ["dual_projection", "dual_tower"])
@@ -214,7 +255,7 @@ def test_a_constant_prefix_stays_one_beside_text_that_is_none(llm, name):
     model = build(llm, name)
     assert model.text_is_constant()
     prompt, picture, caption = text(0, [7, 1, 4]), image(1), text(2, [7, 7, 7])
-    drawn, told = model.together([([prompt, picture], [True, True]), ([picture, caption], [True, True])])
+    drawn, told = model.forward_many([([prompt, picture], [True, True]), ([picture, caption], [True, True])])
     assert [part.requires_grad for part in (*drawn, *told)] == [False, True, True, True]
 
 
@@ -224,9 +265,9 @@ def test_what_is_trained_maps_a_prefix_that_is_no_constant(llm, name):
 
 
 @every
-def test_text_whose_states_are_given_is_not_mapped_again(llm, name):
+def test_text_whose_states_are_given_is_not_mapped_again(llm, name, options):
     """States and gradients are the same to the last bit, for fewer operations."""
-    model = build(llm, name)
+    model = build(llm, name, **options)
     if not model.text_is_constant():
         pytest.skip("its text is mapped by what is trained")
     prompt, described = text(0, [7, 1, 4]), ([image(2), text(3, [3, 5, 6])], [False, True])
@@ -234,7 +275,7 @@ def test_text_whose_states_are_given_is_not_mapped_again(llm, name):
 
     def learn(asked: Text) -> list[torch.Tensor]:
         model.zero_grad()
-        drawn, told = model.together([([asked, image(1)], [False, True]), described])
+        drawn, told = model.forward_many([([asked, image(1)], [False, True]), described])
         (drawn[1].square().mean() + told[1].square().mean()).backward()
         return [drawn[1], told[1], *(p.grad for p in model.parameters() if p.grad is not None)]
 
@@ -245,9 +286,9 @@ def test_text_whose_states_are_given_is_not_mapped_again(llm, name):
 
 
 @every
-def test_rows_do_not_see_each_other(llm, name):
+def test_rows_do_not_see_each_other(llm, name, options):
     """A row's result is the same alone, and whatever stands in another row or in the padding."""
-    model = build(llm, name)
+    model = build(llm, name, **options)
     prompt, picture = text(0, [7, 2, 4]), image(1)
     (_, expected), _ = model([prompt, picture])
     alone = [Text(prompt.ids[1:2, :2]), Image(picture.latents[1:2], picture.sigma[1:2])]
@@ -263,11 +304,13 @@ def test_rows_do_not_see_each_other(llm, name):
     [{"positions": "shared"}, {"delimiters": True}, {"attention": "causal"}, {"time_conditioning": "none"}],
     ids=str,
 )
-def test_image_token_options(llm, name, changes):
+def test_image_token_options(llm, name, options, changes):
     """Each option that fills a gap of the paper changes the function, keeps shapes and can be trained."""
     settings = {**IMAGE_TOKENS.__dict__, **changes}
     prompt, picture = text(0, [7, 2, 4]), image(1)
-    plain, changed = build(llm, name, moved=False), build(llm, name, ImageTokens(**settings), moved=False)
+    plain, changed = (
+        build(llm, name, tokens, moved=False, **options) for tokens in (IMAGE_TOKENS, ImageTokens(**settings))
+    )
     (_, states), _ = changed([prompt, picture])
     velocity = changed.velocity(states)
     assert velocity.shape == picture.latents.shape
@@ -307,19 +350,19 @@ def test_shared_gate_is_one_parameter(llm):
 
 
 @every
-def test_the_language_model_given_is_left_alone(llm, name):
+def test_the_language_model_given_is_left_alone(llm, name, options):
     before = parameters_digest(llm.named_parameters())
-    build(llm, name)
+    build(llm, name, **options)
     assert parameters_digest(llm.named_parameters()) == before
     assert all(p.requires_grad for p in llm.parameters())
 
 
 @every
-def test_what_is_trained_does_not_depend_on_what_could_be(llm, name):
+def test_what_is_trained_does_not_depend_on_what_could_be(llm, name, options):
     """A language model that comes frozen gives the same trained parameters as one that does not."""
     frozen = copy.deepcopy(llm).requires_grad_(False)
     trained, expected = (
-        {n for n, p in build(source, name).named_parameters() if p.requires_grad} for source in (frozen, llm)
+        {n for n, p in build(source, name, **options).named_parameters() if p.requires_grad} for source in (frozen, llm)
     )
     assert trained == expected
     assert any(n.startswith("blocks.") for n in trained)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from architectures.base import ANYONE, IMAGE, FusionBlock, register
+from architectures.base import IMAGE, SHARED, FusionBlock, register
 from architectures.decoder import DecoderBlock
 
 
@@ -36,12 +36,12 @@ class ImageBias(FusionBlock):
         self.bias = nn.Parameter(torch.zeros_like(layer.input_layernorm.weight))
         self.scale = scale
 
-    def keys_values(self, bundle, reader):
-        return self.block.keys_values(bundle)
+    def keys_values(self, packed, reader):
+        return self.block.keys_values(packed)
 
-    def map(self, bundle, read):
-        hidden = self.block(bundle, read(ANYONE))
-        return hidden + self.scale * self.bias if bundle.kind == IMAGE else hidden
+    def transform(self, packed, read):
+        hidden = self.block(packed, read(SHARED))
+        return hidden + self.scale * self.bias if packed.kind == IMAGE else hidden
 '''
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import architectures
-from architectures.products import LEAST, PRODUCTS, multiply_by
+from architectures.products import MATMUL_BACKENDS, MIN_OPERATIONS, set_matmul_backend
 from bench.evaluation.scoring import language_scores
 from bench.experiment.execute import prepare
 from bench.models.flops import count_flops
@@ -31,7 +31,7 @@ INPUTS = {
 def layer(products: str, bias: bool = True) -> nn.Linear:
     torch.manual_seed(0)
     made = nn.Sequential(nn.Linear(NARROW, WIDE, bias=bias))
-    multiply_by(products, made)
+    set_matmul_backend(made, products)
     return made[0]
 
 
@@ -78,7 +78,7 @@ def test_only_the_gradients_asked_for_are_made(of_states, of_weight):
 
 def test_large_float32_products_are_onednns_and_no_others():
     own = layer("onednn")
-    rows = LEAST // (NARROW * WIDE) + 1
+    rows = MIN_OPERATIONS // (NARROW * WIDE) + 1
     large, small = torch.randn(rows, NARROW), torch.randn(rows - 1, NARROW)
     name = "mkldnn::_linear_pointwise"
     assert name in called(lambda: own(large))
@@ -93,10 +93,10 @@ def test_large_float32_products_are_onednns_and_no_others():
 def test_layers_change_hands_and_keep_their_weights():
     own = nn.Sequential(nn.Linear(4, 4), nn.ModuleDict({"inner": nn.Linear(4, 4)}), nn.LayerNorm(4))
     weights = {name: weight.clone() for name, weight in own.state_dict().items()}
-    for products in (*PRODUCTS, "blas"):
-        multiply_by(products, own)
+    for products in (*MATMUL_BACKENDS, "blas"):
+        set_matmul_backend(own, products)
         for one in (own, copy.deepcopy(own)):
-            assert {type(one[0]), type(one[1]["inner"])} == {PRODUCTS[products]}
+            assert {type(one[0]), type(one[1]["inner"])} == {MATMUL_BACKENDS[products]}
         assert own.state_dict().keys() == weights.keys()
         assert all(torch.equal(weight, weights[name]) for name, weight in own.state_dict().items())
 
@@ -105,12 +105,12 @@ def test_layers_change_hands_and_keep_their_weights():
 def test_a_run_on_either_has_the_same_losses(architecture, tmp_path):
     """To float32's rounding. A language model that is still untouched answers the same to the last bit."""
     losses = {}
-    for products in PRODUCTS:
+    for products in MATMUL_BACKENDS:
         wanted = [f"model.architecture={architecture}", "train.precision=float32", f"runtime.products={products}"]
         config = small_config(tmp_path, "train.batch_size=48", *wanted)
         experiment = prepare(config)
         model = experiment.module.model
-        assert {type(each) for each in model.modules() if isinstance(each, nn.Linear)} == {PRODUCTS[products]}
+        assert {type(each) for each in model.modules() if isinstance(each, nn.Linear)} == {MATMUL_BACKENDS[products]}
         total = experiment.module.losses(experiment.mixture[0]).total
         total.backward()
         gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
@@ -130,7 +130,7 @@ def test_a_torch_without_onednn_is_told_of(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_compiled_blocks_multiply_by_onednn(tmp_path):
+def test_compiled_blocks_use_the_onednn_backend(tmp_path):
     wanted = ["train.precision=float32", "runtime.products=onednn", "train.batch_size=48"]
     losses = []
     for compiled in ("false", "true"):

@@ -93,16 +93,16 @@ def test_sequences_may_part_from_one_past(llm, name):
 
 @every
 def test_rows_that_leave_are_not_missed(llm, name):
-    """A settled past goes on with the rows named, in their order, as if the others had never been."""
+    """A compacted past goes on with the rows named, in their order, as if the others had never been."""
     model = build(llm, name)
     images, tokens = Image(torch.randn(5, CHANNELS, SIDE, SIDE), torch.zeros(5)), torch.randint(0, VOCABULARY, (5, 4))
     rows = torch.tensor([0, 4, 3])
     with torch.inference_mode():
         (_, expected), _ = model([images, Text(tokens)])
-        _, past = model([images], Past.empty(("image", "text"), len(model.blocks)), wanted=[False])
+        _, past = model([images], Past.empty(("image", "text"), len(model.blocks)), needs_output=[False])
         for position in range(4):
             if position == 2:
-                past.settle(rows)
+                past.compact(rows)
                 tokens, expected = tokens[rows], expected[rows]
             (states,), past = model([Text(tokens[:, position : position + 1])], past)
             assert (states[:, 0] - expected[:, position]).norm() <= 1e-5 * expected[:, position].norm()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from architectures.sequence import ImageTokens
+from architectures.patches import ImageTokens
 from architectures.transformer import FusionTransformer
 
 CHANNELS, SIDE, VOCABULARY = 4, 4, 61

@@ -22,7 +22,7 @@ def made(monkeypatch) -> list[tuple[int, ...]]:
     map_text = FusionTransformer.text_states
 
     def counted(self, text):
-        if text.ids.numel() > 1:  # one word alone asks whether there is anything to keep
+        if text.lengths is not None:  # without, it is a word or two that ask whether and where to keep states
             shapes.append(tuple(text.ids.shape))
         return map_text(self, text)
 
@@ -74,6 +74,15 @@ def test_other_lengths_and_other_arithmetic_are_kept_apart(tmp_path, made):
     one(ids[:, :3], torch.tensor([3, 3]))
     assert len(made) == len(list(one.folder.iterdir())) == 3
     assert one.folder != texts("train.precision=bfloat16").folder
+
+
+def test_texts_that_are_mapped_otherwise_are_kept_apart(tmp_path):
+    config = small_config(tmp_path, f"runtime.cache={tmp_path / 'cache'}", "model.architecture=dual_tower")
+    model = execute.prepare(config).module.model
+    one = KeptTexts(config, model).folder
+    assert KeptTexts(config, model).folder == one
+    model.blocks = model.blocks[:-1]
+    assert KeptTexts(config, model).folder != one
 
 
 def test_a_damaged_file_is_named(tmp_path):
