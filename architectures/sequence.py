@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,14 +14,10 @@ from architectures.kv_cache import LayerCache
 
 @dataclass(frozen=True)
 class Text:
-    """Token ids of B rows, right-padded; ``lengths`` counts each row's valid tokens (None: all).
-
-    Text whose ``states`` are given, by `FusionTransformer.text_states`, is attended to but not transformed again.
-    """
+    """Token ids of B rows, right-padded; ``lengths`` counts each row's valid tokens (None: all)."""
 
     ids: Tensor  # (B, n)
     lengths: Tensor | None = None  # (B,)
-    states: Sequence[Tensor] | None = None  # the outputs of all layers but the last, (B, n, d)
     kind = TEXT
 
 
@@ -32,7 +27,6 @@ class Image:
 
     latents: Tensor  # (B, C, h, w)
     sigma: Tensor  # (B,), or (1,) for all
-    states = None  # never given
     kind = IMAGE
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 import architectures
-from architectures.base import IMAGE, TEXT, Segment, SequenceBatch
+from architectures.base import IMAGE, Segment, SequenceBatch
 from architectures.decoder import DecoderBlock
 from architectures.patches import ImageTokens
 from architectures.sequence import Image, Past, Placement, Text, attention_mask, valid_tokens
@@ -109,27 +108,12 @@ class FusionTransformer(nn.Module):
         segments = [[self._enter(item, past) for item in items] for items, _, past in batches]
         yield segments
         for layer, block in enumerate(self.blocks, start=1):
-            inputs = []
-            for own, (items, needs_output, past) in zip(segments, batches, strict=True):
-                runs = [
-                    item.states is None and (needed or layer < self.depth)
-                    for item, needed in zip(items, needs_output, strict=True)
-                ]
-                inputs.append(SequenceBatch(own, runs, past.caches[layer - 1]))
-            outputs = zip(block(inputs), batches, strict=True)
-            segments = [_with_given_states(items, own, layer) for own, (items, _, _) in outputs]
+            inputs = [
+                SequenceBatch(own, [needed or layer < self.depth for needed in needs_output], past.caches[layer - 1])
+                for own, (_, needs_output, past) in zip(segments, batches, strict=True)
+            ]
+            segments = block(inputs)
             yield segments
-
-    def text_states(self, text: Text) -> list[Tensor]:
-        """Compute the outputs of all layers but the last on text that stands before an image: (B, n, d) each."""
-        past = Past.empty((TEXT, IMAGE), self.depth)
-        return [segment.hidden for ((segment,),) in self._layers([([text], [False], past)])][1:-1]
-
-    def text_is_constant(self) -> bool:
-        """Whether only frozen weights transform text before an image, so that its states are constant in training."""
-        token = torch.zeros(1, 1, dtype=torch.long, device=self.device)
-        with torch.enable_grad():
-            return not any(states.requires_grad for states in self.text_states(Text(token)))
 
     def logits(self, states: Tensor) -> Tensor:
         """Next-token logits of a text segment's final states: (..., d) -> (..., V)."""
@@ -169,13 +153,3 @@ class FusionTransformer(nn.Module):
         placement = past.placements[size]
         past.grow(tokens, valid, count)
         return Segment(item.kind, hidden, *placement, IMAGE in past.layout, conditioning)
-
-
-def _with_given_states(items: Sequence[Text | Image], segments: list[Segment], layer: int) -> list[Segment]:
-    """Replace the outputs of ``layer`` by states that an item brings along; there are none for the last layer."""
-    return [
-        segment
-        if item.states is None or layer > len(item.states)
-        else replace(segment, hidden=item.states[layer - 1])
-        for item, segment in zip(items, segments, strict=True)
-    ]

@@ -1,4 +1,4 @@
-"""`sample`: draw a caption. `caption`: describe a picture. Both with a finished training, named by its settings."""
+"""`sample`: generate an image from a prompt. `caption`: caption an image. Both by a finished training."""
 
 from __future__ import annotations
 
@@ -13,55 +13,57 @@ from bench.system.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """A request, and what to draw or to describe."""
+    """A request, and a prompt or an image."""
     add_request(parser)
     if command == "sample":
-        parser.add_argument("--prompt", required=True, metavar="TEXT", help="what to draw")
+        parser.add_argument("--prompt", required=True, metavar="TEXT", help="what the image shows")
         parser.add_argument("--output", type=Path, default=Path("sample.png"), metavar="FILE", help="(sample.png)")
     else:
-        parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the picture to describe")
+        parser.add_argument("--image", type=Path, required=True, metavar="FILE", help="the image to caption")
 
 
 def run(command: str, args: argparse.Namespace) -> int:
-    """Draw or describe; returns 0. Raises UserError if the training is not finished or the picture is broken."""
+    """Generate; returns 0. Raises UserError if the training is not finished or the image is broken."""
     config = load(*split_request(args.request))
     refuse_untrained(config)
     fix_threads(config.runtime.threads)
     if command == "sample":
-        _draw(config, args.prompt, args.output)
+        _sample(config, args.prompt, args.output)
     else:
-        _describe(config, args.image)
+        _caption(config, args.image)
     return 0
 
 
-def _draw(config: Config, prompt: str, output: Path) -> None:
+def _sample(config: Config, prompt: str, output: Path) -> None:
     from PIL import Image
 
     from bench.evaluation import evaluate
     from bench.experiment import execute
+    from bench.models.generation import generate_images
 
-    model, world = execute.finished_model(config)
+    model, assets = execute.finished_model(config)
     with evaluate.precision(model, config):
-        images = evaluate.draw(model, world, config, [prompt])  # 1 H W 3
+        images = generate_images(model, assets, config.eval, [prompt])  # 1 H W 3
     try:
         Image.fromarray(images[0]).save(output)
     except (OSError, ValueError) as error:
         raise UserError(f"--output: cannot write {output}: {error}") from error
-    print(f"{prompt!r} drawn into {output}")
+    print(f"{prompt!r} generated into {output}")
 
 
-def _describe(config: Config, path: Path) -> None:
+def _caption(config: Config, path: Path) -> None:
     from bench.data.images import BrokenPicture, open_picture
 
     try:
         picture = open_picture(path, config.data.image_size)  # H W 3
     except BrokenPicture as error:
         raise UserError(f"--image: {path}: {error}") from error
-    from bench.data.encoded import encode_images
     from bench.evaluation import evaluate
     from bench.experiment import execute
+    from bench.models.codec import encode_images
+    from bench.models.generation import generate_captions
 
-    model, world = execute.finished_model(config)
-    latents = encode_images(world.vae, picture[None].copy())  # 1 C h w; the picture itself is read-only
+    model, assets = execute.finished_model(config)
+    latents = encode_images(assets.vae, picture[None].copy())  # 1 C h w; the picture itself is read-only
     with evaluate.precision(model, config):
-        print(evaluate.write(model, world, config, latents)[0])
+        print(generate_captions(model, assets, config.eval, latents)[0])

@@ -16,8 +16,6 @@ from bench.system import parent_watch
 from bench.system.command_line import add_request, split_request
 from bench.system.errors import UserError
 
-HEADLINES = ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_before", "exam_after")
-
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     """Both take a request."""
@@ -47,11 +45,11 @@ def run(command: str, args: argparse.Namespace) -> int:
         except Exception as error:
             print(f"failed: {type(error).__name__}: {error} (more in {folder.error_file})", file=sys.stderr)
             return 1
-    for name in HEADLINES:
-        if score := result["metrics"].get(name):
-            chance = "" if score["chance"] is None else f", chance {score['chance']:.3g}"
+    for name, score in result["metrics"].items():
+        if score.get("headline"):
+            known = "".join(f", {what} {score[what]:.3g}" for what in ("chance", "before") if score[what] is not None)
             better = {"lower": ", lower is better", "higher": ", higher is better"}.get(score["direction"], "")
-            print(f"{name:20} {score['value']:10.4g} {score['unit']} (n {score['n']}{chance}{better})")
+            print(f"{name:20} {score['value']:10.4g} {score['unit']} (n {score['n']}{known}{better})")
     print(f"see {folder.result_folder(eval_id, step)}")
     return 0
 

@@ -1,4 +1,4 @@
-"""What a run stands on and does not train: the pretrained networks and the data, each loaded when first needed."""
+"""Assets of a run: pretrained networks and data that it stands on and does not train, loaded when first needed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
+from torch import Tensor
 
 from bench.config.part_files import check_image_size, pixels_per_latent, resolve
 from bench.config.schema import Config
 from bench.data import open_split
 from bench.data.captioned_images import CaptionedImages
-from bench.data.encoded import EncodedSplit, Source, encoded_split, token_ids
+from bench.data.encoded import EncodedSplit, Source, encoded_split
+from bench.models.codec import token_ids
 from bench.models.pretrained import load_llm, load_vae
 
 if TYPE_CHECKING:
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class World:
-    """The pretrained parts and the data of a config. Runs of one process that share them share one World."""
+class Assets:
+    """The pretrained parts and the data of a config. Runs of one process that share them share one Assets object."""
 
     def __init__(self, config: Config) -> None:
         self.config, self.device = config, torch.device("cpu")
@@ -34,7 +37,7 @@ class World:
         self.llm, self.tokenizer = load_llm(config.model.llm)
         self.llm.requires_grad_(False)
         self._known: dict[Hashable, Any] = {}
-        self._pictures: dict[str, CaptionedImages] = {}
+        self._images: dict[str, CaptionedImages] = {}
         self._encoded: dict[str, EncodedSplit] = {}
 
     @cached_property
@@ -68,7 +71,7 @@ class World:
         """Held-out texts that lie beside the language model (text.jsonl), [] if none do."""
         return [row["text"] for row in self._beside_llm("text.jsonl")]
 
-    def to(self, device: torch.device) -> World:
+    def to(self, device: torch.device) -> Assets:
         """Move the networks to where a model is scored; the scorers' own follow when they are next used."""
         self.device = device
         for network in (self.llm, self.vae):
@@ -76,22 +79,26 @@ class World:
         return self
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` returns, made once: for what every evaluation in this world needs again."""
+        """What ``make`` returns, made once: for whatever every evaluation on these assets needs again."""
         if key not in self._known:
             self._known[key] = make()
         return self._known[key]
 
-    def pictures(self, split: str) -> CaptionedImages:
-        """The pictures and reference captions of a split."""
-        if split not in self._pictures:
-            self._pictures[split] = open_split(self.config.data, split)
-        return self._pictures[split]
+    def images(self, split: str) -> CaptionedImages:
+        """Images and reference captions of a split."""
+        if split not in self._images:
+            self._images[split] = open_split(self.config.data, split)
+        return self._images[split]
+
+    def latents(self, split: str, rows: range) -> Tensor:
+        """Latents of a split's images, (n, C, h, w)."""
+        return torch.from_numpy(np.array(self.encoded(split).latents[rows.start : rows.stop : rows.step]))
 
     def encoded(self, split: str) -> EncodedSplit:
         """Latents and caption tokens of a split."""
         if split not in self._encoded:
             self._encoded[split] = encoded_split(
-                self.config, split, lambda: Source(self.pictures(split), self.vae, self.tokenizer)
+                self.config, split, lambda: Source(self.images(split), self.vae, self.tokenizer)
             )
         return self._encoded[split]
 
@@ -112,11 +119,11 @@ class World:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-_open: dict[tuple, World] = {}
+_open: dict[tuple, Assets] = {}
 
 
-def world_of(config: Config) -> World:
-    """The World of ``config``, on the CPU, where models are built: the last one opened in this process if data and
+def assets_of(config: Config) -> Assets:
+    """The Assets of ``config``, on the CPU, where models are built: the last one opened in this process if data and
     pretrained parts are the same.
 
     Raises UserError for pretrained parts that cannot be used, or that the image size does not suit.
@@ -124,7 +131,7 @@ def world_of(config: Config) -> World:
     key = (repr(config.data), config.model.llm, config.model.vae, config.runtime.cache)
     if key not in _open:
         _open.clear()
-        _open[key] = World(config)
-    world = _open[key].to(torch.device("cpu"))
-    check_image_size(config.data.image_size, config.model.patch_size, world.pixels_per_latent)
-    return world
+        _open[key] = Assets(config)
+    assets = _open[key].to(torch.device("cpu"))
+    check_image_size(config.data.image_size, config.model.patch_size, assets.pixels_per_latent)
+    return assets

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from architectures.base import IMAGE, TEXT
-
-Rows = TypeVar("Rows", bound=NamedTuple)
 
 
 class Pairs(NamedTuple):
@@ -29,7 +27,8 @@ class Pairs(NamedTuple):
 
     def part(self, start: int, end: int) -> Pairs:
         """Pairs from `start` up to `end`."""
-        return Pairs(*(field[start:end] for field in self[:-1]), self.empty_caption)
+        tensors: list[Any] = [field[start:end] for field in self[:-1]]
+        return type(self)._make([*tensors, self.empty_caption])
 
     def emptied(self, where: Tensor) -> tuple[Tensor, Tensor]:
         """Ids (B, n) and lengths (B,) of the captions, empty ones `where` (B,) is true."""
@@ -44,7 +43,7 @@ class TextSegment(NamedTuple):
     ids: Tensor  # (B, n) right-padded
     lengths: Tensor  # (B,)
     scored: bool = False
-    modality = TEXT
+    modality: str = TEXT
 
 
 class ImageSegment(NamedTuple):
@@ -54,7 +53,7 @@ class ImageSegment(NamedTuple):
     noise: Tensor  # (B, C, h, w)
     sigma: Tensor  # (B,) noise level, 0 (clean) to 1
     scored: bool = False
-    modality = IMAGE
+    modality: str = IMAGE
 
 
 Segment = TextSegment | ImageSegment
@@ -96,4 +95,5 @@ def trimmed(segment: Segment) -> Segment:
 
 
 def _every(segment: Segment, first: int, ranks: int) -> Segment:
-    return trimmed(type(segment)(*(part[first::ranks] if isinstance(part, Tensor) else part for part in segment)))
+    parts: list[Any] = [part[first::ranks] if isinstance(part, Tensor) else part for part in segment]
+    return trimmed(type(segment)(*parts))

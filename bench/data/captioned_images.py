@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from bench.scenes.world import Scene
+from bench.scenes.scene import Scene
 
 
 class CaptionedImages(Protocol):
@@ -35,3 +35,9 @@ class CaptionedImages(Protocol):
     def captions(self, index: int) -> list[str]:
         """All reference captions of one picture (scenes: exactly five)."""
         ...
+
+
+def prompt(images: CaptionedImages, index: int) -> str:
+    """One of the image's captions, each wording in its turn."""
+    captions = images.captions(index)
+    return captions[index % len(captions)]

@@ -1,37 +1,42 @@
-"""What a training has been shown: the axis that tasks of different shares are compared on (paper, Fig. 5)."""
+"""Samples and tokens that a training has seen: the axis that tasks of different shares are compared on (Fig. 5)."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
 
-from bench.data.mixing import Pairs, Step
+from bench.data.batches import ImageSegment, Step, TextSegment
 
+Counts = dict[str, int | float]
+"""`<task>_pairs` and `<task>_tokens` since the first step, on all devices together, of every task of the training.
 
-class Seen(NamedTuple):
-    """Pairs and tokens of each task since the first step, on all devices together.
-
-    A pair's tokens are those of its image and of its caption, which stands between a beginning and an end.
-    ``i2t_noise`` is the mean noise level that the described images had: what became of the cap.
-    """
-
-    t2i_pairs: int = 0
-    i2t_pairs: int = 0
-    t2i_tokens: int = 0
-    i2t_tokens: int = 0
-    i2t_noise: float = 0.0
-
-    def after(self, step: Step, image_tokens: int) -> Seen:
-        """With one more step, whose images have ``image_tokens`` tokens each."""
-        drawn, described = (0 if task is None else len(task.lengths) for task in (step.t2i, step.i2t))
-        noise = 0.0 if step.i2t is None else step.i2t.sigma.double().sum().item()
-        return Seen(
-            t2i_pairs=self.t2i_pairs + drawn,
-            i2t_pairs=self.i2t_pairs + described,
-            t2i_tokens=self.t2i_tokens + _tokens(step.t2i, image_tokens),
-            i2t_tokens=self.i2t_tokens + _tokens(step.i2t, image_tokens),
-            i2t_noise=(self.i2t_noise * self.i2t_pairs + noise) / max(1, self.i2t_pairs + described),
-        )
+A caption's tokens are counted with its beginning and end. `<task>_mean_noise` is the mean noise level of the images
+that stand before something else, where the task has such: what became of a cap on it.
+"""
 
 
-def _tokens(task: Pairs | None, image_tokens: int) -> int:
-    return 0 if task is None else int(task.lengths.sum()) + image_tokens * len(task.lengths)
+def nothing_seen(tasks: Iterable[str]) -> Counts:
+    """Counts before the first step."""
+    return {f"{name}_{what}": 0 for name in tasks for what in ("pairs", "tokens")}
+
+
+def seen_after(counts: Counts, step: Step, image_tokens: int) -> Counts:
+    """Counts with one more step, whose images have ``image_tokens`` tokens each."""
+    counts = dict(counts)
+    for batch in step.batches:
+        before, tokens = counts[f"{batch.task}_pairs"], 0
+        counts[f"{batch.task}_pairs"] = after = before + len(batch)
+        for segment in batch.segments:
+            tokens += int(segment.lengths.sum()) if isinstance(segment, TextSegment) else image_tokens * len(batch)
+        counts[f"{batch.task}_tokens"] += tokens
+        context = [segment.sigma for segment in batch.segments[:-1] if isinstance(segment, ImageSegment)]
+        if context:
+            noise = sum(sigma.double().sum().item() for sigma in context) / len(context)
+            name = f"{batch.task}_mean_noise"
+            counts[name] = (counts.get(name, 0.0) * before + noise) / max(1, after)
+    return counts
+
+
+def upgraded(counts: Counts) -> Counts:
+    """Counts as they are called now: format 1 said `<task>_noise`, which clashed with the cap's name."""
+    return {name.replace("_noise", "_mean_noise") if name.endswith("_noise") and not name.endswith("_mean_noise")
+            else name: value for name, value in counts.items()}  # fmt: skip

@@ -1,100 +1,68 @@
-"""Score a model: draw images, write captions, examine its language; every number as a `Score`, every item kept."""
+"""A model scored: samples of every task, metrics of them and of the language; every item kept."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image as Picture
-from torch import Tensor
+from PIL import Image as PILImage
 
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
-from bench.data.assets import World
-from bench.data.captioned_images import CaptionedImages
-from bench.data.encoded import decode_latents, padded, token_ids
-from bench.evaluation.metrics import Score
-from bench.evaluation.scoring import caption_scores, image_scores, language_scores
-from bench.models.sampling import describe, sample_latents
+from bench.data.assets import Assets
+from bench.evaluation.metrics.base import Score
+from bench.evaluation.scoring import declared, language_scores, task_scores
+from bench.tasks.base import IMAGE, GeneratedCaption, GeneratedImage, Sample, Task, tasks_of
 
-REAL = 16  # pictures of the data to lay beside the first that were drawn
+REAL = 16  # true outputs to lay beside the first generated images
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """What an evaluation found, by metric, and what it found it on."""
+    """Samples of every task, and scores with what is declared of them."""
 
     scores: dict[str, Score]
-    images: np.ndarray  # (n, H, W, 3) uint8
-    real: np.ndarray  # the data's own of the first `REAL` prompts, likewise
-    prompts: list[str]
-    image_ids: list[str]
-    captions: list[str]
-    references: list[list[str]]
-    caption_ids: list[str]
+    declarations: dict[str, dict[str, Any]]  # by name of the score: title, task, meaning, headline, table
+    samples: dict[str, Sequence[Sample]]  # by task
+    real: dict[str, np.ndarray]  # by task that generates images: true outputs of the first, (n, H, W, 3) uint8
+
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Entries of `result.json`."""
+        return {name: score.to_json() | self.declarations[name] for name, score in self.scores.items()}
 
 
-def evaluate(model: FusionTransformer, world: World, config: Config) -> Evaluated:
+def evaluate(model: FusionTransformer, assets: Assets, config: Config) -> Evaluated:
     """Score ``model`` on ``eval.split``. The same items, prompts and noise for every model that is asked.
 
-    Where the model is, there the world's networks go.
+    The assets' networks are moved to the model's device.
     """
-    world.to(model.device)
-    pictures, encoded = world.pictures(config.eval.split), world.encoded(config.eval.split)
+    assets.to(model.device)
+    images, tasks = assets.images(config.eval.split), tasks_of(config.train)
     model.eval()
     with precision(model, config):
-        drawn = range(min(config.eval.num_images, len(pictures)))
-        prompts = [prompt(pictures, index) for index in drawn]
-        images = draw(model, world, config, prompts)
-        seen = range(min(config.eval.num_captions, len(pictures)))
-        captions = write(model, world, config, torch.from_numpy(np.array(encoded.latents[: len(seen)])))
-    real = pictures.images(drawn[:REAL])
-    references = [pictures.captions(index) for index in seen]
-    scores = image_scores(images, prompts, world, config)
-    scores |= caption_scores(captions, world, config)
-    scores |= language_scores(model, world, config)
-    ids = pictures.ids
-    return Evaluated(
-        scores, images, real, prompts, [ids[i] for i in drawn], captions, references, [ids[i] for i in seen]
-    )
-
-
-def draw(model: FusionTransformer, world: World, config: Config, prompts: list[str]) -> np.ndarray:
-    """Images (n, H, W, 3) uint8 of ``prompts``. The noise of image i depends on ``eval.seed`` and i alone."""
-    settings = config.eval
-    ids, lengths = (torch.from_numpy(array.astype(np.int64)) for array in padded(token_ids(world.tokenizer, prompts)))
-    shape = (len(prompts), *world.latent_shape)
-    noise = torch.randn(shape, generator=torch.Generator().manual_seed(settings.seed))  # n C h w
-    latents = []
-    for rows in torch.arange(len(prompts)).split(settings.batch_size):
-        latents.append(
-            sample_latents(
-                model,
-                ids[rows].to(model.device),
-                lengths[rows].to(model.device),
-                world.empty_caption,
-                noise[rows].to(model.device),
-                settings.guidance_scale,
-                settings.sampler,
-                settings.sampler_steps,
-            )
-        )
-    return decode_latents(world.vae, torch.cat(latents).to(world.vae.device))
-
-
-def write(model: FusionTransformer, world: World, config: Config, latents: Tensor) -> list[str]:
-    """Captions of clean latents (n, C, h, w)."""
-    begin, end = world.empty_caption
-    captions: list[str] = []
-    for batch in latents.split(config.eval.batch_size):
-        written = describe(model, batch.to(model.device), begin, end, config.eval.max_caption_tokens)
-        captions += [text.strip() for text in world.tokenizer.batch_decode(written, skip_special_tokens=True)]
-    return captions
+        samples = {
+            name: task.generate(model, assets, config, range(min(_asked(task, config), len(images))))
+            for name, task in tasks.items()
+        }
+    real = {
+        name: task.true_images(images, range(min(REAL, len(samples[name]))))
+        for name, task in tasks.items()
+        if task.output == IMAGE
+    }
+    scores, declarations = {}, {}
+    for name, task in tasks.items():
+        for metric, score in task_scores(task, samples[name], assets, config).items():
+            scores[f"{_prefix(task)}{metric}"] = score
+            declarations[f"{_prefix(task)}{metric}"] = _declaration(metric, task)
+    for metric, score in language_scores(model, assets, config).items():
+        scores[metric], declarations[metric] = score, _declaration(metric, None)
+    return Evaluated(scores, declarations, samples, real)
 
 
 @contextmanager
@@ -104,37 +72,52 @@ def precision(model: FusionTransformer, config: Config) -> Iterator[None]:
         yield
 
 
-def prompt(pictures: CaptionedImages, index: int) -> str:
-    """One of the picture's captions, each wording in its turn."""
-    captions = pictures.captions(index)
-    return captions[index % len(captions)]
-
-
 def save(evaluated: Evaluated, folder: Path) -> None:
-    """Write samples/ and real/<index>.png, prompts.jsonl, captions.jsonl and per_item.json into ``folder``."""
-    for name, pictures in (("samples", evaluated.images), ("real", evaluated.real)):
+    """Write every task's samples into a folder of its name, and per_item.json."""
+    for name, samples in evaluated.samples.items():
         (folder / name).mkdir()
-        for index, picture in enumerate(pictures):
-            Picture.fromarray(picture).save(folder / name / f"{index:05d}.png")
-    _write_lines(
-        folder / "prompts.jsonl",
-        [
-            {"id": i, "sample": f"{n:05d}.png", "prompt": p}
-            for n, (i, p) in enumerate(zip(evaluated.image_ids, evaluated.prompts, strict=True))
-        ],
-    )
-    _write_lines(
-        folder / "captions.jsonl",
-        [
-            {"id": i, "caption": caption, "references": references}
-            for i, caption, references in zip(
-                evaluated.caption_ids, evaluated.captions, evaluated.references, strict=True
-            )
-        ],
-    )
+        _save_samples(samples, evaluated.real.get(name), folder / name)
     items = {name: score.per_item for name, score in evaluated.scores.items() if score.per_item is not None}
     (folder / "per_item.json").write_text(json.dumps(items), encoding="utf-8")
 
 
+def _save_samples(samples: Sequence[Sample], real: np.ndarray | None, folder: Path) -> None:
+    prompts, captions = [], []
+    for place, sample in enumerate(samples):
+        if isinstance(sample, GeneratedImage):
+            prompts.append({"id": sample.id, "sample": f"{place:05d}.png", "prompt": sample.prompt})
+        elif isinstance(sample, GeneratedCaption):
+            captions.append({"id": sample.id, "caption": sample.caption, "references": sample.references})
+    if real is not None:
+        generated = [sample.image for sample in samples if isinstance(sample, GeneratedImage)]
+        for name, images in (("samples", generated), ("real", real)):
+            (folder / name).mkdir()
+            for index, image in enumerate(images):
+                PILImage.fromarray(image).save(folder / name / f"{index:05d}.png")
+        _write_lines(folder / "prompts.jsonl", prompts)
+    else:
+        _write_lines(folder / "captions.jsonl", captions)
+
+
 def _write_lines(path: Path, rows: list[dict]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def _asked(task: Task, config: Config) -> int:
+    return config.eval.num_images if task.output == IMAGE else config.eval.num_captions
+
+
+def _prefix(task: Task) -> str:
+    return f"{task.name}_" if task.prefix is None else task.prefix
+
+
+def _declaration(name: str, task: Task | None) -> dict[str, Any]:
+    metric = declared()[name]
+    title = f"{task.name}: {metric.title}" if task and _prefix(task) else metric.title
+    return {
+        "title": title,
+        "task": task.name if task else None,
+        "meaning": f"{task.title if task else 'language'}: {metric.meaning}" if metric.meaning else "",
+        "headline": metric.headline,
+        "table": metric.table,
+    }

@@ -10,9 +10,11 @@ from torch import nn
 
 from architectures.products import set_matmul_backend
 from bench.config.schema import Config
-from bench.data.encoded import EncodedSplit, padded, token_ids
+from bench.data.encoded import EncodedSplit
 from bench.data.mixing import Mixture
 from bench.experiment.execute import prepare, step_flops
+from bench.models.codec import padded, token_ids
+from bench.tasks.base import tasks_of
 from bench.training import distributed
 
 BYTES_PER_TRAINED = 16  # float32: the weight, its two moments of AdamW, its average
@@ -21,16 +23,17 @@ BYTES_PER_TRAINED = 16  # float32: the weight, its two moments of AdamW, its ave
 def counted(config: Config) -> tuple[int, int]:
     """FLOPs of the whole training, forward and backward, and bytes of one checkpoint. Nothing is trained or written.
 
-    The step that is counted has the first training pictures' captions; what its latents hold does not matter.
+    The step that is counted has the first training images' captions; what its latents hold does not matter.
     """
     experiment = prepare(config)
-    world, module = experiment.world, experiment.module
-    pictures = world.pictures("train")
-    rows = range(min(config.train.batch_size, len(pictures)))
-    tokens, lengths = padded(token_ids(world.tokenizer, [pictures.captions(row)[0] for row in rows]))
-    latents = np.zeros((len(rows), *world.latent_shape), dtype=np.float32)
+    assets, module = experiment.assets, experiment.module
+    images = assets.images("train")
+    rows = range(min(config.train.batch_size, len(images)))
+    tokens, lengths = padded(token_ids(assets.tokenizer, [images.captions(row)[0] for row in rows]))
+    latents = np.zeros((len(rows), *assets.latent_shape), dtype=np.float32)
     split = EncodedSplit(latents, tokens[:, None], lengths[:, None])
-    flops = step_flops(module, Mixture(split, config.train, config.seed, world.empty_caption))
+    tasks = tasks_of(config.train)
+    flops = step_flops(module, Mixture(split, config.train, config.seed, assets.empty_caption, tasks))
     trained = sum(parameter.numel() for parameter in module.model.parameters() if parameter.requires_grad)
     return flops * config.train.steps, trained * BYTES_PER_TRAINED
 

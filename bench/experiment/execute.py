@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import torch
@@ -15,11 +15,11 @@ from architectures.products import set_matmul_backend
 from architectures.transformer import FusionTransformer
 from bench.config.load import to_yaml
 from bench.config.schema import Config
-from bench.data.assets import World, world_of
+from bench.data.assets import Assets, assets_of
 from bench.data.mixing import Mixture
 from bench.evaluation import evaluate
 from bench.evaluation.metrics.cider import check_java
-from bench.evaluation.selftest.verdict import measure_id
+from bench.experiment.publish import publish
 from bench.models.build import build_model
 from bench.models.flops import count_flops
 from bench.runs.failures import Failure
@@ -31,6 +31,7 @@ from bench.system.errors import UserError
 from bench.system.memory import keep_freed_memory, peak_memory_mb, reset_peak_memory
 from bench.system.provenance import start_facts
 from bench.system.quiet import quiet_libraries
+from bench.tasks.base import tasks_of
 from bench.training import checkpoints, distributed
 from bench.training.loggers import Mirrors
 from bench.training.loop import train
@@ -43,12 +44,13 @@ class Experiment:
 
     config: Config
     folder: RunFolder
-    world: World
+    assets: Assets
     module: FusionModule
 
     @property
     def mixture(self) -> Mixture:
-        return Mixture(self.world.encoded("train"), self.config.train, self.config.seed, self.world.empty_caption)
+        split, train = self.assets.encoded("train"), self.config.train
+        return Mixture(split, train, self.config.seed, self.assets.empty_caption, tasks_of(train))
 
 
 def run(config: Config) -> dict[str, Any]:
@@ -90,20 +92,20 @@ def prepare(config: Config) -> Experiment:
     keep_freed_memory()
     if config.runtime.products == "onednn" and not torch.backends.mkldnn.is_available():
         raise UserError("runtime.products: this torch was built without oneDNN (did you mean runtime.products=blas?)")
-    world = world_of(config)
-    set_matmul_backend(world.llm, config.runtime.products)
-    channels, size, _ = world.latent_shape
-    longest = 0 if config.model.llm == "embedded" else world.longest_sequence(config)
-    model = build_model(config, world.llm, channels, size, longest)
+    assets = assets_of(config)
+    set_matmul_backend(assets.llm, config.runtime.products)
+    channels, size, _ = assets.latent_shape
+    longest = 0 if config.model.llm == "embedded" else assets.longest_sequence(config)
+    model = build_model(config, assets.llm, channels, size, longest)
     set_matmul_backend(model, config.runtime.products)
     if config.runtime.compile:
         model.compile_blocks()
-    module = FusionModule(model, config.train)
-    return Experiment(config, run_folder(config), world, module)
+    module = FusionModule(model, config.train, config.seed)
+    return Experiment(config, run_folder(config), assets, module)
 
 
-def finished_model(config: Config) -> tuple[FusionTransformer, World]:
-    """The trained model of ``config``, holding the averaged weights, and its world. The run must have been trained.
+def finished_model(config: Config) -> tuple[FusionTransformer, Assets]:
+    """The trained model of ``config``, holding the averaged weights, and its assets. The run must have been trained.
 
     Raises:
         UserError: its checkpoint is damaged.
@@ -115,7 +117,7 @@ def finished_model(config: Config) -> tuple[FusionTransformer, World]:
     checkpoints.restore(experiment.module, last)
     module = experiment.module.to(distributed.device(config.runtime.accelerator))
     module.average.hold()
-    return module.model.eval(), experiment.world.to(module.device)
+    return module.model.eval(), experiment.assets.to(module.device)
 
 
 def _train_along(config: Config, folder: RunFolder) -> NoReturn:
@@ -145,7 +147,7 @@ def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, A
     config, folder, module = experiment.config, experiment.folder, experiment.module
     flops = step_flops(module, experiment.mixture)
 
-    def score(module: FusionModule, step: int) -> None:
+    def evaluate_at(module: FusionModule, step: int) -> dict[str, Any]:
         if folder.result(eval_id(config), step) is None:
             cost = {
                 "trainable_params": sum(p.numel() for p in module.model.parameters() if p.requires_grad),
@@ -156,48 +158,22 @@ def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, A
             }
             begin = time.perf_counter()
             with module.average.applied():
-                evaluated = evaluate.evaluate(module.model, experiment.world, config)
+                evaluated = evaluate.evaluate(module.model, experiment.assets, config)
             cost["score_seconds"] = round(time.perf_counter() - begin, 3)
-            _land(config, folder, step, evaluated, {"seen": module.seen._asdict(), "cost": cost})
+            publish(config, folder, step, evaluated, {"seen": module.seen, "cost": cost})
         result = folder.result(eval_id(config), step)
         assert result is not None
         mirrors.result(result)
+        return result
 
-    train(config, module, experiment.mixture, folder, score, mirrors.row)
+    train(config, module, experiment.mixture, folder, evaluate_at, mirrors.row)
     assert module.digest_frozen() == module.frozen_digest, "a frozen weight changed in training"
-    score(module.to(distributed.device(config.runtime.accelerator)), config.train.steps)
-    result = folder.result(eval_id(config), config.train.steps)
-    assert result is not None
-    return result
+    return evaluate_at(module.to(distributed.device(config.runtime.accelerator)), config.train.steps)
 
 
 def step_flops(module: FusionModule, mixture: Mixture) -> int:
     """Floating point operations of the first training step, forward and backward, as torch counts them."""
     step = mixture[0]
-    flops = count_flops(lambda: module.losses(step).total.backward())
+    flops = count_flops(lambda: module.total(module.terms(step))["loss"].backward())
     module.zero_grad(set_to_none=True)
     return flops
-
-
-def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluate.Evaluated, facts: dict[str, Any]) -> None:
-    result = {
-        "run_id": folder.run_id,
-        "eval_id": eval_id(config),
-        "train_identity": train_identity(config),
-        "eval_identity": eval_identity(config),
-        "measure_id": measure_id(config),
-        "step": step,
-        "architecture": config.model.architecture,
-        "seed": config.seed,
-        "i2t_noise": config.train.i2t_noise,
-        "t2i_fraction": config.train.t2i_fraction,
-        "split": config.eval.split,
-        "n_images": len(evaluated.images),
-        "n_captions": len(evaluated.captions),
-        "metrics": {name: score.to_json() for name, score in evaluated.scores.items()},
-        "settings": {"data": asdict(config.data), "eval": asdict(config.eval)},
-        **facts,
-    }
-    with folder.attempt() as attempt:
-        evaluate.save(evaluated, attempt)
-        folder.land_result(eval_id(config), step, attempt, result)

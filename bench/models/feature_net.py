@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
+from bench.scenes.scene import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
 
 HEADS = {"presence": 1, "colour": len(COLOURS), "shape": len(SHAPES), "size": len(SIZES)}  # logits per quadrant
 BATCH = 256

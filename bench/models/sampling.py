@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,58 +24,79 @@ def sample_latents(
     sampler: str,
     steps: int,
 ) -> Tensor:
-    """Draw latents (B, C, h, w) for captions ``ids`` (B, n), right-padded, starting at ``noise`` (B, C, h, w).
+    """Generate latents (B, C, h, w) from captions ``ids`` (B, n), right-padded; see `guided_latents`.
 
-    Classifier-free guidance: v = v_empty + guidance_scale (v_caption - v_empty), both mapped together; at scale 1 the
-    empty caption is left out. It is the same for all rows, and read once for all.
+    The empty caption is the same for all rows, and run once for all.
     """
-    captions = Text(ids, None if (lengths == ids.shape[1]).all() else lengths)
-    prefixes = [_read(model, captions)]
+    caption = Text(ids, None if (lengths == ids.shape[1]).all() else lengths)
+    empty = Text(torch.tensor([empty_caption], device=ids.device))
+    return guided_latents(model, [caption], [empty], noise, guidance_scale, sampler, steps)
+
+
+@torch.inference_mode()
+def guided_latents(
+    model: FusionTransformer,
+    prefix: Sequence[Text | Image],
+    empty_prefix: Sequence[Text | Image],
+    noise: Tensor,
+    guidance_scale: float,
+    sampler: str,
+    steps: int,
+) -> Tensor:
+    """Generate the latents (B, C, h, w) of an image that follows ``prefix``, starting at ``noise`` (B, C, h, w).
+
+    Classifier-free guidance: v = v_empty + guidance_scale (v_prefix - v_empty), both in one pass; at scale 1 the
+    ``empty_prefix`` is left out.
+    """
+    pasts = [_prefill(model, prefix)]
     if guidance_scale != 1:
-        prefixes.append(_read(model, Text(torch.tensor([empty_caption], device=ids.device))))
+        pasts.append(_prefill(model, empty_prefix))
 
     def velocity(latents: Tensor, sigma: Tensor) -> Tensor:
         image = Image(latents, sigma[:1])  # one noise level for all
-        states = model.decode_step([image] * len(prefixes), prefixes)  # each B n d
-        caption, *empty = (model.velocity(each).float() for each in states)  # each B C h w
-        return empty[0] + guidance_scale * (caption - empty[0]) if empty else caption
+        states = model.decode_step([image] * len(pasts), pasts)  # each B n d
+        guided, *empty = (model.velocity(each).float() for each in states)  # each B C h w
+        return empty[0] + guidance_scale * (guided - empty[0]) if empty else guided
 
     return integrate(velocity, noise, sampler, steps)
 
 
-def _read(model: FusionTransformer, captions: Text) -> Past:
-    _, past = model([captions], Past.empty((TEXT, IMAGE), len(model.blocks)), needs_output=[False])
+def _prefill(model: FusionTransformer, prefix: Sequence[Text | Image]) -> Past:
+    layout = (*(item.kind for item in prefix), IMAGE)
+    _, past = model(prefix, Past.empty(layout, model.depth), needs_output=[False] * len(prefix))
     return past
 
 
 @torch.inference_mode()
-def describe(model: FusionTransformer, latents: Tensor, begin: int, end: int, max_tokens: int) -> list[list[int]]:
-    """Write captions of clean ``latents`` (B, C, h, w), greedily: token ids of each, without beginning and end.
+def sample_captions(
+    model: FusionTransformer, latents: Tensor, begin: int, end: int, max_tokens: int
+) -> list[list[int]]:
+    """Generate captions of clean ``latents`` (B, C, h, w), greedily: token ids of each, without beginning and end.
 
     A row leaves the batch when its caption ends. All rows that are left are equally long: none needs a mask.
     """
-    start = Past.empty((IMAGE, TEXT), len(model.blocks))
+    start = Past.empty((IMAGE, TEXT), model.depth)
     _, past = model([Image(latents, latents.new_zeros(1))], start, needs_output=[False])
-    pictures = list(range(len(latents)))  # one a row
-    written: list[list[int]] = [[] for _ in pictures]
-    tokens = torch.full((len(pictures), 1), begin, device=latents.device)
+    images = list(range(len(latents)))  # one a row
+    captions: list[list[int]] = [[] for _ in images]
+    tokens = torch.full((len(images), 1), begin, device=latents.device)
     for _ in range(max_tokens):
         (states,), past = model([Text(tokens)], past)  # B 1 d
         tokens = model.logits(states).argmax(-1)  # B 1
         words = tokens[:, 0].tolist()
-        for picture, word in zip(pictures, words, strict=True):
+        for image, word in zip(images, words, strict=True):
             if word != end:
-                written[picture].append(word)
+                captions[image].append(word)
         rows = _closed_up([word != end for word in words])
         if not rows:
             break
-        if len(rows) < len(pictures):
+        if len(rows) < len(images):
             chosen = torch.tensor(rows, device=tokens.device)
-            tokens, pictures = tokens[chosen], [pictures[row] for row in rows]
+            tokens, images = tokens[chosen], [images[row] for row in rows]
             past.compact(chosen)
         else:
             past.compact()
-    return written
+    return captions
 
 
 def _closed_up(going_on: list[bool]) -> list[int]:

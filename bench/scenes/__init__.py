@@ -3,9 +3,9 @@
 from bench.scenes.attributes import ATTRIBUTES, all_right, chance, compare
 from bench.scenes.grammar import caption_attributes, captions, parse, vocabulary
 from bench.scenes.render import render, render_batch
-from bench.scenes.world import WORLD_VERSION, Object, Scene, sample_scenes
+from bench.scenes.scene import SCENES_VERSION, Object, Scene, sample_scenes
 
 __all__ = [
-    "ATTRIBUTES", "WORLD_VERSION", "Object", "Scene", "all_right", "caption_attributes", "captions",
+    "ATTRIBUTES", "SCENES_VERSION", "Object", "Scene", "all_right", "caption_attributes", "captions",
     "chance", "compare", "parse", "render", "render_batch", "sample_scenes", "vocabulary",
 ]  # fmt: skip

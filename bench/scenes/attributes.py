@@ -7,7 +7,7 @@ from itertools import permutations
 
 import numpy as np
 
-from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene, sample_scenes
+from bench.scenes.scene import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene, sample_scenes
 
 OBJECT_ATTRIBUTES = ("colour", "shape", "size", "position")
 ATTRIBUTES = (*OBJECT_ATTRIBUTES, "background")

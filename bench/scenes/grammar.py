@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bench.scenes.attributes import compare
-from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
+from bench.scenes.scene import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
 
 # (whole caption, one object): objects are joined by "and"; {o} stands for them, {b} for the background
 TEMPLATES = (

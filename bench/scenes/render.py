@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.scenes.world import BACKGROUND_JITTER, OBJECT_JITTER, POSITIONS, SHAPES, Scene
+from bench.scenes.scene import BACKGROUND_JITTER, OBJECT_JITTER, POSITIONS, SHAPES, Scene
 
 CANVAS = 32.0  # lengths below are in pixels of a 32 x 32 picture
 RADIUS = {"small": 3.9, "large": 6.7}

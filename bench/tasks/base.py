@@ -10,11 +10,13 @@ from bench.system.plugins import Plugin, plugin
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import Tensor
 
     from architectures.transformer import FusionTransformer
     from bench.config.schema import Config, TrainConfig
     from bench.data.assets import Assets
     from bench.data.batches import Pairs, Segment
+    from bench.data.captioned_images import CaptionedImages
 
 TEXT, IMAGE = "text", "image"  # modalities, as `architectures.base` names them
 
@@ -66,6 +68,14 @@ class Task(Plugin):
     def segments(self, pairs: Pairs) -> Sequence[Segment]:
         """Segments of a training batch, made of ``pairs``: one of each modality of the layout, in its order."""
         raise NotImplementedError
+
+    def true_images(self, images: CaptionedImages, rows: range) -> np.ndarray:
+        """True outputs for items of a split, (n, H, W, 3) uint8; asked for where the output is an image."""
+        return images.images(rows)
+
+    def true_latents(self, assets: Assets, split: str, rows: range) -> Tensor:
+        """Latents of the true outputs, (n, C, h, w): decoded, they are the best that generation can do."""
+        return assets.latents(split, rows)
 
     def generate(self, model: FusionTransformer, assets: Assets, config: Config, rows: range) -> Sequence[Sample]:
         """Outputs for the first items of ``eval.split``: the same prompts and noise for every model that is asked."""

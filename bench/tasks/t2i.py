@@ -40,9 +40,10 @@ class TextToImage(Task):
     def generate(
         self, model: FusionTransformer, assets: Assets, config: Config, rows: range
     ) -> Sequence[GeneratedImage]:
+        from bench.data.captioned_images import prompt
         from bench.models.generation import generate_images
 
         split = assets.images(config.eval.split)
-        prompts = [split.prompt(row) for row in rows]
+        prompts = [prompt(split, row) for row in rows]
         images = generate_images(model, assets, config.eval, prompts)
         return [GeneratedImage(split.ids[row], prompts[row], images[row]) for row in rows]

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from bench.data.batches import TextSegment
 from bench.data.mixing import Mixture
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError, writing_to
@@ -119,10 +120,9 @@ def check(path: Path, module: FusionModule, mixture: Mixture) -> None:
 def sampler_state(mixture: Mixture, step: int) -> dict[str, int | str]:
     """Where the samples stand after ``step`` steps: a function of seed and step, so this is proof, not need."""
     digest = hashlib.sha256()
-    batch = mixture[step]
-    for pairs in (batch.t2i, batch.i2t):
-        if pairs is not None:  # captions alone: whole numbers are the same on every processor
-            digest.update(pairs.ids.numpy().tobytes() + pairs.lengths.numpy().tobytes())
+    for segment in (segment for batch in mixture[step].batches for segment in batch.segments):
+        if isinstance(segment, TextSegment):  # captions alone: whole numbers are the same on every processor
+            digest.update(segment.ids.numpy().tobytes() + segment.lengths.numpy().tobytes())
     pairs_seen = step * mixture.train.batch_size
     return {"seed": mixture.seed, "step": step, "pairs_seen": pairs_seen, "next_captions": digest.hexdigest()[:12]}
 

@@ -20,12 +20,11 @@ from bench.runs.identity import eval_id, evaluated_steps
 from bench.system import interrupts, parent_watch
 from bench.training import checkpoints, distributed
 from bench.training.module import FusionModule, NonFiniteLoss
-from bench.training.text_cache import KeptTexts
 
 LOG_EVERY = 10  # steps between rows of metrics.jsonl
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
-Evaluate = Callable[[FusionModule, int], None]
+Evaluate = Callable[[FusionModule, int], Any]
 Mirror = Callable[[dict[str, Any]], None]
 
 
@@ -51,8 +50,6 @@ def train(
         return
     if resume:
         checkpoints.check(resume, module, mixture)
-    if config.runtime.keep_texts and module.model.text_is_constant():
-        module.prompts = KeptTexts(config, module.model)
     devices = config.runtime.devices
     strategy = distributed.strategy(config.runtime.strategy, devices)
     clock = _Clock()
@@ -101,7 +98,7 @@ class _Bar(TQDMProgressBar):
 
     def get_metrics(self, trainer: L.Trainer, pl_module: Any) -> dict[str, Any]:
         """Asked for when the bar is drawn; `log` would cost a third of a millisecond in every step."""
-        return {"loss": pl_module.last.total.item()}
+        return {"loss": pl_module.last["loss"].item()}
 
 
 class _Clock(L.Callback):
@@ -131,12 +128,11 @@ class _Metrics(L.Callback):
         step = trainer.global_step
         if not trainer.is_global_zero or (step % LOG_EVERY and step != trainer.max_steps):
             return
-        row = {"step": step, "loss": module.last.total.item()}
-        row |= {f"loss_{name}": value.item() for name, value in module.last._asdict().items() if name != "total"}
+        row = {"step": step} | {name: value.item() for name, value in module.last.items()}
         row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         for layer, block in enumerate(module.model.blocks):
             row |= {f"{name}_{layer}": value for name, value in block.diagnostics().items()}
-        row |= module.seen._asdict()
+        row |= module.seen
         row["seconds"] = round(module.train_seconds, 3)
         self.folder.append_metrics(row)
         self.mirror(row)

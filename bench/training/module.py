@@ -2,54 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cached_property
-from typing import Any, NamedTuple
+import operator
+from collections.abc import Mapping, Sequence
+from functools import cached_property, reduce
+from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.plugins.precision import MixedPrecision, Precision
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
-from torch.nn import functional as F
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
 from bench.config.schema import TrainConfig
-from bench.data.counts import Seen
-from bench.data.mixing import Pairs, Step
-from bench.models.diffusion import noised, velocity_target
+from bench.data.batches import Step
+from bench.data.counts import nothing_seen, seen_after, upgraded
 from bench.models.weights_digest import parameters_digest
 from bench.training.ema import MovingAverage
+from bench.training.losses.base import Mean, Output
+from bench.training.terms import add_heads, losses_of, model_input
 
 
 class NonFiniteLoss(RuntimeError):
     """Training diverged. The message names the step."""
 
 
-class Losses(NamedTuple):
-    """The parts of L = text_weight L_AR + image_weight L_DM (paper, Eq. 1); zero where a step has no such task."""
-
-    total: Tensor
-    text: Tensor  # nats per scored caption token
-    image: Tensor  # mean squared error of the velocity, per latent value
-
-
 class FusionModule(L.LightningModule):
-    """Joint training of drawing and describing. Both tasks of a step share one backward pass."""
+    """Joint training on all tasks by all losses; the batches of a step share one forward and one backward pass."""
 
     strict_loading = False  # checkpoints hold what is trained, not the frozen language model
 
-    def __init__(self, model: FusionTransformer, train: TrainConfig) -> None:
+    def __init__(self, model: FusionTransformer, train: TrainConfig, seed: int = 0) -> None:
         super().__init__()
         self.model, self.train_config = model, train
+        self.losses = losses_of(train)
+        add_heads(model, [loss for loss, _ in self.losses], seed)
         self.average = MovingAverage(model, train.ema_decay)
-        self.prompts: Callable[[Tensor, Tensor], Text] = Text  # of captions to be drawn: ids (B, n) and lengths (B,)
-        self.last: Losses | None = None
+        self.last: dict[str, Tensor] = {}  # "loss", and every term of it as "loss_<name>"
         self.train_seconds = 0.0  # interruptions and evaluations left out
-        self.seen = Seen()
+        self.seen = nothing_seen(train.tasks)
+        outside = [name for name, p in self.named_parameters() if p.requires_grad and not name.startswith("model.")]
+        assert not outside, f"trained outside the model, so neither averaged nor saved: {outside}"
 
     @cached_property
     def frozen_digest(self) -> str:
@@ -60,67 +55,54 @@ class FusionModule(L.LightningModule):
         """Of every weight that is not trained, as it is now."""
         return parameters_digest((name, p) for name, p in self.model.named_parameters() if not p.requires_grad)
 
-    def losses(self, step: Step) -> Losses:
-        """The joint loss of one step, each part a mean over what that task scores.
+    def terms(self, step: Step) -> dict[str, Mean]:
+        """Every term of the loss, by name: a mean over what it scores in the step, or in a rank's share of it."""
+        layers = {layer for loss, _ in self.losses for layer in loss.layers()} | {self.model.depth}
+        states = self.model.hidden_states([model_input(batch) for batch in step.batches], layers)
+        outputs = [
+            Output(batch, states[self.model.depth][place], {layer: states[layer][place] for layer in layers})
+            for place, batch in enumerate(step.batches)
+        ]
+        return {loss.name: loss.measure(self.model, outputs) for loss, _ in self.losses}
 
-        Of a rank's share of a step it is what averages over all ranks to that.
-        """
-        train = self.train_config
-        denoise = train.denoise_noisy_i2t and train.i2t_noise > 0  # noisy described pictures are targets too
-        batches: list[tuple[tuple[Text | Image, ...], tuple[bool, bool]]] = []
-        if step.t2i is not None:
-            batches.append(((self.prompts(step.t2i.ids, step.t2i.lengths), _noisy(step.t2i)), (False, True)))
-        if step.i2t is not None:
-            caption = Text(step.i2t.ids[:, :-1], step.i2t.lengths - 1)
-            batches.append(((_noisy(step.i2t), caption), (denoise, True)))
-        states = iter(self.model.forward_many(batches))
-
-        text, errors = torch.zeros((), device=self.device), []
-        if step.t2i is not None:
-            _, image_states = next(states)
-            errors.append(self._squared_errors(image_states, step.t2i))
-        if step.i2t is not None:
-            image_states, text_states = next(states)
-            text = step.shares.tokens * self._cross_entropy(text_states, step.i2t)
-            if denoise:
-                errors.append(self._squared_errors(image_states, step.i2t))
-        image = torch.zeros((), device=self.device)
-        if errors:
-            image = (step.shares.images if denoise else step.shares.drawn) * torch.cat(errors).mean()
-        return Losses(train.text_weight * text + train.image_weight * image, text, image)
-
-    def _cross_entropy(self, states: Tensor, pairs: Pairs) -> Tensor:
-        """Nats per caption token that follows a state (B, n-1, d); padding does not count."""
-        positions = torch.arange(pairs.ids.shape[1] - 1, device=pairs.ids.device)
-        scored = positions < (pairs.lengths - 1)[:, None]  # B n-1
-        logits = self.model.logits(states[scored])  # scored V
-        return F.cross_entropy(logits.float(), pairs.ids[:, 1:][scored])
-
-    def _squared_errors(self, states: Tensor, pairs: Pairs) -> Tensor:
-        """Of the velocity that an image's states (B, n, d) predict, (B, C, h, w)."""
-        return (self.model.velocity(states).float() - velocity_target(pairs.latents, pairs.noise)).square()
-
-    def on_fit_start(self) -> None:
-        """The parameters are on their device, and what a checkpoint held is loaded."""
-        self.average.follow()
+    def total(self, terms: Mapping[str, Mean], shares: Sequence[float] | None = None) -> dict[str, Tensor]:
+        """The loss, and its terms: L = sum of weight x mean (paper, Eq. 1). ``shares`` scale the means of a rank."""
+        means = [mean.sum / max(1, mean.count) for mean in terms.values()]
+        if shares is not None:
+            means = [share * mean for share, mean in zip(shares, means, strict=True)]
+        weighted = [weight * mean for (_, weight), mean in zip(self.losses, means, strict=True)]
+        parts = {f"loss_{name}": mean for name, mean in zip(terms, means, strict=True)}
+        return {"loss": reduce(operator.add, weighted), **parts}
 
     def on_before_batch_transfer(self, step: Step, dataloader_idx: int) -> Step:
         """Every rank has the whole step at hand, counts it, and takes its share."""
-        self.seen = self.seen.after(step, self.model.patches.tokens)
+        self.seen = seen_after(self.seen, step, self.model.patches.tokens)
         return step.share(self.global_rank, self.trainer.world_size)
 
     def training_step(self, step: Step, batch_idx: int) -> Tensor:
-        losses = self.losses(step)
-        self.last = self._over_ranks(losses)
-        if not torch.isfinite(self.last.total):  # on no rank or on all
-            raise NonFiniteLoss(f"the loss is {self.last.total.item()} at step {self.global_step + 1}")
-        return losses.total
+        terms = self.terms(step)
+        parts = self.total(terms, self._shares(terms))
+        self.last = self._over_ranks(parts)
+        if not torch.isfinite(self.last["loss"]):  # on no rank or on all
+            raise NonFiniteLoss(f"the loss is {self.last['loss'].item()} at step {self.global_step + 1}")
+        return parts["loss"]
 
-    def _over_ranks(self, losses: Losses) -> Losses:
-        """Those of the whole step, of which each rank has worked on its share."""
+    def _shares(self, terms: Mapping[str, Mean]) -> list[float] | None:
+        """What each mean over a rank's rows weighs, so that the average over ranks is the mean over the step."""
+        ranks = self.trainer.world_size
+        if ranks == 1:
+            return None
+        own = [mean.count for mean in terms.values()]
+        counts = torch.tensor(own, dtype=torch.float64, device=self.device)
+        every = self.trainer.strategy.reduce(counts, reduce_op="sum").tolist()
+        return [ranks * mine / whole if whole else 1.0 for mine, whole in zip(own, every, strict=True)]
+
+    def _over_ranks(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Loss and terms of the whole step, of which each rank has worked on its share."""
         if self.trainer.world_size == 1:
-            return losses
-        return Losses(*self.trainer.strategy.reduce(torch.stack(losses).detach(), reduce_op="mean"))
+            return parts
+        mean = self.trainer.strategy.reduce(torch.stack(list(parts.values())).detach(), reduce_op="mean")
+        return dict(zip(parts, mean, strict=True))
 
     def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
         super().optimizer_step(*args, **kwargs)
@@ -172,14 +154,10 @@ class FusionModule(L.LightningModule):
         checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k in trained}
         checkpoint["average"] = self.average.state_dict()
         checkpoint["train_seconds"] = self.train_seconds
-        checkpoint["seen"] = self.seen._asdict()
+        checkpoint["seen"] = self.seen
         checkpoint["frozen_digest"] = self.frozen_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.average.load_state_dict(checkpoint["average"])
         self.train_seconds = checkpoint["train_seconds"]
-        self.seen = Seen(**checkpoint["seen"])
-
-
-def _noisy(pairs: Pairs) -> Image:
-    return Image(noised(pairs.latents, pairs.noise, pairs.sigma), pairs.sigma)
+        self.seen = upgraded(checkpoint["seen"])

@@ -16,7 +16,7 @@ from transformers import CLIPConfig, CLIPImageProcessor, CLIPModel, CLIPProcesso
 from bench.models.pretrained import load_clip
 from bench.scenes.grammar import captions
 from bench.scenes.render import render_batch
-from bench.scenes.world import Scene, sample_scenes
+from bench.scenes.scene import Scene, sample_scenes
 from bench.zoo.alterations import altered, same_picture
 from bench.zoo.float_attention import use_float_attention
 from bench.zoo.text import tokenizer

@@ -13,7 +13,7 @@ from torchvision.transforms.functional import gaussian_blur
 
 from bench.models.feature_net import FeatureNet, to_pixels
 from bench.scenes import ATTRIBUTES, Scene, all_right, compare
-from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
+from bench.scenes.scene import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
 from bench.zoo.images import TRAIN_SEED, check_scenes, mixed_scenes
 
 STEPS, BATCH, POOL, LR = 1200, 128, 49152, 2e-3

@@ -10,7 +10,7 @@ from transformers import LlamaForCausalLM
 
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
-from bench.models.sampling import describe
+from bench.models.sampling import sample_captions
 from benchmarks.speed.literal import EQUATIONS, MISSING, final_states
 from benchmarks.speed.models import language_model_of, model_of
 from benchmarks.speed.paired import Ways
@@ -40,8 +40,8 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
     warm_up: Ways = {"generate": partial(generate, llm, prompt[:2], 2)}
     for name in names:
         model = model_of(shape, name, device).eval()
-        ways[f"{name} ours"] = partial(describe, model, latents, BEGIN, NEVER, shape.text_tokens)
-        warm_up[f"{name} ours"] = partial(describe, model, latents[:2], BEGIN, NEVER, 2)
+        ways[f"{name} ours"] = partial(sample_captions, model, latents, BEGIN, NEVER, shape.text_tokens)
+        warm_up[f"{name} ours"] = partial(sample_captions, model, latents[:2], BEGIN, NEVER, 2)
         if name in EQUATIONS:
             ways[f"{name} literal"] = partial(next_literally, model, latents[:few], half)
     with torch.autocast(device, torch.bfloat16, enabled=shape.dtype == "bfloat16"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -30,12 +30,10 @@ class Batch:
     latents: Tensor  # (rows, C, side, side)
     sigma: Tensor  # (rows,)
     drawn: int  # the first rows are [text, image], the others [image, text]
-    states: Sequence[Tensor] | None = None  # of the captions to draw, if they are kept
 
     @property
     def t2i(self) -> list[Text | Image]:
-        caption = Text(self.ids[: self.drawn], states=self.states)
-        return [caption, Image(self.latents[: self.drawn], self.sigma[: self.drawn])]
+        return [Text(self.ids[: self.drawn]), Image(self.latents[: self.drawn], self.sigma[: self.drawn])]
 
     @property
     def i2t(self) -> list[Text | Image]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
-import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from benchmarks.speed.floor import Floor
 from benchmarks.speed.literal import EQUATIONS, MISSING
@@ -73,13 +70,8 @@ def _passes(setting: Setting, name: str, model: FusionTransformer) -> dict[str, 
 def _steps(
     name: str, model: FusionTransformer, optimizer: AdamW, passes: dict[str, Pass], batch: Batch
 ) -> dict[str, Step]:
-    """All with the same moments; also one that keeps its captions' states, where they are constants."""
-    steps = {f"{name} {kind}": Step(optimizer, partial(way, batch)) for kind, way in passes.items()}
-    if model.text_is_constant():
-        with torch.no_grad():
-            kept = replace(batch, states=model.text_states(Text(batch.ids[: batch.drawn])))
-        steps[f"{name} text kept"] = Step(optimizer, partial(loss, model, kept))
-    return steps
+    """Steps of all ways, with the same moments."""
+    return {f"{name} {kind}": Step(optimizer, partial(way, batch)) for kind, way in passes.items()}
 
 
 def _row(setting: Setting, name: str, trained: int, times: Paired, floor: Floor) -> Row:
@@ -94,8 +86,6 @@ def _row(setting: Setting, name: str, trained: int, times: Paired, floor: Floor)
     also = {"MFU": floor.utilisation(name, times, ours)} if is_counted else {}
     if shape.dtype == "float32":
         also["bfloat16/float32"] = times.ratio(f"{name} bfloat16", ours)
-    if f"{name} text kept" in times.seconds and others[BASE] in times.seconds:
-        also[f"text kept/{BASE}"] = times.ratio(f"{name} text kept", others[BASE])
     facts = {"trained_parameters": trained} | floor.facts(name, times)
     remarks = [NO_FLOOR] * (not is_counted) + [MISSING] * (name not in EQUATIONS)
     median, turns = 1e3 * times.median(ours), len(times.seconds[ours])

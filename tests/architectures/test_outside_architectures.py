@@ -232,7 +232,7 @@ def test_another_width_and_half_the_depth_are_trained_and_scored(narrow, tmp_pat
     (row,) = [json.loads(line) for line in (run_folder(config).path / "metrics.jsonl").read_text().splitlines()]
     assert row["step"] == 6 and row["loss_image"] > 0
     made = execute.prepare(config)
-    assert made.module.model.depth < len(made.world.llm.model.layers)
+    assert made.module.model.depth < len(made.assets.llm.model.layers)
     assert machine_facts("narrow", 1)["packages"]["toy-fusion"] == "1.5"
 
 

@@ -115,7 +115,7 @@ def test_a_run_on_either_has_the_same_losses(architecture, tmp_path):
         total.backward()
         gradients = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
         losses[products] = total.detach(), torch.cat(gradients)
-        scores = language_scores(model, experiment.world, config)
+        scores = language_scores(model, experiment.assets, config)
         assert scores["exam_before"].value == scores["exam_after"].value
         assert scores["perplexity_before"].value == scores["perplexity_after"].value
     (mine, mine_gradients), (blas, blas_gradients) = losses["onednn"], losses["blas"]

@@ -12,7 +12,7 @@ from tiny_fusion import CHANNELS, SIDE, VOCABULARY, build
 import architectures
 from architectures.sequence import Image, Past, Text
 from bench.data.encoded import padded
-from bench.models.sampling import describe, sample_latents
+from bench.models.sampling import sample_captions, sample_latents
 
 EMPTY = [1, 2]
 PROMPTS = [[1, 9, 8, 7, 2], [1, 30, 2], [1, 5, 6, 5, 6, 40, 2]]
@@ -47,7 +47,7 @@ def test_a_captions_scores_are_the_equations(llm, name, monkeypatch):
     seen, score = [], model.logits
     with monkeypatch.context() as patch:
         patch.setattr(model, "logits", lambda states: seen.append(score(states)) or seen[-1])
-        written = describe(model, latents, begin=1, end=VOCABULARY, max_tokens=40)
+        written = sample_captions(model, latents, begin=1, end=VOCABULARY, max_tokens=40)
     found = torch.cat(seen, dim=1)  # rows 40 V
     read = Text(torch.tensor([[1, *row[:-1]] for row in written]))
     with torch.no_grad():
@@ -139,10 +139,10 @@ def test_captions_are_the_literal_greedy_ones(llm, name):
     model = build(llm, name)
     latents = torch.randn(5, CHANNELS, SIDE, SIDE)
     begin = 1
-    free = describe(model, latents, begin, end=VOCABULARY, max_tokens=8)
+    free = sample_captions(model, latents, begin, end=VOCABULARY, max_tokens=8)
     assert all(len(row) == 8 for row in free)
     end = free[0][3]  # a token that is sure to come
-    found = describe(model, latents, begin, end, max_tokens=8)
+    found = sample_captions(model, latents, begin, end, max_tokens=8)
     for row in range(len(latents)):
         written = [begin]
         with torch.no_grad():

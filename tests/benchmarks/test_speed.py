@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.models.sampling import describe
+from bench.models.sampling import sample_captions
 from benchmarks.speed import describing, drawing, peers, training
 from benchmarks.speed.floor import Floor, Products
 from benchmarks.speed.literal import EQUATIONS
@@ -48,7 +48,7 @@ def test_describing_literally_is_describing(architecture):
     ids = torch.full((2, 1), describing.BEGIN)
     for _ in range(5):
         ids = torch.cat([ids, describing.next_literally(model, latents, ids)], 1)
-    assert describe(model, latents, describing.BEGIN, describing.NEVER, 5) == ids[:, 1:].tolist()
+    assert sample_captions(model, latents, describing.BEGIN, describing.NEVER, 5) == ids[:, 1:].tolist()
 
 
 @pytest.mark.parametrize("shape", [TINY, TINY_LLAMA], ids=["float32", "bfloat16"])

@@ -26,7 +26,7 @@ from bench.data.sets.base import DataSet
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:
-    from bench.scenes.world import Scene
+    from bench.scenes.scene import Scene
 
 CAPTION_FILES = {"train": "captions_train.json", "validation": "captions_train.json", "test": "captions_val.json"}
 LAYOUT = ("images", "captions_train.json", "captions_val.json")

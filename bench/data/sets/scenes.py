@@ -14,7 +14,7 @@ from bench.config.checks import ranged
 from bench.data.sets.base import DataSet
 from bench.scenes.grammar import captions
 from bench.scenes.render import render_batch
-from bench.scenes.world import WORLD_VERSION, Scene, sample_scenes
+from bench.scenes.scene import SCENES_VERSION, Scene, sample_scenes
 from bench.system.errors import UserError
 
 
@@ -65,5 +65,5 @@ class Scenes(DataSet):
 
     @classmethod
     def digest(cls, data: Any, cache: str | None = None) -> str:
-        settings = [WORLD_VERSION, data.objects, data.train_size, data.test_size, data.image_size]
+        settings = [SCENES_VERSION, data.objects, data.train_size, data.test_size, data.image_size]
         return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:12]

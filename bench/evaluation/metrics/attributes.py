@@ -1,45 +1,37 @@
-"""Attribute accuracy on the embedded world: what a picture or a caption says about its scene, against the truth."""
+"""Attribute accuracy on synthetic scenes: what an image or a caption says about its scene, against the truth."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.evaluation.metrics import Score
-from bench.scenes import ATTRIBUTES, Scene, chance, compare, parse
+from bench.evaluation.metrics.base import Metric, Score
+from bench.scenes import ATTRIBUTES, Scene, chance, compare
 from bench.system.errors import UserError
 
-if TYPE_CHECKING:
-    from bench.models.feature_net import FeatureNet
+UNTOUCHED = {  # corruption -> attributes that an image still shows
+    "blur": ("background",),
+    "noise": ("background",),
+    "colours swapped": ("shape", "size", "position", "background"),
+}
 
 
-def image_attributes(
-    images: np.ndarray,
-    scenes: Sequence[Scene],
-    feature_net: FeatureNet,
-    weights_label: str | None,
-    ceiling: Mapping[str, float] | None = None,
-) -> dict[str, Score]:
-    """Score pictures (n, H, W, 3) uint8 of `scenes`, as the feature net reads them.
+def declared(kind: str, plural: str, mean: str, whole: str) -> tuple[Metric, ...]:
+    """Metrics of one modality: the mean over attributes, the share that is all right, and every attribute's own."""
 
-    Returns `image_attributes` (mean of the five), `image_all_right`, and `image_colour`, `image_shape`, `image_size`,
-    `image_position`, `image_background`. `ceiling` maps these names to what the net reads off the best pictures there
-    can be (the real ones, or the autoencoder's copies of them). Raises UserError for no pictures or another number.
-    """
-    _check(len(images), len(scenes), "picture")
-    return _scores("image", feature_net.read(images), scenes, weights_label, ceiling or {})
+    def metric(name: str, title: str, meaning: str = "", headline: bool = False, table: bool = True) -> Metric:
+        untouched = tuple(corruption for corruption, names in UNTOUCHED.items() if name in names)
+        return Metric(f"{kind}_{name}", title, "higher", "share right", meaning, headline, table, untouched)
+
+    return (
+        metric("attributes", f"{kind} attributes", mean, headline=True),
+        metric("all_right", f"{plural} all right", whole),
+        *(metric(name, f"{kind} {name}", table=False) for name in ATTRIBUTES),
+    )
 
 
-def caption_attributes(captions: Sequence[str], scenes: Sequence[Scene]) -> dict[str, Score]:
-    """Score captions of `scenes`, as the grammar's parser reads them: names as in `image_attributes`, ceiling 1."""
-    _check(len(captions), len(scenes), "caption")
-    claims = [parse(caption) or Scene((), None) for caption in captions]
-    return _scores("caption", claims, scenes, None, None)
-
-
-def _scores(
+def attribute_scores(
     kind: str,
     claims: Sequence[Scene],
     scenes: Sequence[Scene],
@@ -71,6 +63,6 @@ def _scores(
     return {name: score(name, *pair) for name, pair in scores.items()}
 
 
-def _check(found: int, scenes: int, what: str) -> None:
+def check_counts(found: int, scenes: int, what: str) -> None:
     if found == 0 or found != scenes:
         raise UserError(f"attribute accuracy needs a {what} for every scene, and some: {found} and {scenes}")

@@ -7,12 +7,17 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pycocoevalcap.cider.cider_scorer import CiderScorer, cook_refs, cook_test
 
-from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.base import TEXT, Captions, Metric, MetricFile, Score
 from bench.evaluation.metrics.chance import derangement
 from bench.evaluation.metrics.ptb import check_java, one_line, tokenize
 from bench.system.errors import UserError
 
-__all__ = ["CiderReferences", "caption_length", "check_java", "cider"]
+__all__ = ["Cider", "CiderReferences", "caption_length", "check_java", "cider"]
+CIDER = Metric(
+    "cider", "CIDEr", "higher", "CIDEr-D x 1 (0-10)",
+    "how much a caption shares with the image's own captions (CIDEr-D)", headline=True,
+)  # fmt: skip
+LENGTH = Metric("caption_length", "caption length", "neither", "words", "their length, which CIDEr-D punishes")
 
 
 class CiderReferences:
@@ -65,12 +70,9 @@ def cider(captions: Mapping[str, str], references: CiderReferences) -> Score:
         swapped = {image: spoken[j] for image, j in zip(hypotheses, partner, strict=True)}
         chance = float(np.mean(references.cider_d(swapped)))
     images = len(references.tokenized)
-    return Score(
-        value=float(np.mean(per_item)),
-        n=len(captions),
-        direction="higher",
-        unit="CIDEr-D x 1 (0-10)",
-        weights=None,
+    return CIDER.score(
+        float(np.mean(per_item)),
+        len(captions),
         chance=chance,
         note="CIDEr of one image is always 0: its word weights need more" if images == 1 else None,
         per_item=per_item,
@@ -86,4 +88,19 @@ def caption_length(captions: Mapping[str, str], references: Mapping[str, Sequenc
     if references:
         expected = np.mean([len(one_line(ref).split()) for image in captions for ref in references[image]])
         note = f"references: {expected:.1f} words"
-    return Score(float(np.mean(lengths)), len(lengths), "neither", "words", None, note=note, per_item=lengths)
+    return LENGTH.score(float(np.mean(lengths)), len(lengths), note=note, per_item=lengths)
+
+
+class Cider(MetricFile):
+    """CIDEr-D of generated captions, word weights by the references of the whole split, and their length."""
+
+    of = TEXT
+    place = 10
+    metrics = (CIDER, LENGTH)
+
+    def measure(self, subject: Captions) -> dict[str, Score]:
+        split = subject.split
+        by_id = dict(zip(split.ids, subject.captions, strict=False))
+        known = {name: split.captions(index) for index, name in enumerate(split.ids)}
+        references = subject.assets.once(("CIDEr references", split.split), lambda: CiderReferences(known))
+        return {"cider": cider(by_id, references), "caption_length": caption_length(by_id, known)}

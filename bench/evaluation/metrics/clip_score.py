@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torchmetrics.multimodal import CLIPScore
-from transformers import CLIPModel, CLIPProcessor
-from transformers.modeling_outputs import BaseModelOutputWithPooling
 
-from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.base import IMAGE, Images, Metric, MetricFile, Score
 from bench.evaluation.metrics.chance import derangement
 from bench.system.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import CLIPModel, CLIPProcessor
+
+CLIP_SCORE = Metric(
+    "clip_score", "CLIP score", "higher", "100 x cosine",
+    "how well each generated image fits its prompt, by an image-text model", headline=True,
+)  # fmt: skip
 
 
 def clip_score(
@@ -30,12 +34,17 @@ def clip_score(
     says how many. Chance pairs each image with another image's caption. `per_item` is not clipped at 0. Raises
     UserError for no images or a caption too few.
     """
+    import torch
+    from torchmetrics.multimodal import CLIPScore
+
+    from bench.evaluation.metrics.clip_projection import Projected, Truncating, unit
+
     if len(images) == 0 or len(images) != len(captions):
         raise UserError(f"CLIP score needs as many captions as images, and some: {len(images)} and {len(captions)}")
     longest = clip.text_model.config.max_position_embeddings
-    model = _Projected(clip)
+    model = Projected(clip)
     metric = CLIPScore(
-        lambda: (model, _Truncating(processor, longest)),  # type: ignore[arg-type, return-value]
+        lambda: (model, Truncating(processor, longest)),  # type: ignore[arg-type, return-value]
         sync_on_compute=False,  # of several processes that train, one alone scores
     ).to(clip.device)
     was_training = clip.training
@@ -47,60 +56,29 @@ def clip_score(
         value = metric.compute().item()
     clip.train(was_training)
 
-    image, text = _unit(model.image_features), _unit(model.text_features)  # n D, n D
+    image, text = unit(model.image_features), unit(model.text_features)  # n D, n D
     partner = derangement(len(images))
     too_long = sum(len(ids) > longest for ids in processor.tokenizer(list(captions), verbose=False)["input_ids"])
-    return Score(
-        value=value,
-        n=len(images),
-        direction="higher",
-        unit="100 x cosine",
-        weights=weights_label,
+    return CLIP_SCORE.score(
+        value,
+        len(images),
+        weights_label,
         chance=None if partner is None else (100 * (image * text[partner]).sum(-1)).mean().item(),
         note=f"{too_long / len(captions):.1%} of captions cut at {longest} tokens" if too_long else None,
         per_item=(100 * (image * text).sum(-1)).tolist(),
     )
 
 
-class _Projected(nn.Module):
-    """A CLIPModel whose features are tensors (transformers 5 wraps them) and are kept (torchmetrics keeps a sum)."""
+class ClipScore(MetricFile):
+    """CLIP score: how well each generated image fits its prompt."""
 
-    def __init__(self, clip: CLIPModel) -> None:
-        super().__init__()
-        self.clip = clip
-        self.config = clip.config
-        self.image_features: list[Tensor] = []
-        self.text_features: list[Tensor] = []
+    of = IMAGE
+    place = 20
+    metrics = (CLIP_SCORE,)
 
-    def get_image_features(self, pixel_values: Tensor) -> Tensor:
-        self.image_features.append(_projected(self.clip.get_image_features(pixel_values)))
-        return self.image_features[-1]  # B D
+    def measure(self, subject: Images) -> dict[str, Score]:
+        from bench.evaluation.scorers import image_text_model, weights_label
 
-    def get_text_features(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        self.text_features.append(_projected(self.clip.get_text_features(input_ids, attention_mask)))
-        return self.text_features[-1]  # B D
-
-
-class _Truncating:
-    """A processor whose tokenizer cuts long captions before the end token; torchmetrics would cut that token off."""
-
-    def __init__(self, processor: CLIPProcessor, longest: int) -> None:
-        self.processor = processor
-        self.longest = longest
-
-    def __call__(self, return_tensors: str, padding: bool, text: list[str] | None = None, images: list | None = None):
-        if text is None:
-            return self.processor.image_processor(images, return_tensors=return_tensors)
-        return self.processor.tokenizer(
-            text, return_tensors=return_tensors, padding=padding, truncation=True, max_length=self.longest
-        )
-
-
-def _projected(output: Tensor | BaseModelOutputWithPooling) -> Tensor:
-    projected = output if isinstance(output, Tensor) else output.pooler_output
-    assert projected is not None
-    return projected
-
-
-def _unit(features: list[Tensor]) -> Tensor:
-    return nn.functional.normalize(torch.cat(features).float().cpu(), dim=-1)
+        clip = image_text_model(subject.assets, subject.config)
+        label = weights_label(subject.config.eval.clip, "clip")
+        return {"clip_score": clip_score(subject.images, subject.prompts, *clip, label)}

@@ -12,13 +12,20 @@ import warnings
 from collections.abc import Iterator
 
 import numpy as np
-from cleanfid.fid import fid_from_feats, kernel_distance
 
-from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.base import IMAGE, Images, Metric, MetricFile, Score
 from bench.system.errors import UserError
 
 SUBSETS, SUBSET = 100, 1000  # clean-fid's own numbers for KID
 CANNOT_RANK = "N < 2d: biased, does not rank"
+FID = Metric(
+    "fid", "FID", "lower", "squared distance of features",
+    "how far the features of generated images lie from those of real ones, as two Gaussians", headline=True,
+)  # fmt: skip
+KID = Metric(
+    "kid", "KID", "lower", "MMD^2, cubic kernel", "the same distance without Gaussians, and unbiased on few images",
+    headline=True,
+)  # fmt: skip
 
 
 def fid(
@@ -36,15 +43,7 @@ def fid(
         value = _frechet(features, reference_features)
     if "singular" in said.getvalue():
         notes.append("singular covariance: 1e-6 added to its diagonal")
-    return Score(
-        value=float(value),
-        n=len(features),
-        direction="lower",
-        unit="squared distance of features",
-        weights=weights_label,
-        ceiling=ceiling,
-        note="; ".join(notes) or None,
-    )
+    return FID.score(float(value), len(features), weights_label, ceiling=ceiling, note="; ".join(notes) or None)
 
 
 def kid(
@@ -59,6 +58,8 @@ def kid(
     Mean over clean-fid's 100 random subsets of at most 1000, drawn from NumPy's global generator, which is seeded here
     and given back as it was. Around 0 for a perfect model, and below it by luck. Raises UserError as `fid` does.
     """
+    from cleanfid.fid import kernel_distance  # brings torch
+
     features, reference_features = _checked(features, reference_features)
     every_subset_is_the_set = len(features) == len(reference_features) <= SUBSET
     state = np.random.get_state()
@@ -67,7 +68,7 @@ def kid(
         value = kernel_distance(reference_features, features, 1 if every_subset_is_the_set else SUBSETS, SUBSET)
     finally:
         np.random.set_state(state)
-    return Score(value, len(features), "lower", "MMD^2, cubic kernel", weights_label, ceiling=ceiling)
+    return KID.score(value, len(features), weights_label, ceiling=ceiling)
 
 
 def _checked(features: np.ndarray, reference_features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -88,6 +89,8 @@ def _checked(features: np.ndarray, reference_features: np.ndarray) -> tuple[np.n
 
 
 def _frechet(one: np.ndarray, two: np.ndarray) -> float:
+    from cleanfid.fid import fid_from_feats  # brings torch
+
     try:
         return fid_from_feats(one, two)
     except ValueError:
@@ -103,3 +106,20 @@ def _quiet() -> Iterator[io.StringIO]:
     with contextlib.redirect_stdout(io.StringIO()) as said, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield said
+
+
+class Distances(MetricFile):
+    """FID and KID: distances of generated images from real ones of the split that were not asked for."""
+
+    of = IMAGE
+    place = 10
+    metrics = (FID, KID)
+
+    def measure(self, subject: Images) -> dict[str, Score]:
+        from bench.evaluation.scorers import feature_net, reference_features, weights_label
+
+        label = weights_label(subject.config.eval.features, "features")
+        features = feature_net(subject.assets, subject.config).features(subject.images)
+        reference = reference_features(subject.assets, subject.config, len(subject.images))
+        # between sets of one size KID needs no subsets
+        return {"fid": fid(features, reference, label), "kid": kid(features, reference[: len(features)], label)}

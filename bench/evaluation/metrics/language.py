@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
-from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.base import LANGUAGE, Language, Metric, MetricFile, Score
 from bench.system.errors import UserError
 
-LogitsFunction = Callable[[Tensor, Tensor], Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+    from transformers import PreTrainedTokenizerBase
+
+EXAM = Metric(
+    "exam", "exact-match QA", "higher", "share of answers exactly right",
+    "questions to the language model, answered without an image", headline=True,
+)  # fmt: skip
+PERPLEXITY = Metric(
+    "perplexity", "perplexity", "lower", "perplexity per token", "how surprising ordinary text is to the model"
+)
+LogitsFunction = Callable[["Tensor", "Tensor"], "Tensor"]
 """(token_ids (B, n), lengths (B,)) -> logits (B, n, V): rows padded on the right, no image."""
 
 
@@ -28,6 +38,8 @@ def exam(
     that same answer so far; where it is wrong first, greedy decoding departs. Greedy decoding stops after as many
     tokens as the answer has. Raises UserError for no items, or an item whose prompt and answer share a token.
     """
+    import torch
+
     if not exam_items:
         raise UserError("the exam has no items")
     rows, starts = [], []
@@ -45,9 +57,7 @@ def exam(
         position = torch.arange(1, token_ids.shape[1], device=hits.device)  # of the predicted token
         asked = (position >= lengths.new_tensor(first)[:, None]) & (position < lengths[:, None])  # B n-1
         right += (hits | ~asked).all(-1).float().tolist()
-    return Score(
-        float(np.mean(right)), len(right), "higher", "share of answers exactly right", None, ceiling=1.0, per_item=right
-    )
+    return EXAM.score(float(np.mean(right)), len(right), ceiling=1.0, per_item=right)
 
 
 def perplexity(
@@ -57,6 +67,8 @@ def perplexity(
 
     `per_item` is each text's mean in nats. Raises UserError where no text has two tokens.
     """
+    import torch
+
     rows = [row for row in tokenizer(list(texts))["input_ids"] if len(row) > 1] if texts else []
     if not rows:
         raise UserError("perplexity needs a text of at least two tokens")
@@ -70,13 +82,15 @@ def perplexity(
         total += nats.sum().item()
         tokens += int(scored.sum())
         per_item += (nats / (lengths - 1)).tolist()
-    return Score(float(np.exp(total / tokens)), tokens, "lower", "perplexity per token", None, per_item=per_item)
+    return PERPLEXITY.score(float(np.exp(total / tokens)), tokens, per_item=per_item)
 
 
 def _batches(
     model_logits_fn: LogitsFunction, tokenizer: PreTrainedTokenizerBase, rows: list[list[int]], batch_size: int
 ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Yield logits (B, n, V), token ids (B, n) and lengths (B,), on the logits' device, rows padded on the right."""
+    import torch
+
     pad = tokenizer.pad_token_id or 0
     for chunk in _chunks(rows, batch_size):
         lengths = torch.tensor([len(row) for row in chunk])
@@ -90,3 +104,33 @@ def _batches(
 def _chunks(items: list, size: int) -> Iterator[list]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+class Retention(MetricFile):
+    """Language that is left: exact-match QA and perplexity, before the fusion and after it."""
+
+    of = LANGUAGE
+    metrics = (EXAM, PERPLEXITY)
+
+    def measure(self, subject: Language) -> dict[str, Score]:
+        from architectures.sequence import Text
+
+        model, assets = subject.model, subject.assets
+
+        def after(ids: Tensor, lengths: Tensor) -> Tensor:
+            (states,), _ = model([Text(ids.to(model.device))])
+            return model.logits(states)
+
+        def before(ids: Tensor, lengths: Tensor) -> Tensor:
+            return assets.llm(ids.to(assets.llm.device)).logits
+
+        def measured(logits: LogitsFunction) -> dict[str, Score]:
+            scores = {}
+            if assets.exam:
+                scores["exam"] = exam(logits, assets.tokenizer, assets.exam)
+            if assets.texts:
+                scores["perplexity"] = perplexity(logits, assets.tokenizer, assets.texts)
+            return scores
+
+        known = assets.once(("language", subject.config.runtime.products), lambda: measured(before))
+        return {name: replace(score, before=known[name].value) for name, score in measured(after).items()}

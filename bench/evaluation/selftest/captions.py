@@ -1,4 +1,4 @@
-"""What is measured of captions: CIDEr-D, their length and, in the embedded world, attributes."""
+"""What is measured of captions: CIDEr-D, their length and, in the embedded assets, attributes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 from pycocoevalcap.cider.cider import Cider
 
 from bench.config.schema import Config
-from bench.data.assets import World
-from bench.data.captioned_images import CaptionedImages
+from bench.data.assets import Assets
+from bench.data.captioned_images import CaptionedImages, prompt
 from bench.evaluation import scoring
-from bench.evaluation.evaluate import prompt
+from bench.evaluation.metrics.caption_attributes import caption_attributes
+from bench.evaluation.metrics.cider import CiderReferences, cider
 from bench.evaluation.metrics.ptb import tokenize
 from bench.evaluation.selftest import attributes
 from bench.evaluation.selftest.checks import Check, Scores, equals
@@ -19,13 +20,13 @@ from bench.evaluation.selftest.corruptions import CAPTIONS
 from bench.scenes import captions as told
 
 
-def caption_checks(world: World, config: Config, asked: int) -> list[Check]:
+def caption_checks(assets: Assets, config: Config, asked: int) -> list[Check]:
     """Put references of the first `asked` pictures of the split, as if a model had written them, to every check."""
-    pictures = world.pictures(config.eval.split)
+    pictures = assets.images(config.eval.split)
     truth = [prompt(pictures, index) for index in range(asked)]
 
     def measure(captions: list[str]) -> Scores:
-        return scoring.caption_scores(captions, world, config)
+        return scoring.caption_scores(captions, assets, config)
 
     clean = measure(truth)
     found = [check for spoilt in CAPTIONS for check in spoilt.checks(truth, config.seed, measure, clean)]
@@ -35,7 +36,7 @@ def caption_checks(world: World, config: Config, asked: int) -> list[Check]:
     if pictures.scenes is not None:
         scenes = pictures.scenes[: attributes.SHOWN]
         found += attributes.checks(
-            "caption", scenes, lambda said: scoring.caption_attributes([told(scene)[0] for scene in said], scenes)
+            "caption", scenes, lambda said: caption_attributes([told(scene)[0] for scene in said], scenes)
         )
     return found
 
@@ -56,8 +57,8 @@ def _single_reference(pictures: CaptionedImages, asked: int) -> Check:
     """A caption that is its image's only reference has the most there is, 10 (the word weights must not be all 0)."""
     names = pictures.ids[:asked]
     captions = {name: pictures.captions(index)[0] for index, name in enumerate(names)}
-    references = scoring.CiderReferences({name: [caption] for name, caption in captions.items()})
-    return equals("cider", "the only reference itself", scoring.cider(captions, references).value, 10.0, 1e-6)
+    references = CiderReferences({name: [caption] for name, caption in captions.items()})
+    return equals("cider", "the only reference itself", cider(captions, references).value, 10.0, 1e-6)
 
 
 def _by_hand() -> Check:
@@ -67,6 +68,6 @@ def _by_hand() -> Check:
     image had held it. Their cosine is 1 / sqrt 2. The caption has one pair of words, the reference none, so it is
     multiplied by exp(-1 / 72). There is no longer phrase in common, and the mean is over phrases of 1 to 4 words.
     """
-    references = scoring.CiderReferences({"a": ["Red."], "b": ["blue"]})
-    found = scoring.cider({"a": "A red!", "b": ""}, references).value
+    references = CiderReferences({"a": ["Red."], "b": ["blue"]})
+    found = cider({"a": "A red!", "b": ""}, references).value
     return equals("cider", "by hand", found, 10 / 4 / math.sqrt(2) * math.exp(-1 / 72) / 2, 1e-9)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.base import Score
 
 Scores = dict[str, Score]
 

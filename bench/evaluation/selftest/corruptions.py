@@ -9,7 +9,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from PIL import Image, ImageFilter
 
-from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.base import Score
+from bench.evaluation.scoring import declared
 from bench.evaluation.selftest.checks import Check, Scores, keeps, never_improves, own_partner, worsens
 
 T = TypeVar("T")
@@ -20,11 +21,6 @@ RECOLOURED = (0.4, 0.6, 0.8, 1.0)  # share of the pictures: KID sees little of l
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the items
 DROPPED = (0.15, 0.3, 0.45, 0.6)  # share of the words
 GRAINS = 32  # of noise along a side: finer ones would vanish where a metric shrinks the picture
-UNTOUCHED = {  # what a picture still shows
-    "blur": ("image_background",),
-    "noise": ("image_background",),
-    "colours swapped": ("image_shape", "image_size", "image_position", "image_background"),
-}
 
 
 @dataclass(frozen=True)
@@ -42,8 +38,10 @@ class Corruption(Generic[T]):
         return [check for metric in clean for check in self._demands(metric, [scores[metric] for scores in graded])]
 
     def _demands(self, metric: str, scores: list[Score]) -> list[Check]:
+        known = declared()
         if not self.exchanges:
-            demand = never_improves if metric in UNTOUCHED.get(self.name, ()) else worsens
+            untouched = metric in known and self.name in known[metric].untouched
+            demand = never_improves if untouched else worsens
             return [demand(metric, self.name, scores)]
         if scores[0].per_item is None or scores[0].direction == "neither":  # does not see what belongs to what
             return [keeps(metric, self.name, scores)]

@@ -10,8 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from bench.data.captioned_images import CaptionedImages
-from bench.evaluation import scoring
-from bench.evaluation.metrics.fid import CANNOT_RANK
+from bench.evaluation.metrics.fid import CANNOT_RANK, fid, kid
 from bench.evaluation.selftest.checks import Check, Scores, at_most, equals
 from bench.models.feature_net import FeatureNet
 
@@ -47,15 +46,15 @@ def checks(clean: Scores, features: Features, seed: int) -> list[Check]:
     """`clean` was measured of the pictures behind `features.asked`."""
     rng = np.random.default_rng(seed)
     one, two = features.asked, features.others
-    fid, kid = clean["fid"].value, clean["kid"].value
+    of_fid, of_kid = clean["fid"].value, clean["kid"].value
     scale, expected = float(two.var(0).sum()), frechet(one, two)
     return [
-        equals("fid", "by eigenvalues, own resizing", fid, expected, 1e-3 * expected + 1e-5 * scale),
-        equals("kid", "written out, own resizing", kid, kernel_distance(one, two[: len(one)]), 1e-4),
-        at_most("fid", "real from real: as random halves", fid, _luck(frechet, one, two, rng)),
-        at_most("kid", "real from real: as random halves", kid, _luck(kernel_distance, one, two[: len(one)], rng)),
-        at_most("fid", "a set from itself", abs(scoring.fid(one, one, None).value), 1e-4 * scale),
-        equals("kid", "a set from itself: below 0", scoring.kid(one, one, None).value, kernel_distance(one, one), 1e-4),
+        equals("fid", "by eigenvalues, own resizing", of_fid, expected, 1e-3 * expected + 1e-5 * scale),
+        equals("kid", "written out, own resizing", of_kid, kernel_distance(one, two[: len(one)]), 1e-4),
+        at_most("fid", "real from real: as random halves", of_fid, _luck(frechet, one, two, rng)),
+        at_most("kid", "real from real: as random halves", of_kid, _luck(kernel_distance, one, two[: len(one)], rng)),
+        at_most("fid", "a set from itself", abs(fid(one, one, None).value), 1e-4 * scale),
+        equals("kid", "a set from itself: below 0", kid(one, one, None).value, kernel_distance(one, one), 1e-4),
         _gaussians(rng),
         _unbiased(rng),
         _rank_bound(rng, one.shape[1]),
@@ -99,7 +98,7 @@ def _gaussians(rng: np.random.Generator) -> Check:
     one = _exactly(rng, deviations) @ rotation.T
     two = _exactly(rng, deviations[::-1]) @ rotation.T + shift
     expected = (shift**2).sum() + ((deviations - deviations[::-1]) ** 2).sum()
-    return equals("fid", "two Gaussians, closed form", scoring.fid(one, two, None).value, expected, 1e-6 * expected)
+    return equals("fid", "two Gaussians, closed form", fid(one, two, None).value, expected, 1e-6 * expected)
 
 
 def _exactly(rng: np.random.Generator, deviations: np.ndarray) -> np.ndarray:
@@ -120,7 +119,7 @@ def _unbiased(rng: np.random.Generator) -> Check:
     a = float((shift**2).sum())
     expected = (a**3 + 6 * a**2 + 6 * a) / d**3 + (3 * a**2 + 3 * a) / d**2 + 3 * a / d
     draws = [
-        scoring.kid(rng.normal(size=(POINTS, d)) + shift, rng.normal(size=(POINTS, d)), None).value
+        kid(rng.normal(size=(POINTS, d)) + shift, rng.normal(size=(POINTS, d)), None).value
         for _ in range(DRAWS)
     ]
     error = float(np.std(draws, ddof=1)) / DRAWS**0.5
@@ -131,7 +130,7 @@ def _unbiased(rng: np.random.Generator) -> Check:
 def _rank_bound(rng: np.random.Generator, d: int) -> Check:
     """Below 2d pictures the score must say that it does not rank, and from there on no more."""
     enough = rng.normal(size=(2 * d, d))
-    notes = [scoring.fid(one, enough, None).note or "" for one in (enough[:-1], enough)]
+    notes = [fid(one, enough, None).note or "" for one in (enough[:-1], enough)]
     passed = [CANNOT_RANK in note for note in notes] == [True, False]
     return Check("fid", "refuses to rank below N = 2d", (float(2 * d),), f"refused at N < {2 * d}", passed)
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
-from bench.data.assets import World
+from bench.data.assets import Assets
 from bench.evaluation import scoring
+from bench.evaluation.metrics.base import Score
 from bench.evaluation.selftest.checks import Check, equals, keeps, worsens
 from bench.models.build import build_model
 
@@ -17,32 +20,36 @@ NOISES = (0.75, 1.0, 1.5, 2.0)  # deviation of the noise, as a share of the logi
 CERTAIN = 100.0  # a logit that leaves next to nothing to the others, and nothing infinite
 
 
-def language_checks(world: World, config: Config) -> list[Check]:
+def language_checks(assets: Assets, config: Config) -> list[Check]:
     """None where nothing lies beside the language model to examine it by."""
-    if not world.exam and not world.texts:
+    if not assets.exam and not assets.texts:
         return []
-    model = build_model(config, world.llm, *world.latent_shape[:2]).eval()
+    model = build_model(config, assets.llm, *assets.latent_shape[:2]).eval()
     spoilt = [model, *[Noisy(model, grade, config.seed) for grade in NOISES]]
-    graded = [scoring.language_scores(speaker, world, config) for speaker in spoilt]  # type: ignore[arg-type]
+    graded = [scoring.language_scores(speaker, assets, config) for speaker in spoilt]  # type: ignore[arg-type]
     found = []
     for metric, score in graded[0].items():
-        demand = keeps if metric.endswith("_before") else worsens
-        found.append(demand(metric, "noise on the fused model's logits", [scores[metric] for scores in graded]))
-        if metric.endswith("_after"):
-            before = graded[0][metric.replace("_after", "_before")]
-            found.append(equals(metric, "at step 0: as before", score.value, before.value, 1e-5 * abs(before.value)))
-    return found + _known(world, config, model.device)
+        found.append(worsens(metric, "noise on the fused model's logits", [scores[metric] for scores in graded]))
+        before = [_before(scores[metric]) for scores in graded]
+        found.append(keeps(metric, "before training, whatever noise", before))
+        found.append(equals(metric, "at step 0: as before", score.value, before[0].value, 1e-5 * abs(before[0].value)))
+    return found + _known(assets, config, model.device)
 
 
-def _known(world: World, config: Config, device: torch.device) -> list[Check]:
+def _before(score: Score) -> Score:
+    assert score.before is not None
+    return replace(score, value=score.before)
+
+
+def _known(assets: Assets, config: Config, device: torch.device) -> list[Check]:
     """Models whose scores are known beforehand."""
-    words = len(world.tokenizer)
+    words = len(assets.tokenizer)
     speakers = {"knows every token": 1, "knows none": 2, "guesses": 0}
-    expected = {"exam_after": (1.0, 0.0, None), "perplexity_after": (1.0, None, float(words))}
+    expected = {"exam": (1.0, 0.0, None), "perplexity": (1.0, None, float(words))}
     found = []
     for place, (name, ahead) in enumerate(speakers.items()):
         model = Known(ahead, words, device)
-        scores = scoring.language_scores(model, world, config)  # type: ignore[arg-type]
+        scores = scoring.language_scores(model, assets, config)  # type: ignore[arg-type]
         for metric, answers in expected.items():
             answer = answers[place]
             if metric in scores and answer is not None:

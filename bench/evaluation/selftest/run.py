@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from bench.config.schema import Config
-from bench.data.assets import World, world_of
+from bench.data.assets import Assets, assets_of
 from bench.evaluation.metrics.cider import check_java
 from bench.evaluation.selftest.captions import caption_checks
 from bench.evaluation.selftest.checks import Check
@@ -50,14 +50,14 @@ def selftest(config: Config) -> Found:
     check_java()
     quiet_libraries()
     torch.set_num_threads(config.runtime.threads)
-    world = world_of(config)
-    asked = _asked(world, config)
+    assets = assets_of(config)
+    asked = _asked(assets, config)
     _say("what is measured of pictures ...")
-    checks, rows = picture_checks(world, config, asked)
+    checks, rows = picture_checks(assets, config, asked)
     _say("of captions ...")
-    checks += caption_checks(world, config, asked)
+    checks += caption_checks(assets, config, asked)
     _say("of language ...")
-    checks += language_checks(world, config)
+    checks += language_checks(assets, config)
     order = list(dict.fromkeys(check.metric for check in checks))
     checks.sort(key=lambda check: order.index(check.metric))
     return Found(checks, rows, asked, time.perf_counter() - begin)
@@ -78,9 +78,9 @@ def verdict(config: Config, found: Found) -> dict[str, Any]:
     }
 
 
-def _asked(world: World, config: Config) -> int:
+def _asked(assets: Assets, config: Config) -> int:
     """Half of the split at most: the other half is what it is compared with."""
-    available = len(world.pictures(config.eval.split))
+    available = len(assets.images(config.eval.split))
     asked = min(MOST, available // 2)
     if asked < FEWEST:
         raise UserError(f"the {config.eval.split} split has {available} pictures; the self-test needs {2 * FEWEST}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.evaluation import scoring
+from bench.evaluation.metrics.fid import fid, kid
 from bench.evaluation.selftest.checks import Check
 
 SIZES = 5  # halving from half of the pictures
@@ -53,7 +53,7 @@ def _row(features: np.ndarray, n: int) -> Row:
     pairs = [
         (features[at : at + n], features[at + n : at + 2 * n]) for at in range(0, len(features) - 2 * n + 1, 2 * n)
     ]
-    fids, kids = ([measure(*pair, None).value for pair in pairs] for measure in (scoring.fid, scoring.kid))
+    fids, kids = ([measure(*pair, None).value for pair in pairs] for measure in (fid, kid))
     return Row(n, len(pairs), float(np.mean(fids)), _spread(fids), float(np.mean(kids)), _spread(kids))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.system.plugins import Plugin
 
@@ -11,24 +12,26 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from architectures.transformer import FusionTransformer
-    from bench.data.batches import Batch, Segment
+    from bench.data.batches import Batch
 
 
-class Mean(NamedTuple):
+@dataclass(frozen=True)
+class Mean:
     """A sum and what it is divided by. Ranks add sums and counts, so that a mean is one over the whole step."""
 
     sum: Tensor  # ()
     count: int  # 0: the step has nothing of the kind
 
 
-class Output(NamedTuple):
+@dataclass(frozen=True)
+class Output:
     """What the model made of a batch."""
 
     batch: Batch
     states: Sequence[Tensor]  # final states of each segment, (B, n, d); of scored ones only do they mean something
     hidden: dict[int, Sequence[Tensor]]  # layer -> states of each segment after that layer, (B, n, d)
 
-    def scored(self, modality: str) -> Iterator[tuple[Segment, Tensor]]:
+    def scored(self, modality: str) -> Iterator[tuple[Any, Tensor]]:
         """Scored segments of a modality with their final states."""
         for segment, states in zip(self.batch.segments, self.states, strict=True):
             if segment.scored and segment.modality == modality:

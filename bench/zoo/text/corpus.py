@@ -13,7 +13,7 @@ from functools import cache
 from random import Random
 
 from bench.scenes.grammar import captions, vocabulary
-from bench.scenes.world import POSITIONS, Scene, sample_scenes
+from bench.scenes.scene import POSITIONS, Scene, sample_scenes
 from bench.zoo.text.matching import groups, pairs, recall
 from bench.zoo.text.questions import about_place, description, distinction, glimpse, place, question, yes_or_no
 from bench.zoo.text.sentences import sentence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES
+from bench.scenes.scene import BACKGROUNDS, COLOURS, POSITIONS, SHAPES
 from bench.zoo.text.sentences import ANIMALS, PLACES
 
 

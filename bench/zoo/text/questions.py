@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from bench.scenes.world import COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
+from bench.scenes.scene import COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
 
 VALUES = {"colour": COLOURS, "shape": SHAPES, "size": SIZES, "position": POSITIONS}
 OPEN = {name: f"what {name} is {{}}" for name in ("colour", "shape", "size")} | {"position": "where is {}"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from bench.scenes.world import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
+from bench.scenes.scene import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 SMALL_ANIMALS, LARGE_ANIMALS = ("mouse", "cat", "bird", "bee"), ("horse", "cow", "bear", "whale")

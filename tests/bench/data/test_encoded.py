@@ -7,36 +7,36 @@ import pytest
 import torch
 from experiments import small_config
 
-from bench.data.assets import World
+from bench.data.assets import Assets
 from bench.data.encoded import Source, decode_latents, encode_images, encoded_split, padded, token_ids
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory) -> World:
-    return World(small_config(tmp_path_factory.mktemp("encoded")))
+def assets(tmp_path_factory) -> Assets:
+    return Assets(small_config(tmp_path_factory.mktemp("encoded")))
 
 
-def test_latents_and_tokens_are_the_pictures_own(world):
-    encoded, pictures = world.encoded("test"), world.pictures("test")
+def test_latents_and_tokens_are_the_pictures_own(assets):
+    encoded, pictures = assets.encoded("test"), assets.images("test")
     image = torch.from_numpy(pictures.images([3])).permute(0, 3, 1, 2) / 127.5 - 1
     with torch.no_grad():
-        mean = world.vae.encode(image).latent_dist.mean[0]
-    expected = (mean - world.vae.config.shift_factor) * world.vae.config.scaling_factor
+        mean = assets.vae.encode(image).latent_dist.mean[0]
+    expected = (mean - assets.vae.config.shift_factor) * assets.vae.config.scaling_factor
     torch.testing.assert_close(torch.from_numpy(encoded.latents[3].copy()), expected, rtol=1e-4, atol=1e-4)
     for caption, ids, length in zip(pictures.captions(3), encoded.tokens[3], encoded.lengths[3], strict=True):
         assert (ids[length:] == 0).all()
-        assert ids[0] == world.tokenizer.bos_token_id and ids[length - 1] == world.tokenizer.eos_token_id
-        assert world.tokenizer.decode(ids[1 : length - 1]).strip() == caption
+        assert ids[0] == assets.tokenizer.bos_token_id and ids[length - 1] == assets.tokenizer.eos_token_id
+        assert assets.tokenizer.decode(ids[1 : length - 1]).strip() == caption
 
 
-def test_latents_have_about_unit_size(world):
-    latents = world.encoded("train").latents
+def test_latents_have_about_unit_size(assets):
+    latents = assets.encoded("train").latents
     assert abs(latents.mean()) < 0.2 and 0.7 < latents.std() < 1.3
 
 
-def test_decoding_undoes_encoding(world):
-    images = world.pictures("test").images(range(8))
-    rebuilt = decode_latents(world.vae, encode_images(world.vae, images))
+def test_decoding_undoes_encoding(assets):
+    images = assets.images("test").images(range(8))
+    rebuilt = decode_latents(assets.vae, encode_images(assets.vae, images))
     assert rebuilt.dtype == np.uint8 and rebuilt.shape == images.shape
     assert np.abs(rebuilt.astype(int) - images).mean() < 6  # levels of 255
 
@@ -44,22 +44,22 @@ def test_decoding_undoes_encoding(world):
 def test_made_once_and_whole(tmp_path):
     """A second call reads the cache; one that is interrupted leaves nothing that a later one would take for whole."""
     config = small_config(tmp_path, f"runtime.cache={tmp_path / 'cache'}", "data.test_size=4")
-    world = World(config)
+    assets = Assets(config)
 
     def broken() -> Source:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         encoded_split(config, "test", broken)
-    first = world.encoded("test")
+    first = assets.encoded("test")
     assert len(encoded_split(config, "test", broken)) == len(first) == 4
     assert [path.name for path in (tmp_path / "cache" / "encoded").iterdir() if not path.name.startswith(".")]
 
 
-def test_unknown_words_fall_back_to_bytes(world):
+def test_unknown_words_fall_back_to_bytes(assets):
     text = "łódź 🚲 zzyzx"
-    (ids,) = token_ids(world.tokenizer, [text])
-    assert world.tokenizer.decode(ids[1:-1]).strip() == text
+    (ids,) = token_ids(assets.tokenizer, [text])
+    assert assets.tokenizer.decode(ids[1:-1]).strip() == text
 
 
 def test_padding():

@@ -15,7 +15,7 @@ from bench.__main__ import main
 from bench.config.load import load
 from bench.config.schema import Config, DataConfig
 from bench.data import open_split
-from bench.data.assets import World
+from bench.data.assets import Assets
 from bench.evaluation import scoring
 from bench.evaluation.metrics import Score
 from bench.evaluation.selftest import attributes, distances
@@ -39,9 +39,9 @@ def config(tmp_path_factory) -> Config:
 
 
 @pytest.fixture
-def fresh(config) -> World:
-    """A world that remembers nothing of another test's faults."""
-    return World(config)
+def fresh(config) -> Assets:
+    """A assets that remembers nothing of another test's faults."""
+    return Assets(config)
 
 
 def failed(checks: list[Check]) -> dict[str, set[str]]:
@@ -171,7 +171,7 @@ FAULTS = {
 def test_planted_faults_fail_under_their_own_names_alone(config, monkeypatch, capsys, tmp_path):
     for name, fault in FAULTS.items():
         monkeypatch.setattr(scoring, name, fault)
-    monkeypatch.setattr("bench.evaluation.selftest.run.world_of", World)
+    monkeypatch.setattr("bench.evaluation.selftest.run.assets_of", Assets)
     file = tmp_path / "verdict.json"
     settings = [f"data.test_size={2 * ASKED}", f"runtime.runs={tmp_path / 'runs'}"]
     assert exit_status(lambda: main(["metrics", "selftest", "smoke", *settings, "--json", str(file)])) == 1

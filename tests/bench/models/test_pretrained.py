@@ -21,7 +21,7 @@ from architectures.sequence import Past
 from bench.config import part_files
 from bench.config.load import load as load_config
 from bench.config.part_files import WEIGHTS
-from bench.data.assets import world_of
+from bench.data.assets import assets_of
 from bench.experiment import execute
 from bench.models.pretrained import load_clip, load_features, load_llm, load_vae
 from bench.system.errors import UserError
@@ -250,8 +250,8 @@ def test_a_vae_that_was_not_here_is_held_against_the_image_size_once_loaded(tmp_
     monkeypatch.setattr("bench.config.validate.look_at_files", lambda config: None)
     config = small_config(tmp_path, "model.patch_size=3")
     with pytest.raises(UserError, match="32 is no multiple of 24"):
-        world_of(config)
-    assert world_of(small_config(tmp_path)).pixels_per_latent == part_files.vae_factor(WEIGHTS / "vae") == 8
+        assets_of(config)
+    assert assets_of(small_config(tmp_path)).pixels_per_latent == part_files.vae_factor(WEIGHTS / "vae") == 8
 
 
 @pytest.mark.parametrize("text", ["[]", "{", "[" * 100_000, '{"auto_map": null}', "\x00"])
@@ -287,6 +287,6 @@ def test_the_longest_sequence_is_as_long_as_any_that_a_run_makes(tmp_path, monke
 
     monkeypatch.setattr(Past, "grow", growing)
     config = small_config(tmp_path, f"model.llm={copied(tmp_path, 'llm')}", "eval.max_caption_tokens=40")
-    longest = world_of(config).longest_sequence(config)
+    longest = assets_of(config).longest_sequence(config)
     execute.run(config)
     assert 16 + 40 <= max(seen) <= longest < max(seen) + 10

@@ -38,7 +38,7 @@ EVALUATION = [
 NEITHER = [
     "data.max_broken=3", "eval.every=4", "runtime.runs=elsewhere", "runtime.cache=elsewhere", "runtime.accelerator=cpu",
     "runtime.strategy=ddp", "runtime.workers=2", "runtime.checkpoint_every=5", "runtime.lease=5",
-    "runtime.progress=false", "runtime.keep_checkpoints=3", "runtime.loggers=[csv]", "runtime.keep_texts=true",
+    "runtime.progress=false", "runtime.keep_checkpoints=3", "runtime.loggers=[csv]",
 ]  # fmt: skip
 
 

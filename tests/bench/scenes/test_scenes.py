@@ -1,4 +1,4 @@
-"""The embedded world: what scenes hold, how they look, and that captions can be read back."""
+"""The embedded assets: what scenes hold, how they look, and that captions can be read back."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from bench.scenes import (
 )
 from bench.scenes.grammar import TEMPLATES
 from bench.scenes.render import CENTRE, RGB
-from bench.scenes.world import (
+from bench.scenes.scene import (
     BACKGROUNDS,
     COLOURS,
     PAIRS,
     POSITIONS,
+    SCENES_VERSION,
     SHAPES,
     SIZES,
     TEST_PAIRS,
     TRAIN_PAIRS,
     VALIDATION_PAIRS,
-    WORLD_VERSION,
     Object,
     Scene,
 )
@@ -43,7 +43,7 @@ RED_CIRCLE = Object("red", "circle", "small", "top left")
 BLUE_STAR = Object("blue", "star", "large", "bottom right")
 TWO = Scene((RED_CIRCLE, BLUE_STAR), "black")
 
-# (world version, picture digest, caption digest): whoever changes scenes, pictures or captions raises the version
+# (assets version, picture digest, caption digest): whoever changes scenes, pictures or captions raises the version
 PINNED = (1, "429391a93993", "53ba3eca80ec")
 
 
@@ -51,7 +51,7 @@ def test_pinned_world():
     scenes = sample_scenes("train", 3, 1) + sample_scenes("test", 3, 2)
     pictures = hashlib.sha256(render_batch(scenes).tobytes()).hexdigest()[:12]
     texts = hashlib.sha256("\n".join(c for s in scenes for c in captions(s)).encode()).hexdigest()[:12]
-    assert (WORLD_VERSION, pictures, texts) == PINNED
+    assert (SCENES_VERSION, pictures, texts) == PINNED
 
 
 @pytest.mark.parametrize("objects", [1, 2])

@@ -22,7 +22,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import architectures
-from bench.data.assets import World
+from bench.data.assets import Assets
 from bench.data.counts import Seen
 from bench.data.encoded import encode_images
 from bench.data.mixing import Step
@@ -119,19 +119,19 @@ def fake(tmp_path, monkeypatch) -> Iterator[Callable[..., tuple[execute.Experime
     with ExitStack() as among:
 
         def make(name: str) -> tuple[execute.Experiment, Step]:
-            monkeypatch.setattr(execute, "world_of", World)  # one of its own: its networks are spoilt
+            monkeypatch.setattr(execute, "assets_of", Assets)  # one of its own: its networks are spoilt
             config = small_config(tmp_path, f"model.architecture={name}", "train.precision=float32")
             parts = execute.prepare(config)
-            world, step = parts.world, parts.mixture[0]
-            world.encoded("test")
-            for network in (scoring.feature_net(world, config), scoring.image_text_model(world, config)[0]):
+            assets, step = parts.assets, parts.mixture[0]
+            assets.encoded("test")
+            for network in (scoring.feature_net(assets, config), scoring.image_text_model(assets, config)[0]):
                 networks.append(network)
             monkeypatch.setattr(nn.Module, "_apply", moved)
             monkeypatch.setattr(FakeTensor, "numpy", as_numpy, raising=False)
             monkeypatch.setattr(FakeTensor, "__deepcopy__", lambda self, memo: self.clone(), raising=False)
             mode = among.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
             among.enter_context(Answers())
-            for network in (parts.module.model, world.llm, world.vae, *networks):
+            for network in (parts.module.model, assets.llm, assets.vae, *networks):
                 faked(network, mode)
             return replace(parts, module=FusionModule(parts.module.model, config.train)), step
 
@@ -169,15 +169,15 @@ def test_training_and_its_average_follow_the_model(fake, name):
 def test_evaluation_takes_all_networks_to_the_model(fake, name):
     """Drawing with guidance, describing, the autoencoder both ways, and every metric that a network measures."""
     parts, _ = fake(name)
-    module, world = on_gpu(parts.module), parts.world
-    world.exam, texts, world.texts = world.exam[:4], world.texts[:1], []
+    module, assets = on_gpu(parts.module), parts.assets
+    assets.exam, texts, assets.texts = assets.exam[:4], assets.texts[:1], []
     assert parts.config.eval.guidance_scale != 1
     with module.average.applied():
-        found = evaluate.evaluate(module.model, world, parts.config)
+        found = evaluate.evaluate(module.model, assets, parts.config)
     assert {"fid", "clip_score", "image_attributes", "exam_before", "exam_after"} <= set(found.scores)
-    assert {p.device for network in (world.llm, world.vae) for p in network.parameters()} == {CUDA}
-    assert encode_images(world.vae, found.images).device == CUDA
-    world.texts = texts
-    for model in (module.model, *(Known(ahead, len(world.tokenizer), CUDA) for ahead in range(3))):
+    assert {p.device for network in (assets.llm, assets.vae) for p in network.parameters()} == {CUDA}
+    assert encode_images(assets.vae, found.images).device == CUDA
+    assets.texts = texts
+    for model in (module.model, *(Known(ahead, len(assets.tokenizer), CUDA) for ahead in range(3))):
         with pytest.raises(ZeroDivisionError):  # no tokens: their number is what a fake tensor cannot know
-            scoring.language_scores(model, world, parts.config)
+            scoring.language_scores(model, assets, parts.config)

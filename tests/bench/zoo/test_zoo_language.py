@@ -14,7 +14,7 @@ from bench.config.part_files import WEIGHTS, resolve
 from bench.evaluation.metrics.language import exam
 from bench.models.pretrained import load_clip, load_features, load_llm, load_vae, weights_digest
 from bench.scenes.grammar import captions, parse, vocabulary
-from bench.scenes.world import POSITIONS, sample_scenes
+from bench.scenes.scene import POSITIONS, sample_scenes
 from bench.system.errors import UserError
 from bench.zoo import train_clip, train_llm
 from bench.zoo.alterations import altered, same_picture

@@ -1,4 +1,4 @@
-"""The embedded world: what a scene may hold, which combinations each split sees, and how scenes are drawn.
+"""The embedded assets: what a scene may hold, which combinations each split sees, and how scenes are drawn.
 
 Every shape gives one of its eight colours to validation and another to test, so both splits show only
 (colour, shape) pairs that training never does.
@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.system.errors import UserError, nearest
 
-WORLD_VERSION = 1  # raise it whenever a scene, picture or caption changes: every stored digest depends on it
+SCENES_VERSION = 1  # raise it whenever a scene, picture or caption changes: every stored digest depends on it
 
 COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
 SHAPES = ("circle", "square", "triangle", "star", "cross", "ring")
@@ -66,7 +66,7 @@ def sample_scenes(split: str, n: int, objects: int = 1, seed: int = 0) -> list[S
         raise UserError(f"scenes have no split {split!r}{nearest(split, SPLITS)}; splits: {', '.join(SPLITS)}")
     if objects not in (1, 2):
         raise UserError(f"data.objects={objects}: a scene holds 1 or 2 objects")
-    rng = np.random.default_rng([WORLD_VERSION, SPLITS.index(split), objects, seed])
+    rng = np.random.default_rng([SCENES_VERSION, SPLITS.index(split), objects, seed])
     jitters = BACKGROUND_JITTER + objects * OBJECT_JITTER
     draws = rng.random((n, 5 + jitters))  # a row a scene, so that a longer list begins with the shorter one
     pairs = PAIRS[split]

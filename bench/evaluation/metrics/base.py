@@ -1,0 +1,122 @@
+"""Metrics: what is declared of one, the number it gives, and what a file of metrics must offer. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from bench.system.plugins import Plugin
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from architectures.transformer import FusionTransformer
+    from bench.config.schema import Config
+    from bench.data.assets import Assets
+    from bench.data.captioned_images import CaptionedImages
+
+DIRECTIONS = ("lower", "higher", "neither")
+IMAGE, TEXT, LANGUAGE = "image", "text", "language"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric, declared once: tables, figures and pages read it from the results."""
+
+    name: str
+    title: str
+    direction: str  # which is better: "lower" or "higher"; "neither" for a number that only explains another
+    unit: str
+    meaning: str = ""  # what it tells, in a line
+    headline: bool = False  # printed when a run ends
+    table: bool = True  # a row of its own in tables
+    untouched: tuple[str, ...] = ()  # corruptions of the self-test that need not change it
+
+    def __post_init__(self) -> None:
+        assert self.direction in DIRECTIONS, self.direction
+
+    def score(self, value: float, n: int, weights: str | None = None, **more: Any) -> Score:
+        """A number of this metric, measured on n items."""
+        return Score(value, n, self.direction, self.unit, weights, **more)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measured number and what is needed to read it."""
+
+    value: float
+    n: int  # items that were measured
+    direction: str
+    unit: str
+    weights: str | None  # "embedded:features:<digest>"; None where no network took part
+    chance: float | None = None  # what a guess would get
+    ceiling: float | None = None  # what a perfect model would get
+    note: str | None = None
+    per_item: list[float] | None = None  # in the order of the items given, for paired comparisons
+    before: float | None = None  # the same quantity before training
+
+    def __post_init__(self) -> None:
+        assert self.direction in DIRECTIONS, self.direction
+        assert math.isfinite(self.value), f"a score must be finite, not {self.value}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Entry of `result.json`. `per_item` is left out: it is stored in a file of its own."""
+        numbers = {"chance": self.chance, "ceiling": self.ceiling, "before": self.before}
+        return {
+            "value": float(self.value),
+            "n": int(self.n),
+            "direction": self.direction,
+            "unit": self.unit,
+            "weights": self.weights,
+            "note": self.note,
+        } | {name: None if number is None else float(number) for name, number in numbers.items()}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: outputs for the first items of ``eval.split``, with all that they are measured against."""
+
+    assets: Assets
+    config: Config
+
+    @property
+    def split(self) -> CaptionedImages:
+        """Images and reference captions of the split that is evaluated."""
+        return self.assets.images(self.config.eval.split)
+
+
+@dataclass(frozen=True)
+class Images(Subject):
+    """Generated images and their prompts."""
+
+    images: np.ndarray  # (n, H, W, 3) uint8
+    prompts: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Captions(Subject):
+    """Generated captions."""
+
+    captions: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Language(Subject):
+    """A model that is asked without an image."""
+
+    model: FusionTransformer
+
+
+class MetricFile(Plugin):
+    """Metrics that are measured together, of outputs of one modality or of the language alone."""
+
+    kind = "metric"
+    of: ClassVar[str]  # IMAGE, TEXT or LANGUAGE: the subject is Images, Captions or Language
+    place: ClassVar[int] = 100  # in tables, among the files of the same subject
+    metrics: ClassVar[tuple[Metric, ...]]
+
+    def measure(self, subject: Any) -> dict[str, Score]:
+        """Scores by the names of the metrics declared; those that the data do not allow are left out."""
+        raise NotImplementedError

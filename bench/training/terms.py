@@ -1,0 +1,58 @@
+"""Losses of a training with their weights, their trained heads, and batches as the model takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from architectures.sequence import Image, Text
+from architectures.transformer import FusionTransformer
+from bench.config.schema import TrainConfig
+from bench.data.batches import Batch, Segment, TextSegment
+from bench.models.diffusion import noised
+from bench.system.plugins import plugins
+from bench.training.losses.base import Loss
+
+
+def losses_of(train: TrainConfig) -> list[tuple[Loss, float]]:
+    """Losses with their weights: those with a weight among the settings, the language loss first, then those asked for.
+
+    Gradients are summed in this order.
+    """
+    known = plugins("loss")
+    always = [(loss(), getattr(train, loss.weight_setting)) for loss in known.values() if loss.weight_setting]
+    always.sort(key=lambda pair: pair[0].name, reverse=True)  # text before image
+    asked = [
+        (known[name](**{key: value for key, value in given.items() if key != "weight"}), given["weight"])
+        for name, given in train.losses.items()
+    ]
+    return [*always, *asked]
+
+
+def add_heads(model: FusionTransformer, losses: Sequence[Loss], seed: int) -> None:
+    """Let the losses' own heads be part of the model. Their first weights depend on seed and name alone."""
+    for loss in losses:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed + int.from_bytes(loss.name.encode()[:6], "big"))
+            head = loss.head(model)
+        if head is not None:
+            model.heads[loss.name] = head.to(model.device)
+
+
+def model_input(batch: Batch) -> tuple[list[Text | Image], list[bool]]:
+    """Items of a batch for the model, and which of them need an output: those that are scored.
+
+    Nothing follows the last token of a sequence's last text, so where that is scored it is not put in.
+    """
+    last = len(batch.segments) - 1
+    items = [_item(segment, place == last) for place, segment in enumerate(batch.segments)]
+    return items, [segment.scored for segment in batch.segments]
+
+
+def _item(segment: Segment, is_last: bool) -> Text | Image:
+    if not isinstance(segment, TextSegment):
+        return Image(noised(segment.latents, segment.noise, segment.sigma), segment.sigma)
+    if segment.scored and is_last:
+        return Text(segment.ids[:, :-1], segment.lengths - 1)
+    return Text(segment.ids, segment.lengths)
