@@ -25,16 +25,17 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
     from transformers import PreTrainedTokenizerBase
 
+CHUNK = 1024  # images decoded and encoded at a time
 FORMAT = 1  # raise when what the files hold changes
 
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """N pictures with up to R captions of up to L tokens each, beginning and end included."""
+    """N images with up to R captions of up to L tokens each, beginning and end included."""
 
     latents: np.ndarray  # (N, C, h, w) float32, about zero mean and unit deviation
     tokens: np.ndarray  # (N, R, L) int32, right-padded with 0
-    lengths: np.ndarray  # (N, R) int32, 0 where a picture has fewer captions
+    lengths: np.ndarray  # (N, R) int32, 0 where an image has fewer captions
 
     def __len__(self) -> int:
         return len(self.latents)
@@ -43,7 +44,7 @@ class EncodedSplit:
 class Source(NamedTuple):
     """What an encoding is made from."""
 
-    pictures: CaptionedImages
+    images: CaptionedImages
     vae: AutoencoderKL
     tokenizer: PreTrainedTokenizerBase
 
@@ -65,24 +66,35 @@ def encoded_split(config: Config, split: str, source: Callable[[], Source]) -> E
 
 
 def _encode_into(folder: Path, source: Source) -> None:
-    pictures, vae, tokenizer = source
-    chunks = np.array_split(np.arange(len(pictures)), -(-len(pictures) // 1024))
-    latents = np.concatenate([encode_images(vae, pictures.images(chunk.tolist())).cpu().numpy() for chunk in chunks])
-
-    captions = [pictures.captions(index) for index in range(len(pictures))]
+    """Encode a split chunk by chunk, so that its images need not fit into memory together."""
+    images, vae, tokenizer = source
+    captions = [images.captions(index) for index in range(len(images))]
     flat, flat_lengths = padded(token_ids(tokenizer, [caption for row in captions for caption in row]))
     most = max(len(row) for row in captions)
-    tokens = np.zeros((len(pictures), most, flat.shape[1]), dtype=np.int32)
-    lengths = np.zeros((len(pictures), most), dtype=np.int32)
+    tokens = np.zeros((len(images), most, flat.shape[1]), dtype=np.int32)
+    lengths = np.zeros((len(images), most), dtype=np.int32)
     held = np.arange(most) < np.array([len(row) for row in captions])[:, None]  # N R, row-major as the flat list
     tokens[held], lengths[held] = flat, flat_lengths
 
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        for name, array in (("latents", latents), ("tokens", tokens), ("lengths", lengths)):
-            np.save(draft / f"{name}.npy", array)
+        _encode_latents(draft / "latents.npy", images, vae)
+        np.save(draft / "tokens.npy", tokens)
+        np.save(draft / "lengths.npy", lengths)
         flush_tree(draft)
         os.rename(draft, folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
+
+
+def _encode_latents(path: Path, images: CaptionedImages, vae: AutoencoderKL) -> None:
+    written: np.memmap | None = None
+    for chunk in np.array_split(np.arange(len(images)), -(-len(images) // CHUNK)):
+        latents = encode_images(vae, images.images(chunk.tolist())).cpu().numpy()
+        if written is None:
+            shape = (len(images), *latents.shape[1:])
+            written = np.lib.format.open_memmap(path, mode="w+", dtype=latents.dtype, shape=shape)
+        written[chunk[0] : chunk[-1] + 1] = latents
+    assert written is not None
+    written.flush()
