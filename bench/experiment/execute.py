@@ -179,6 +179,7 @@ def step_flops(module: FusionModule, mixture: Mixture) -> int:
 
 def _land(config: Config, folder: RunFolder, step: int, evaluated: evaluate.Evaluated, facts: dict[str, Any]) -> None:
     result = {
+        "schema": 1,  # until tasks write what they declare
         "run_id": folder.run_id,
         "eval_id": eval_id(config),
         "train_identity": train_identity(config),

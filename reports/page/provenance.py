@@ -40,8 +40,8 @@ def config(point: Point) -> str:
 
 
 def _origin(sweep: Sweep, point: Point) -> Origin:
-    axis = "" if sweep.x == "architecture" else f", {labels.axis_value(sweep.x, point.settings.get(sweep.x))}"
-    title = f"{labels.architecture(point.settings['architecture'])}{axis}, seed {point.settings['seed']}"
+    who, at = labels.architecture(point.settings["architecture"]), sweep.x.beside(point.settings.get(sweep.x.column))
+    title = ", ".join(filter(None, [who, at, f"seed {point.settings['seed']}"]))
     return Origin(point.run_id, title, point.status, point.error, config(point), _starts(point))
 
 

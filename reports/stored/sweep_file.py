@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.runs.format import read_own
 from bench.system.errors import UserError
+from reports.stored import format_1
 
 NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
 TEXTS = ("name", "preset", "question", "source", "runs_root")
@@ -23,6 +24,12 @@ def read(folder: Path) -> dict[str, Any]:
     fault = _fault(content)
     if fault:
         raise UserError(f"{path}: {fault}; `python -m sweeps run NAME` writes it anew")
+    plot = content["plot"]
+    if content["schema"] == format_1.SCHEMA:
+        plot["y"] = list(dict.fromkeys(map(format_1.name, plot["y"])))
+    for metric in plot["y"]:
+        if metric in format_1.OLD:
+            raise UserError(f"{path}: plot.y: unknown metric '{metric}' (did you mean '{format_1.name(metric)}'?)")
     return content
 
 

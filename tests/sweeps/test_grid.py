@@ -17,7 +17,8 @@ from bench.config.overrides import say
 from bench.config.schema import Config
 from bench.runs import identity
 from bench.system.errors import UserError
-from reports.stored.runs import read_sweep, runs_frame, scores_frame
+from reports.stored.frames import runs_frame, scores_frame
+from reports.stored.runs import read_sweep
 from sweeps import dimensions, grid, plan
 from sweeps.dimensions import folder_name, narrow
 from sweeps.grid import read

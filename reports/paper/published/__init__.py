@@ -18,7 +18,7 @@ def content() -> dict[str, Any]:
 
 
 def scale() -> dict[str, float]:
-    """Of what size the paper's experiments are, at least."""
+    """Sizes of the paper's experiments, at least."""
     return content()["scale"]
 
 
