@@ -60,7 +60,7 @@ def _scored_on(point: Point) -> str:
     result, size = point.result, _identity(point, "data").get("test_size")
     of = f" of {size:,}" if size else ""
     generated = ", ".join(f"{task['samples']:,} {task['noun']}" for task in result["tasks"].values())
-    return f"the {result.get('split', 'test')} split{of}: generated {generated}"
+    return f"the {result.get('split', 'test')} split{of}: {generated} generated"
 
 
 def _training(point: Point) -> str:

@@ -1,4 +1,4 @@
-"""Who won at what, by how much and how sure: the best architecture of each metric against the next one."""
+"""Winners: the best architecture of each metric against the next one, by how much and how surely."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Place = tuple[str, str, object]  # metric, weights, value of the axis
 
 @dataclass(frozen=True)
 class Winner:
-    """Who was best at one metric at one value of the axis."""
+    """The best architecture by one metric at one value of the axis."""
 
     at: str  # "" where the axis is the architecture itself
     who: list[str]  # several where they are equal; none where the numbers may not be ranked
@@ -81,7 +81,7 @@ def contests(sweep: Sweep, summary: pd.DataFrame) -> list[Contest]:
 
 
 def _groups(sweep: Sweep, mine: pd.DataFrame) -> list[tuple[tuple[str, object], pd.DataFrame]]:
-    """What may be ranked together: the rows of one x, or all where x is the architecture."""
+    """Groups that may be ranked together: the rows of one x, or all where x is the architecture."""
     by_x = not sweep.x.is_architecture
     return [
         ((str(whose), x), rows)

@@ -1,4 +1,4 @@
-"""Quality along training: a panel a metric and what it is drawn against, a line a value of what is compared."""
+"""Quality along training: a panel a metric and its x axis, a line a value of the setting that is compared."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def name(measure: str, metrics: Metrics) -> str:
     if measure.endswith(CEILING):
         return f"ceiling of {titles.get(measure.removesuffix(CEILING), measure)}"
     if measure.endswith(CHANGE):
-        return f"{titles.get(measure.removesuffix(CHANGE), measure)}, change"
+        return f"change of {titles.get(measure.removesuffix(CHANGE), measure)}"
     if measure.startswith(LOSS):
         return f"{measure.removeprefix(LOSS)} loss"
     general = GENERAL[measure].label if measure in GENERAL else measure.replace("_", " ")

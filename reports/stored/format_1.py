@@ -68,7 +68,7 @@ def upgraded(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def name(old: str) -> str:
-    """What a metric is called today."""
+    """The metric's name of today."""
     return OLD.get(old, old)
 
 

@@ -137,7 +137,7 @@ def _check_settings(point: Point, x: Axis, folder: Path) -> None:
 
 
 def _settings(run_id: str, asked: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-    """What is known of a run's settings; what it says itself holds."""
+    """A run's settings, as far as they are known; its own result is right where it differs."""
     measured: dict[str, Any] = {name: result[name] for name in ("architecture", "seed") if name in result}
     measured |= {name: axis["value"] for name, axis in result.get("axes", {}).items()}
     return {"architecture": run_id.rpartition("-")[0], "seed": 0, **asked, **measured}

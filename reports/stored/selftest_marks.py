@@ -1,4 +1,4 @@
-"""What self-tests of the metrics say of stored results: numbers of a metric that failed do not rank, and say why."""
+"""Self-test marks of stored results: numbers of a metric that failed its self-test do not rank, and say why."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ TEXTS = ("name", "preset", "question", "source", "runs_root")
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """What the file says. Raises ``UserError`` where there is none, or one that `python -m sweeps` did not write."""
+    """The file's content. Raises ``UserError`` where there is none, or one that `python -m sweeps` did not write."""
     path = folder / "sweep.json"
     if not os.path.isfile(path):
         raise UserError(f"{folder}: no results folder (no sweep.json in it); `python -m sweeps run NAME` makes one")
@@ -34,7 +34,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def _fault(content: dict[str, Any]) -> str:
-    """What is wrong, "" if nothing is."""
+    """The first fault, "" if there is none."""
     for key in TEXTS:
         if not _is_text(content.get(key)):
             return f"'{key}' must be a text"

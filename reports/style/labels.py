@@ -11,7 +11,7 @@ def architecture(name: str) -> str:
 
 
 def weights(label: str) -> str:
-    """Whose weights measured a number, from "embedded:features:3fa9c1d2e4b5": "embedded features 3fa9c1"."""
+    """The weights that measured a number, from "embedded:features:3fa9c1d2e4b5": "embedded features 3fa9c1"."""
     if not label:
         return "no network"
     whose, _, rest = label.partition(":")

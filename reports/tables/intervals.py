@@ -40,7 +40,7 @@ def with_intervals(summary: pd.DataFrame, sweep: Sweep, scores: pd.DataFrame) ->
 
 
 def _over_items(runs: list[np.ndarray], wanted: int, mean: float) -> tuple[float, float]:
-    """None where a run's items are missing or not on the metric's scale, as perplexity's; or all alike, which would
+    """None where a run's items are missing or not on the metric's scale, as perplexity's; or all equal, which would
     make the interval a point."""
     if len(runs) != wanted or len({len(items) for items in runs}) != 1 or len(runs[0]) < 2:
         return np.nan, np.nan

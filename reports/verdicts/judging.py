@@ -99,7 +99,7 @@ def _verdict(claim: Claim, where: str, findings: tuple[Finding, ...]) -> Verdict
 
 
 def _lacks(runs: list[Run]) -> tuple[str, ...]:
-    """What makes the numbers of these runs incomparable with the paper's; nothing where there are no runs."""
+    """Reasons why the numbers of these runs are not comparable with the paper's; nothing where there are no runs."""
     if not runs:
         return ()
     scale, results = published.scale(), [run.point.result for run in runs]

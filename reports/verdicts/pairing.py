@@ -106,13 +106,13 @@ def _by_seed(runs: list[Run], wanted: Settings) -> dict[int, Run]:
         if has(run, wanted):
             seed = run.settings["seed"]
             if found.setdefault(seed, run) is not run:
-                raise Unpaired(f"several runs of seed {seed} have {described(wanted)}: narrow the claim's `where`")
+                raise Unpaired(f"several runs of seed {seed} have {as_typed(wanted)}: narrow the claim's `where`")
     if not found:
-        raise Unpaired(f"no finished run here has {described(wanted)}")
+        raise Unpaired(f"no finished run here has {as_typed(wanted)}")
     return found
 
 
-def described(settings: Settings) -> str:
+def as_typed(settings: Settings) -> str:
     """Settings as a user writes them."""
     return ", ".join(f"{key}={value}" for key, value in settings.items()) or "any settings"
 

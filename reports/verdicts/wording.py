@@ -8,7 +8,7 @@ from reports.stored import declared
 from reports.stored.declared import Axis
 from reports.stored.settings import Settings
 from reports.verdicts.hypotheses import NOT_BETTER, UNCHANGED, Comparison
-from reports.verdicts.pairing import described
+from reports.verdicts.pairing import as_typed
 
 RELATIONS = {NOT_BETTER: "no better", UNCHANGED: "unchanged by training"}
 
@@ -26,4 +26,4 @@ def side(settings: Settings, axes: Mapping[str, Axis]) -> str:
     for key, value in settings.items():
         axis = declared.axis(key, axes)
         texts.append(axis.text(value) if axis.is_architecture else f"{axis.title} {axis.text(value)}")
-    return ", ".join(texts) or described(settings)
+    return ", ".join(texts) or as_typed(settings)

@@ -173,7 +173,7 @@ def test_fresh_seeds_are_judged_by_their_spread(blessed, tmp_path, capsys):
         (FROZEN, {"clip_score": 10.0}, "CLIP score", "worse"),
         (FROZEN, {"fid": 5.0}, "FID", "better"),
         (TRAINED, {"loss_text": 0.9}, "text loss", "worse"),
-        (FROZEN, {"exam": 0.9 - 1 / 512}, "exact-match QA, change", "worse"),  # one answer of a frozen model
+        (FROZEN, {"exam": 0.9 - 1 / 512}, "change of exact-match QA", "worse"),  # one answer of a frozen model
         (TRAINED, {"fid_ceiling": 1.3}, "ceiling of FID", "changed"),
         (TRAINED, {"trainable_params": 8}, "trainable parameters", "changed"),
         (TRAINED, {"train_flops": 10_050}, "training FLOPs", "changed"),

@@ -1,4 +1,4 @@
-"""The figures and tables of the paper, and some that no paper shows: what is drawn of which runs, as YAML beside this.
+"""Definitions of the paper's figures and tables, and of some that no paper shows: YAML files beside this one.
 
     title: Noise on images to be captioned, along training
     source: "X-Fusion, Fig. 6"
