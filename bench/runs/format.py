@@ -10,6 +10,9 @@ from bench.system.errors import UserError
 
 SCHEMA = 2  # of new files
 READABLE = (1, SCHEMA)
+RENAMED = {f"{name}_{when}": name for name in ("exam", "perplexity") for when in ("after", "before")}
+"""Metrics of format 1 that are part of another one since."""
+
 IDENTITY = 1  # what identities hash: a new layout of files renames no run
 
 

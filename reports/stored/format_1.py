@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from bench.runs.format import RENAMED
+
 SCHEMA = 1
 TASKS = {
     "t2i": {"title": "text-to-image", "noun": "images", "layout": ["text", "image"], "output": "image"},
@@ -46,9 +48,6 @@ METRICS = {name: {"title": title, "task": task, "meaning": meaning, "headline": 
 }  # fmt: skip
 """Declarations of the metrics, under the names of format 2."""
 
-OLD = {f"{name}_{when}": name for name in ("exam", "perplexity") for when in ("after", "before")}
-"""Name in format 1 -> name of the metric that it is part of."""
-
 
 def upgraded(result: Mapping[str, Any]) -> dict[str, Any]:
     """The result as format 2 has it."""
@@ -69,7 +68,7 @@ def upgraded(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def name(old: str) -> str:
     """The metric's name of today."""
-    return OLD.get(old, old)
+    return RENAMED.get(old, old)
 
 
 def seen(counts: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,13 +78,13 @@ def seen(counts: Mapping[str, Any]) -> dict[str, Any]:
 
 def per_item(items: Mapping[str, Any]) -> dict[str, Any]:
     """Values by metric, one an item; those before training under the name of their column."""
-    return {key.removesuffix("_after") if key in OLD else key: values for key, values in items.items()}
+    return {key.removesuffix("_after") if key in RENAMED else key: values for key, values in items.items()}
 
 
 def _metrics(scores: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for new in dict.fromkeys([*METRICS, *map(name, scores)]):
-        score = scores.get(f"{new}_after" if new in OLD.values() else new)
+        score = scores.get(f"{new}_after" if new in RENAMED.values() else new)
         if score is not None:
             before = scores.get(f"{new}_before", {}).get("value")
             plain = {"title": new.replace("_", " "), "task": None, "meaning": "", "headline": False, "table": False}

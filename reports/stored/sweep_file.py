@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.runs.format import read_own
+from bench.runs.format import RENAMED, read_own
 from bench.system.errors import UserError
 from reports.stored import format_1
 
@@ -28,8 +28,8 @@ def read(folder: Path) -> dict[str, Any]:
     if content["schema"] == format_1.SCHEMA:
         plot["y"] = list(dict.fromkeys(map(format_1.name, plot["y"])))
     for metric in plot["y"]:
-        if metric in format_1.OLD:
-            raise UserError(f"{path}: plot.y: unknown metric '{metric}' (did you mean '{format_1.name(metric)}'?)")
+        if metric in RENAMED:
+            raise UserError(f"{path}: plot.y: unknown metric '{metric}' (did you mean '{RENAMED[metric]}'?)")
     return content
 
 

@@ -28,6 +28,7 @@ import architectures
 from bench.config import user_yaml
 from bench.config.checks import nearest_setting, setting_keys
 from bench.config.schema import Config
+from bench.runs.format import RENAMED
 from bench.system.errors import UserError, nearest
 from reports.stored import format_1
 from reports.stored.runs import Sweep
@@ -123,8 +124,8 @@ def _check_names(claim: Claim, sweep: Sweep | None, shipped: bool) -> None:
     known, tasks = (sweep.metrics, sweep.tasks) if sweep else ({}, {})
     for comparison in claim.comparisons:
         name, metric = comparison.metric, known.get(comparison.metric)
-        if name in format_1.OLD:
-            raise UserError(f"metrics: unknown metric '{name}' (did you mean '{format_1.name(name)}'?)")
+        if name in RENAMED:
+            raise UserError(f"metrics: unknown metric '{name}' (did you mean '{RENAMED[name]}'?)")
         hint = nearest(name, [*known, *format_1.METRICS])
         if not metric and name not in format_1.METRICS and (known or "did you mean" in hint):
             raise UserError(f"metrics: unknown metric '{name}'{hint}")
