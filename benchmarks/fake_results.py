@@ -126,4 +126,4 @@ def ask(folder: Path, points: list[dict[str, Any]], x: str, y: Sequence[str] = (
 
 
 def _write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -180,8 +181,8 @@ def _table(title: str, captions: Captions) -> str:
 
 
 def _plain(text: str) -> str:
-    """One line without the characters that make a table in Markdown."""
-    return " ".join(text.replace("|", "\\|").split()) or "(empty)"
+    """One line in which no character makes a table, a link or HTML in Markdown."""
+    return " ".join(re.sub(r"[\\|<>&`\[\]]", r"\\\g<0>", text).split()) or "(empty)"
 
 
 def read_lines(path: Path, most: int | None = None) -> list[dict[str, Any]]:

@@ -78,8 +78,8 @@ def draw(
         records=records.build(sweep, runs, scores),
         gallery=side_by_side.build(sweep),
         origins=provenance.origins(sweep),
-        style=Markup((TEMPLATE / "page.css").read_text()),
-        script=Markup((TEMPLATE / "page.js").read_text()),
+        style=Markup((TEMPLATE / "page.css").read_text(encoding="utf-8")),
+        script=Markup((TEMPLATE / "page.js").read_text(encoding="utf-8")),
         vega=Markup(vega.script()),
         versions=vega.versions(),
     )

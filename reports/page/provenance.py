@@ -36,7 +36,7 @@ def run_folder(point: Point) -> StoredRun:
 def config(point: Point) -> str:
     """The run's config.yaml, "" before it has begun."""
     file = point.run / "config.yaml"
-    return file.read_text(errors="replace") if file.is_file() else ""
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
 def _origin(sweep: Sweep, point: Point) -> Origin:

@@ -196,9 +196,9 @@ def test_what_may_not_be_believed_is_named_and_left_out(tmp_path: Path, no_figur
     landed = {point: folder / "evals" / "e0" / "step-100" for point, folder in folders.items()}
 
     def edit(path: Path, old: str, new: str) -> None:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert old in text
-        path.write_text(text.replace(old, new))
+        path.write_text(text.replace(old, new), encoding="utf-8")
 
     edit(landed["dual_tower", 0, 0] / "result.json", str(fid_of("dual_tower", 0, 0)), "0.1")
     edit(landed["dual_tower", 0, 1] / "i2t" / "captions.jsonl", "saw", "drew")

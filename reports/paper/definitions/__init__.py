@@ -44,6 +44,6 @@ def read() -> list[Definition]:
 
 
 def _definition(path: Path) -> Definition:
-    content = user_yaml.read(path.read_text())
+    content = user_yaml.read(path.read_text(encoding="utf-8"))
     lists = {key: tuple(content[key]) for key in ("metrics", "costs", "panels") if key in content}
     return Definition(path.stem.partition("-")[2], **(content | lists))

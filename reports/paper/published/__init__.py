@@ -14,7 +14,7 @@ FILE = Path(__file__).with_name("xfusion.yaml")
 @cache
 def content() -> dict[str, Any]:
     """The whole file."""
-    return user_yaml.read(FILE.read_text())
+    return user_yaml.read(FILE.read_text(encoding="utf-8"))
 
 
 def scale() -> dict[str, float]:
