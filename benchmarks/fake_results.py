@@ -11,15 +11,18 @@ from PIL.Image import Image
 
 from bench.runs import results
 from bench.runs.folder import RunFolder
+from bench.runs.format import SCHEMA
+from reports.stored import format_1
 
 EVAL_ID = "e0"
 TRAIN = {"batch_size": 32, "i2t_noise": 0, "t2i_fraction": 0.6667}
 COST = {"trainable_params": 7, "total_params": 9, "train_flops": 1e9, "train_seconds": 3.5, "peak_memory_mb": 400.0}
+TOKENS = 20  # of a pair
 
 
 def score(value: float, direction: str = "higher", n: int = 64, unit: str = "u", **more: Any) -> dict[str, Any]:
-    """A metric of a result; `more`: its weights, chance, ceiling and note."""
-    levels = dict.fromkeys(("weights", "chance", "ceiling", "note"))
+    """A metric of a result; `more`: its weights, chance, ceiling, note, value before training, and declarations."""
+    levels = dict.fromkeys(("weights", "chance", "ceiling", "note", "before"))
     return {"value": value, "n": n, "direction": direction, "unit": unit} | levels | more
 
 
@@ -38,42 +41,65 @@ def land(
     prompts: Sequence[str] = (),
     captions: Sequence[str] = (),
     references: Sequence[str] = ("a red star",),
+    tasks: Mapping[str, Mapping[str, Any]] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """Land a result of the model after `step` steps in the run folder `path`. Returns its point of sweep.json.
 
     `train` and `cost`: settings and costs other than the usual; `items`: values by metric, one an item; `images`:
-    by folder, `samples` or `real`; `more`: other entries of the result.
+    by folder, `samples` or `real`; `tasks`: others than text-to-image and image-to-text, by name: each has the images
+    and prompts, or the captions; `more`: other entries of the result.
     """
     run = RunFolder(path)
     if not (path / "run.json").exists():
         run.create("seed: 0\n", {"architecture": architecture}, {"code": code})
     settings = TRAIN | {"steps": step} | dict(train or {})
-    shares = {name: settings[name] for name in ("i2t_noise", "t2i_fraction")}
+    old = {"i2t_noise": settings["i2t_noise"], "t2i_fraction": settings["t2i_fraction"], "metrics": {},
+           "n_images": more.get("n_images", 64), "n_captions": more.get("n_captions", 64)}  # fmt: skip
+    usual = format_1.upgraded(old)
+    said = usual["tasks"] | dict(tasks or {})
+    shares = {name: usual["axes"].get(f"{name}_fraction", {"value": 0})["value"] for name in said}
+    pairs = {name: step * settings["batch_size"] * share for name, share in shares.items()}
     result = {
-        "run_id": run.run_id, "eval_id": EVAL_ID, "step": step, "architecture": architecture, "seed": seed, **shares,
-        "n_images": 64, "n_captions": 64, "metrics": metrics,
+        "run_id": run.run_id, "eval_id": EVAL_ID, "step": step, "architecture": architecture, "seed": seed,
+        "n_images": 64, "n_captions": 64, "tasks": said, "axes": usual["axes"],
+        "seen": {f"{name}_{what}": count * times for what, times in (("pairs", 1), ("tokens", TOKENS))
+                 for name, count in pairs.items()},
+        "metrics": {name: _declared(name) | score for name, score in metrics.items()},
         "train_identity": {"train": settings, "model": {"architecture": architecture}},
         "cost": COST | dict(cost or {}),
     }  # fmt: skip
     with run.attempt() as attempt:
-        for folder, some in (images or {}).items():
-            (attempt / folder).mkdir()
-            for index, image in enumerate(some):
-                image.save(attempt / folder / f"{index:05d}.png")
-        if prompts:
-            asked = [{"id": f"test-{i}", "sample": f"{i:05d}.png", "prompt": said} for i, said in enumerate(prompts)]
-            _write_lines(attempt / "prompts.jsonl", asked)
-        if captions:
-            right = list(references)
-            written = [{"id": f"test-{i}", "caption": said, "references": right} for i, said in enumerate(captions)]
-            _write_lines(attempt / "captions.jsonl", written)
+        for name, task in said.items():
+            (attempt / name).mkdir()
+            if task["output"] == "image":
+                _write_images(attempt / name, images or {}, prompts)
+            elif captions:
+                right = list(references)
+                lines = [{"id": f"test-{i}", "caption": text, "references": right} for i, text in enumerate(captions)]
+                _write_lines(attempt / name / "captions.jsonl", lines)
         if items:
             (attempt / "per_item.json").write_text(
                 json.dumps({name: list(some) for name, some in items.items()}), encoding="utf-8"
             )
         run.land_result(EVAL_ID, step, attempt, result | more)
-    return point(run.run_id, architecture, seed, step, shares["i2t_noise"])
+    return point(run.run_id, architecture, seed, step, settings["i2t_noise"])
+
+
+def _declared(name: str) -> dict[str, Any]:
+    """Declarations of a metric that is known, and of any other as little as can be said."""
+    plain = {"title": name.replace("_", " "), "task": None, "meaning": "", "headline": False, "table": False}
+    return dict(format_1.METRICS.get(name, plain))
+
+
+def _write_images(folder: Path, images: Mapping[str, Iterable[Image]], prompts: Sequence[str]) -> None:
+    for kind, some in images.items():
+        (folder / kind).mkdir()
+        for index, image in enumerate(some):
+            image.save(folder / kind / f"{index:05d}.png")
+    if prompts:
+        asked = [{"id": f"test-{i}", "sample": f"{i:05d}.png", "prompt": text} for i, text in enumerate(prompts)]
+        _write_lines(folder / "prompts.jsonl", asked)
 
 
 def reseal(folder: Path, **changes: Any) -> None:
@@ -94,7 +120,7 @@ def ask(folder: Path, points: list[dict[str, Any]], x: str, y: Sequence[str] = (
     """Write the sweep.json of a results folder, two levels below that of `runs/`; `more`: other entries. Returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
-        "schema": 1, "name": folder.name, "preset": "smoke", "question": "?", "source": "",
+        "schema": SCHEMA, "name": folder.name, "preset": "smoke", "question": "?", "source": "",
         "plot": {"x": x, "y": list(y)}, "runs_root": "../../runs", "points": points,
     }  # fmt: skip
     (folder / "sweep.json").write_text(json.dumps(content | more), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Tables, figures, samples and verdicts, from stored runs; and the regression gate.
+"""Tables, figures, samples and verdicts, from stored runs; and the regression check.
 
   python -m reports figures  [KEY=VALUE ...]          every results folder, and the paper's figures of all runs
   python -m reports build    FOLDER [--claims FILE]   runs.csv, table.*, figure.*, samples.*, verdicts.*, report.html
@@ -22,8 +22,8 @@ COMMANDS = {  # command -> its module in reports/commands
     "build": "build",
     "verdicts": "judge",
     "settle": "judge",
-    "regress": "gate",
-    "bless": "gate",
+    "regress": "regression",
+    "bless": "regression",
 }
 
 

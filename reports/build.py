@@ -8,7 +8,8 @@ from bench.system.errors import writing_to
 from bench.system.files import remove_drafts, write_atomically
 from reports.figures import figure, samples
 from reports.page import build as page
-from reports.stored.runs import Reader, read_point, read_sweep, runs_frame, scores_frame
+from reports.stored.frames import runs_frame, scores_frame
+from reports.stored.runs import Reader, read_point, read_sweep
 from reports.tables import render, table
 from reports.tables.intervals import with_intervals
 from reports.tables.summary import summarise
@@ -28,9 +29,10 @@ def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -
     scores = scores_frame(sweep)
     runs = runs_frame(sweep, scores)
     summary = with_intervals(summarise(scores), sweep, scores)
-    verdicts = judged(sweep, read_claims(claims))
+    verdicts = judged(sweep, read_claims(claims, sweep))
     arranged = table.build(sweep, scores, summary)
-    tidy = summary.drop(columns="x") if sweep.x == "architecture" else summary.rename(columns={"x": sweep.x})
+    untold = ["x", "title"] if sweep.x.is_architecture else ["title"]
+    tidy = summary.drop(columns=untold).rename(columns={"x": sweep.x.column})
     files: dict[str, bytes] = {
         "runs.csv": runs.to_csv(index=False).encode(),
         "table.csv": tidy.to_csv(index=False).encode(),

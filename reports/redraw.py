@@ -36,7 +36,7 @@ def redraw(results: Path, runs: Path, asked: list[str]) -> Iterator[Path]:
 
 
 def settings(asked: list[str]) -> Settings:
-    """What the texts say. Raises ``UserError`` for an unknown setting."""
+    """Settings by key, from `key=value`. Raises ``UserError`` for an unknown setting."""
     found = {}
     for text in asked:
         key, value = overrides.split(text)

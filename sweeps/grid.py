@@ -19,6 +19,7 @@ from typing import Any
 
 from bench.config import user_yaml
 from bench.config.columns import column
+from bench.runs.format import RENAMED
 from bench.system.errors import UserError, nearest
 from sweeps.dimensions import Dimension, Sweep, check_setting, cross, values
 
@@ -147,4 +148,6 @@ def _plot(given: Any, dimensions: list[Dimension]) -> dict[str, Any]:
         raise UserError(f"plot.x: '{x}' has values that are no numbers; plot another axis, or architecture")
     if not isinstance(y, list) or not y or not all(isinstance(metric, str) and metric for metric in y):
         raise UserError("plot.y: must be a list of metrics")
+    if old := next((metric for metric in y if metric in RENAMED), None):
+        raise UserError(f"plot.y: unknown metric '{old}' (did you mean '{RENAMED[old]}'?)")
     return {"x": column(axis) if axis else x, "y": y}

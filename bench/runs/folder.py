@@ -15,7 +15,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from bench.runs import lease as claims, results
+from bench.runs import lease as claims
+from bench.runs import results
 from bench.runs.failures import Failure
 from bench.runs.format import SCHEMA
 from bench.runs.reader import StoredRun

@@ -8,7 +8,12 @@ from typing import Any
 
 from bench.system.errors import UserError
 
-SCHEMA = 1
+SCHEMA = 2  # of new files
+READABLE = (1, SCHEMA)
+RENAMED = {f"{name}_{when}": name for name in ("exam", "perplexity") for when in ("after", "before")}
+"""Metrics of format 1 that are part of another one since."""
+
+IDENTITY = 1  # what identities hash: a new layout of files renames no run
 
 
 def read_own(path: Path) -> dict[str, Any] | None:
@@ -22,6 +27,7 @@ def read_own(path: Path) -> dict[str, Any] | None:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a file of xfusion-bench: move it away, or name another folder") from error
-    if found != SCHEMA:
-        raise UserError(f"{path} has schema {found}, this version has {SCHEMA}: move it away, or name another folder")
+    if found not in READABLE:
+        known = " and ".join(map(str, READABLE))
+        raise UserError(f"{path} has schema {found}, this version reads {known}: move it away, or name another folder")
     return content

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.schema import Config, DataConfig
-from bench.runs.format import SCHEMA
-from bench.system.plugins import plugins
 from bench.runs.folder import RunFolder
+from bench.runs.format import IDENTITY
+from bench.system.plugins import plugins
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 SCORING = ("threads", "compile", "products")  # runtime settings that change last digits of what a process computes
@@ -65,7 +65,7 @@ def train_identity(config: Config) -> dict[str, Any]:
     for kind in ("llm", "vae"):
         model[kind] = weights_digest(model[kind], kind)
     return {
-        "schema": SCHEMA,
+        "schema": IDENTITY,
         "seed": config.seed,
         "data": _data_identity(config),
         "model": model,
@@ -83,7 +83,7 @@ def eval_identity(config: Config) -> dict[str, Any]:
     del settings["every"]
     for kind in ("clip", "features"):
         settings[kind] = weights_digest(settings[kind], kind)
-    return {"schema": SCHEMA, "data": _data_identity(config), "eval": settings, **rounding(config, SCORING)}
+    return {"schema": IDENTITY, "data": _data_identity(config), "eval": settings, **rounding(config, SCORING)}
 
 
 def rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:

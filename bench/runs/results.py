@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 NAME = "result.json"
+IMAGES = ".png"
 
 
 def place(run: Path, eval_id: str, step: int) -> Path:
@@ -20,7 +21,7 @@ def place(run: Path, eval_id: str, step: int) -> Path:
 
 def write(folder: Path, result: dict[str, Any]) -> None:
     """Write result.json: the result, the SHA-256 of every other file in `folder`, and the seal of it all."""
-    files = {str(path.relative_to(folder)): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {path.relative_to(folder).as_posix(): _digest(path) for path in sorted(folder.rglob("*")) if path.is_file()}
     sealed = result | {"files": files}
     (folder / NAME).write_text(json.dumps(sealed | {"seal": _seal(sealed)}, indent=1), encoding="utf-8")
 
@@ -28,21 +29,21 @@ def write(folder: Path, result: dict[str, Any]) -> None:
 def change(folder: Path, result: dict[str, Any]) -> str:
     """What was changed in `folder` since `result`, read from its result.json, landed; "" if nothing was.
 
-    Pictures are left out: `picture_is_whole` tells of one.
+    Images are left out: `image_is_whole` tells of one.
     """
     if "seal" not in result:
         return f"{NAME} has no seal: an earlier version wrote it, or a hand"
     if result["seal"] != _seal({key: value for key, value in result.items() if key != "seal"}):
         return f"{NAME} was changed after it landed"
     for name, digest in result["files"].items():
-        if "/" not in name and _digest(folder / name) != digest:
+        if not name.endswith(IMAGES) and _digest(folder / name) != digest:
             return f"{name} was changed after it landed"
     return ""
 
 
-def picture_is_whole(picture: Path, result: dict[str, Any]) -> bool:
-    """Whether a file under samples/ or real/ is the one that landed with `result`."""
-    return bool(_digest(picture) == result["files"].get(f"{picture.parent.name}/{picture.name}"))
+def image_is_whole(folder: Path, image: Path, result: dict[str, Any]) -> bool:
+    """Whether an image below `folder` is the one that landed there with `result`."""
+    return bool(_digest(image) == result["files"].get(image.relative_to(folder).as_posix()))
 
 
 def _digest(path: Path) -> str:

@@ -37,7 +37,7 @@ FAMILY = {  # metric -> its variance parts; FID and KID are of whole sets
     "cider": SHARES["seeds dominate"],
     "image_attributes": SHARES["as much of both"],
     "caption_attributes": SHARES["items dominate"],
-    "exam_after": SHARES["items alike"],
+    "exam": SHARES["items alike"],
 }
 
 

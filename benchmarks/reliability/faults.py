@@ -47,12 +47,12 @@ def frozen_trained() -> None:
 
 
 def noise_cap_ignored() -> None:
-    """Described pictures are as noisy as the schedule allows."""
+    """Images to be captioned are as noisy as the schedule allows."""
     _training_with("bench.data.mixing", "Mixture", lambda train: replace(train, i2t_noise=1.0))
 
 
 def ratio_swapped() -> None:
-    """Swap the numbers of pairs that are drawn and described."""
+    """Swap the numbers of text-to-image and image-to-text pairs."""
     _training_with("bench.data.mixing", "Mixture", lambda train: replace(train, t2i_fraction=1 - train.t2i_fraction))
 
 
@@ -72,7 +72,7 @@ def captions_shifted() -> None:
 
 
 def guidance_dropped() -> None:
-    """Pictures are drawn from the caption alone."""
+    """Images are generated from the caption alone."""
     from bench.evaluation import evaluate
 
     def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
@@ -84,7 +84,7 @@ def guidance_dropped() -> None:
 
 
 def wrong_split() -> None:
-    """FID and KID are taken to pictures of the training split."""
+    """FID and KID are taken to images of the training split."""
     from bench.config.schema import DataConfig
     from bench.data import open_split
     from bench.evaluation import scoring

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.reliability.gate`: does the regression gate raise an alarm when it should, and only then?
+"""`python -m benchmarks.reliability.gate`: does the regression check raise an alarm when it should, and only then?
 
-Trains the gate's config: ten seeds for a baseline, the three seeds of `make regress` with each of the planted faults,
-and 60 fresh seeds that make 20 unchanged repeats of three. What is done is kept in results/bench/gate, so the same
-command goes on where it stopped.
+Trains the config of preset gate: ten seeds for a baseline, the three seeds of `make regress` with each of the planted
+faults, and 60 fresh seeds that make 20 unchanged repeats of three. What is done is kept in results/bench/gate, so the
+same command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 
 def trained(into: str, seeds: range, jobs: int, worker: list[str] = NORMAL) -> Path:
-    """The results folder of the gate's sweep with these seeds, its runs done."""
+    """The results folder of the regression sweep with these seeds, its runs done."""
     made = planned(into, seeds)
     runner.prepare(made)
     if todo := runner.to_do(made):
@@ -74,7 +74,7 @@ def repeats(fresh: Session, blessed: Baseline) -> int:
         for row in found.rows:
             nearest[row.check.kind] = max(nearest.get(row.check.kind, 0.0), used(row))
         for row in found.drifted:
-            print(f"seeds {first} to {first + 2}: {said(row)}", flush=True)
+            print(f"seeds {first} to {first + 2}: {said(row, fresh.metrics)}", flush=True)
     for kind, share in nearest.items():
         print(f"largest share of a bound that was used, {kind}: {share:.2f}", flush=True)
     return alarms
@@ -102,14 +102,14 @@ def used(row: comparing.Row) -> float:
 
 
 def alarmed(name: str, fault: Fault, blessed: Baseline, jobs: int) -> bool:
-    """Test whether the gate finds the fault, and print by what."""
+    """Test whether the check finds the fault, and print by what."""
     into = name.replace(" ", "-").replace("/", "-")
     share(fault, planned("baseline", GATED), Path("runs") / into)
     worker = [sys.executable, "-m", "benchmarks.reliability.faults", name]
     found = comparing.compare(measured.read(trained(into, GATED, jobs, worker)), blessed)
     print(f"{name}: {len(found.drifted)} checks drifted, {len(found.session.failed)} runs failed", flush=True)
     for row in found.drifted:
-        print(f"    {said(row)}", flush=True)
+        print(f"    {said(row, found.session.metrics)}", flush=True)
     return not found.passed
 
 
@@ -122,11 +122,11 @@ def share(fault: Fault, unchanged: plans.Plan, runs: Path) -> None:
             shutil.copytree(point.folder.path, runs / point.folder.run_id)
 
 
-def said(row: comparing.Row) -> str:
+def said(row: comparing.Row, metrics: comparing.Metrics) -> str:
     """A drifted check in a line."""
     observed = "nothing" if row.observed is None else f"{row.observed:.5g}"
     bounds = row.why or f"bounds {text.bounds(row.check)}"
-    return f"{row.check.architecture} {text.name(row.check.measure)}: {observed}, {bounds}"
+    return f"{row.check.architecture} {text.name(row.check.measure, metrics)}: {observed}, {bounds}"
 
 
 if __name__ == "__main__":

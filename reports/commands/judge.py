@@ -1,4 +1,4 @@
-"""Judge the paper's claims, and your own, by the runs of a results folder; or say what would settle those left open."""
+"""Judge the paper's claims, and your own, by the runs of a results folder; or plan what would decide the open ones."""
 
 from __future__ import annotations
 
@@ -16,6 +16,6 @@ def run(command: str, args: argparse.Namespace) -> int:
     from reports.verdicts.judging import judged
 
     sweep = read_sweep(args.folder)
-    found = judged(sweep, hypotheses.read(args.claims))
-    print(text.markdown(sweep, found) if command == "verdicts" else power.settle(sweep, found))
+    found = judged(sweep, hypotheses.read(args.claims, sweep))
+    print(text.markdown(sweep, found) if command == "verdicts" else power.analysis(sweep, found))
     return 0

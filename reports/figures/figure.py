@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports.figures.panels import PANELS_A_ROW, house_style, panels, scale, title
+from reports.figures.panels import PANELS_A_ROW, panels, plot_style, scale, title
+from reports.stored.declared import Axis
 from reports.stored.runs import Sweep
 from reports.style import labels
 from reports.style.colours import styles
@@ -27,14 +28,14 @@ def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> dict[str,
                 if m[0] == name]  # fmt: skip
     if not measures:
         return {}
-    with house_style():
+    with plot_style():
         figure, axes = panels(len(measures))
         columns = min(len(measures), PANELS_A_ROW)
         for place, (panel, (name, whose)) in enumerate(zip(axes, measures, strict=True)):
             mine = summary[(summary["metric"] == name) & (summary["weights"] == whose)]
             runs = scores[(scores["metric"] == name) & (scores["weights"] == whose)]
             title(panel, mine)
-            if sweep.x == "architecture":
+            if sweep.x.is_architecture:
                 _dots(panel, mine, runs, names=place % columns == 0)
             else:
                 _lines(panel, sweep.x, mine, runs)
@@ -49,7 +50,7 @@ def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> dict[str,
         return {f"figure.{kind}": rendered(figure, kind) for kind in KINDS}
 
 
-def _lines(panel: Axes, x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> None:
+def _lines(panel: Axes, x: Axis, summary: pd.DataFrame, runs: pd.DataFrame) -> None:
     """Means joined by a line; a band from the smallest to the largest seed, and the seeds as small points."""
     style = styles(summary["architecture"])
     ticks = sorted(set(summary["x"]))
@@ -66,8 +67,8 @@ def _lines(panel: Axes, x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> No
             panel.plot(mine["x"] + shift, mine["value"], ".", color=colour, markersize=3, alpha=0.6)
     for value, look in _references(summary):
         panel.axhline(value, **look)
-    panel.set_xlabel(labels.axis(x))
-    panel.set_xticks(ticks, [f"{100 * tick:.0f}" if x in labels.FRACTIONS else f"{tick:g}" for tick in ticks])
+    panel.set_xlabel(x.label)
+    panel.set_xticks(ticks, [f"{100 * tick:.0f}" if x.unit == "%" else f"{tick:g}" for tick in ticks])
     scale(panel, "y", summary)
 
 

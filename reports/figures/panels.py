@@ -1,4 +1,4 @@
-"""What figures are made of: panels in the house's style, their titles and their scales."""
+"""Panels of figures in the plot style, their titles and their scales."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ FAINT, VEIL = "#999999", "#EEEEEE"  # of a metric that failed its self-test
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """What every figure is made and saved in."""
+def plot_style() -> Iterator[None]:
+    """The style sheet that every figure is made and saved in."""
     import matplotlib.style
 
     with matplotlib.style.context(STYLE):
@@ -47,7 +47,7 @@ def title(panel: Axes, rows: pd.DataFrame) -> None:
     """The metric and its direction; below, how many items and whose weights. Greys a metric that is not believed."""
     first = rows.iloc[0]
     arrow = labels.ARROWS.get(first["direction"], "")
-    name, failed = f"{labels.metric(first['metric'])} {arrow}".strip(), selftest_marks.failed(rows["note"])
+    name, failed = f"{first['title']} {arrow}".strip(), selftest_marks.failed(rows["note"])
     panel.set_title(name, loc="left", fontweight="bold", pad=17, color=FAINT if failed else "black")
     if failed:
         _veil(panel)

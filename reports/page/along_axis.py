@@ -1,4 +1,4 @@
-"""What the axis itself did: the numbers of each architecture at its last value against those at its first."""
+"""The effect of the axis itself: the numbers of each architecture at its last value against those at its first."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench.config.columns import column
 from reports.page.charts.panels import heading
 from reports.page.winners import certainty
 from reports.statistics.judging import INCONCLUSIVE, Judgement, judge
 from reports.stored import selftest_marks
 from reports.stored.runs import Sweep
 from reports.stored.settings import Run, finished
-from reports.style import labels
 from reports.tables.table import decimals
 from reports.verdicts.pairing import Pairs, against
 from reports.verdicts.text import number
@@ -26,7 +24,7 @@ Place = tuple[str, str]  # metric, architecture
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one architecture's metric."""
+    """The change of one architecture's metric."""
 
     values: str  # "" where the two cannot be compared
     change: str
@@ -46,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Along:
-    """From which value of the axis to which, and a row a metric."""
+    """Two values of the axis, and a row a metric."""
 
     first: str
     last: str
@@ -57,9 +55,9 @@ class Along:
 def build(sweep: Sweep, summary: pd.DataFrame) -> Along | None:
     """None where the axis is the architecture, or has one value alone. All of it is one Holm family."""
     runs = finished(sweep.points)
-    key = _key(sweep, runs) if sweep.x != "architecture" else None
-    values = sorted({run.settings[key] for run in runs}) if key else []
-    if key is None or len(values) < 2:
+    key = sweep.x.key
+    values = [] if sweep.x.is_architecture else sorted({run.settings[key] for run in runs if key in run.settings})
+    if len(values) < 2:
         return None
     architectures = list(dict.fromkeys(run.settings["model.architecture"] for run in runs))
     measures = [name for name in sweep.y if (summary["metric"] == name).any()]
@@ -73,15 +71,8 @@ def build(sweep: Sweep, summary: pd.DataFrame) -> Along | None:
         mine = summary[summary["metric"] == name]
         changes = [_change(name, found[name, who], tested.get((name, who)), digits) for who in architectures]
         rows.append(Row(heading(mine.iloc[0]), selftest_marks.failed(mine["note"]), changes))
-    first, last = (labels.axis_value(sweep.x, value) for value in (values[0], values[-1]))
+    first, last = (sweep.x.text(value) for value in (values[0], values[-1]))
     return Along(first, last, architectures, rows)
-
-
-def _key(sweep: Sweep, runs: list[Run]) -> str | None:
-    """The setting that the axis is, which the sweep names as its column: train.i2t_noise for i2t_noise."""
-    named = sorted({key for run in runs for key in run.settings if column(key) == sweep.x})
-    same = (key for key in named if all(run.settings.get(key) == run.point.settings[sweep.x] for run in runs))
-    return next(same, None)
 
 
 def _paired(runs: list[Run], metric: str, architecture: str, key: str, values: list[float]) -> Pairs | str:
@@ -94,7 +85,7 @@ def _change(metric: str, pairs: Pairs | str, tested: Judgement | None, digits: d
     if not isinstance(pairs, Pairs) or tested is None:
         return Change("", "", "", str(pairs), clear=False)
     last, first = pairs.means
-    places, instead = digits[pairs.metric], "" if pairs.metric == metric else f"{labels.metric(pairs.metric)} "
+    places, instead = digits[pairs.metric], "" if pairs.metric == metric else f"{pairs.title} "
     values = f"{instead}{first:.{places}f} → {last:.{places}f}"
     if not pairs.differences.values.any():
         return Change(values, "equal", "", "", clear=False)

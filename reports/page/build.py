@@ -54,10 +54,10 @@ def draw(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"architecture": labels.architecture, "metric": labels.metric, "value": labels.axis_value}
+    environment.filters["architecture"] = labels.architecture
     page = environment.get_template("page.html").render(
         sweep=sweep,
-        axis=labels.axis(sweep.x).removesuffix(" (%)"),
+        axis=sweep.x.title,
         cards=verdict_cards.cards(sweep, verdicts),
         heads=HEADS,
         method=METHOD,
@@ -67,7 +67,7 @@ def draw(
         costs=cost_table.build(runs),
         cost_columns=cost_table.COLUMNS,
         facts=circumstances.facts(sweep, scores),
-        meanings=circumstances.meanings(sweep, scores),
+        meanings=circumstances.meanings(sweep),
         absent=[point for point in sweep.points if point.status != "done"],
         table=table,
         metric_charts=along,

@@ -1,4 +1,4 @@
-"""On what data, with which models and how long: what the numbers of a sweep hold for."""
+"""Data, models, training and machine of a sweep: what its numbers hold for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def facts(sweep: Sweep, scores: pd.DataFrame) -> list[tuple[str, str]]:
         ("training", _all(map(_training, done))),
         ("pairs seen in training", _all(map(_seen, done))),
         ("language model, frozen", _all(_weights(point, "llm") for point in done)),
-        ("autoencoder of pictures, frozen", _all(_weights(point, "vae") for point in done)),
+        ("autoencoder of images, frozen", _all(_weights(point, "vae") for point in done)),
         ("measured by the weights", ", ".join(whose)),
         ("runs", _runs(sweep)),
         ("seeds", _all(point.settings["seed"] for point in sweep.points)),
@@ -34,32 +34,33 @@ def facts(sweep: Sweep, scores: pd.DataFrame) -> list[tuple[str, str]]:
     return [(what, value) for what, value in rows if value]
 
 
-def meanings(sweep: Sweep, scores: pd.DataFrame) -> list[tuple[str, str]]:
-    """(name, what it tells) of the metrics that the page shows, and of the names of the tasks."""
-    shown = [name for name in labels.MEANINGS if name in sweep.y and (scores["metric"] == name).any()]
-    tasks = [("T2I", "text-to-image pairs: the model learns to draw"), ("I2T", "image-to-text pairs: to describe")]
-    return [*tasks, *((labels.metric(name), labels.MEANINGS[name]) for name in shown)]
+def meanings(sweep: Sweep) -> list[tuple[str, str]]:
+    """(name, what it tells) of the tasks, and of the metrics that the page shows."""
+    tasks = [(name, f"{task.title}: a sequence of {', '.join(task.layout)}; the last {task.output} is generated")
+             for name, task in sweep.tasks.items()]  # fmt: skip
+    shown = [metric for metric in sweep.metrics.values() if metric.name in sweep.y and metric.meaning]
+    return [*tasks, *((metric.title, metric.meaning) for metric in shown)]
 
 
 def _data(point: Point) -> str:
     data = _identity(point, "data")
     if not data:
         return ""
-    size = f", pictures of {data['image_size']} x {data['image_size']} pixels" if "image_size" in data else ""
+    size = f", images of {data['image_size']} x {data['image_size']} pixels" if "image_size" in data else ""
     digest = f" (digest {data['digest']})" if "digest" in data else ""
     return f"{data.get('name')}{size}{digest}"
 
 
 def _trained_on(point: Point) -> str:
     size = _identity(point, "data").get("train_size")
-    return f"{size:,} captioned pictures" if size else ""
+    return f"{size:,} captioned images" if size else ""
 
 
 def _scored_on(point: Point) -> str:
     result, size = point.result, _identity(point, "data").get("test_size")
     of = f" of {size:,}" if size else ""
-    drawn, written = result.get("n_images") or 0, result.get("n_captions") or 0
-    return f"the {result.get('split', 'test')} split{of}: {drawn:,} images drawn, {written:,} captions written"
+    generated = ", ".join(f"{task['samples']:,} {task['noun']}" for task in result["tasks"].values())
+    return f"the {result.get('split', 'test')} split{of}: {generated} generated"
 
 
 def _training(point: Point) -> str:
@@ -73,8 +74,9 @@ def _training(point: Point) -> str:
 def _seen(point: Point) -> str:
     """As training counted them; a result that does not say it has its steps times the batch."""
     if seen := point.result.get("seen"):
-        drawn, described = seen["t2i_pairs"], seen["i2t_pairs"]
-        return f"{drawn + described:,}: {drawn:,} to draw, {described:,} to describe"
+        pairs = {task["title"]: seen[f"{name}_pairs"] for name, task in point.result["tasks"].items()
+                 if f"{name}_pairs" in seen}  # fmt: skip
+        return f"{sum(pairs.values()):,}: " + ", ".join(f"{count:,} {title}" for title, count in pairs.items())
     batch = _identity(point, "train").get("batch_size")
     return f"{point.step * batch:,}" if batch else ""
 

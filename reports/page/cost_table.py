@@ -1,4 +1,4 @@
-"""What each architecture costs: the mean of its runs, and their range where they differ."""
+"""Costs of each architecture: the mean of its runs, and their range where they differ."""
 
 from __future__ import annotations
 

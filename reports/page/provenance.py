@@ -36,12 +36,12 @@ def run_folder(point: Point) -> StoredRun:
 def config(point: Point) -> str:
     """The run's config.yaml, "" before it has begun."""
     file = point.run / "config.yaml"
-    return file.read_text(errors="replace", encoding="utf-8") if file.is_file() else ""
+    return file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
 
 
 def _origin(sweep: Sweep, point: Point) -> Origin:
-    axis = "" if sweep.x == "architecture" else f", {labels.axis_value(sweep.x, point.settings.get(sweep.x))}"
-    title = f"{labels.architecture(point.settings['architecture'])}{axis}, seed {point.settings['seed']}"
+    who, at = labels.architecture(point.settings["architecture"]), sweep.x.beside(point.settings.get(sweep.x.column))
+    title = ", ".join(filter(None, [who, at, f"seed {point.settings['seed']}"]))
     return Origin(point.run_id, title, point.status, point.error, config(point), _starts(point))
 
 

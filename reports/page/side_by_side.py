@@ -1,30 +1,30 @@
-"""What the models drew and wrote, side by side: an item of the test set a page, a column an architecture."""
+"""Generated images and captions, side by side: an item of the test set a page, a column an architecture."""
 
 from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bench.runs import results
 from reports.figures.samples import read_lines
+from reports.stored.declared import Task
 from reports.stored.runs import Point, Sweep
-from reports.style import labels
 
 ITEMS = 24  # at most
 CELLS = 3000  # of all items and runs together, at most: no page shows more
-BYTES = 3_000_000  # of all pictures together
-SIDE = 160  # pixels of a picture at most
+BYTES = 3_000_000  # of all images together
+SIDE = 160  # pixels of an image at most
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What one run made of an item; "" where it kept nothing."""
+    """One run's outputs for an item, by the task's title; empty where it kept nothing."""
 
-    picture: str  # a data URI
-    caption: str | None
+    images: dict[str, str] = field(default_factory=dict)  # as data URIs
+    captions: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -38,13 +38,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Item:
-    """A prompt and a picture to be described, with the picture's own captions."""
+    """A record of the data: its prompts by the task's title, and its image with the image's own captions."""
 
     name: str
-    prompt: str
-    real: str  # the data's own picture of it, a data URI
+    prompts: dict[str, str]
+    real: str  # a data URI
     references: list[str]
     rows: list[Row]
+
+    @property
+    def title(self) -> str:
+        """The text that it is chosen by."""
+        return next(iter([*self.prompts.values(), *self.references, self.name]))
 
 
 @dataclass(frozen=True)
@@ -59,26 +64,30 @@ class Gallery:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What one run kept: by the item's id."""
+    """Files of one run and one task: by the item's id."""
 
-    pictures: dict[str, Path]
+    images: dict[str, Path]
     real: dict[str, Path]
     prompts: dict[str, str]
     captions: dict[str, dict[str, Any]]
 
 
+_Runs = list[tuple[Point, dict[str, _Kept]]]  # every run, and what it kept, by the task's title
+
+
 def build(sweep: Sweep) -> Gallery:
-    """Of the runs that are done, the first items that all together stay within ``BYTES`` and ``CELLS``."""
+    """The first items of the runs that are done, as many as stay within ``BYTES`` and ``CELLS``."""
     done = [point for point in sweep.points if point.status == "done"]
     most = min(ITEMS, CELLS // max(1, len(done)) + 1)
-    kept = {id(point): _kept(point, most) for point in done}
+    runs = [(point, {task.title: _kept(point, task, most) for task in sweep.tasks.values()}) for point in done]
     architectures = list(dict.fromkeys(point.settings["architecture"] for point in done))
-    ids = list(dict.fromkeys(name for point in done for name in _ids(kept[id(point)])[:most]))[:most]
+    ids = list(dict.fromkeys(name for _, kept in runs for name in list(_ids(kept))[:most]))[:most]
     items: list[Item] = []
     size = 0
     for name in ids:
-        item = _item(sweep, name, done, kept, architectures)
-        size += len(item.real) + sum(len(cell.picture) for row in item.rows for cell in row.cells)
+        item = _item(sweep, name, runs, architectures)
+        shown = [uri for row in item.rows for cell in row.cells for uri in cell.images.values()]
+        size += len(item.real) + sum(map(len, shown))
         if items and size > BYTES:
             break
         items.append(item)
@@ -87,35 +96,38 @@ def build(sweep: Sweep) -> Gallery:
     return Gallery(architectures, items, places, list(dict.fromkeys(row.seed for row in rows)))
 
 
-def _item(sweep: Sweep, name: str, done: list[Point], kept: dict[int, _Kept], architectures: list[str]) -> Item:
-    prompt, real, references = "", "", list[str]()
+def _item(sweep: Sweep, name: str, runs: _Runs, architectures: list[str]) -> Item:
+    prompts, real, references = dict[str, str](), "", list[str]()
     rows: dict[tuple[Any, Any], dict[str, Cell]] = {}
-    for point in done:
-        mine = kept[id(point)]
-        prompt = prompt or mine.prompts.get(name, "")
-        written = mine.captions.get(name)
-        real = real or _shown(mine.real.get(name), point)
-        references = references or (written or {}).get("references", [])
-        at = None if sweep.x == "architecture" else point.settings.get(sweep.x)
-        picture = _shown(mine.pictures.get(name), point)
-        cell = Cell(picture, None if written is None else written["caption"])
+    for point, kept in runs:
+        cell = Cell()
+        for task, mine in kept.items():
+            if name in mine.prompts:
+                prompts.setdefault(task, mine.prompts[name])
+            real = real or _shown(mine.real.get(name), point)
+            if image := _shown(mine.images.get(name), point):
+                cell.images[task] = image
+            if name in mine.captions:
+                cell.captions[task] = mine.captions[name]["caption"]
+                references = references or mine.captions[name]["references"]
+        at = None if sweep.x.is_architecture else point.settings.get(sweep.x.column)
         rows.setdefault((at, point.settings["seed"]), {}).setdefault(point.settings["architecture"], cell)
     arranged = [
-        Row("" if at is None else labels.axis_value(sweep.x, at), str(seed),
-            [cells.get(architecture, Cell("", None)) for architecture in architectures])
+        Row("" if at is None else sweep.x.text(at), str(seed),
+            [cells.get(architecture, Cell()) for architecture in architectures])
         for (at, seed), cells in sorted(rows.items(), key=lambda row: (row[0][0] or 0, row[0][1]))
     ]  # fmt: skip
-    return Item(name, prompt, real, references, arranged)
+    return Item(name, prompts, real, references, arranged)
 
 
-def _kept(point: Point, most: int) -> _Kept:
-    """Of the first ``most`` items."""
-    prompts, captions = (read_lines(point.folder / f"{name}.jsonl", most) for name in ("prompts", "captions"))
-    drawn, real = (
-        {line["id"]: point.folder / name / line["sample"] for line in prompts} for name in ("samples", "real")
-    )
+def _kept(point: Point, task: Task, most: int) -> _Kept:
+    """Files of the first ``most`` items."""
+    folder = point.task_folder(task.name)
+    prompts = read_lines(folder / "prompts.jsonl", most) if task.output == "image" else []
+    captions = read_lines(folder / "captions.jsonl", most) if task.output == "text" else []
+    images, real = ({line["id"]: folder / name / line["sample"] for line in prompts} for name in ("samples", "real"))
     return _Kept(
-        drawn,
+        images,
         real,
         {line["id"]: line["prompt"] for line in prompts},
         {line["id"]: line for line in captions},
@@ -123,22 +135,22 @@ def _kept(point: Point, most: int) -> _Kept:
 
 
 def _shown(file: Path | None, point: Point) -> str:
-    """The picture as a data URI; "" where there is none, or it was changed since it landed."""
-    return _uri(file) if file and results.picture_is_whole(file, point.result) else ""
+    """The image as a data URI; "" where there is none, or it was changed since it landed."""
+    return _uri(file) if file and results.image_is_whole(point.folder, file, point.result) else ""
 
 
-def _ids(kept: _Kept) -> list[str]:
-    return list(dict.fromkeys([*kept.pictures, *kept.captions]))
+def _ids(kept: dict[str, _Kept]) -> dict[str, None]:
+    return dict.fromkeys(name for one in kept.values() for name in [*one.images, *one.captions])
 
 
 def _uri(file: Path) -> str:
     """The file as it is where it is small; a larger one scaled down."""
     from PIL import Image
 
-    with Image.open(file) as picture:
-        if max(picture.size) <= SIDE:
+    with Image.open(file) as image:
+        if max(image.size) <= SIDE:
             return "data:image/png;base64," + base64.b64encode(file.read_bytes()).decode()
-        whole = picture.convert("RGB")
+        whole = image.convert("RGB")
     whole.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
     whole.save(buffer, "JPEG", quality=85)

@@ -1,4 +1,4 @@
-"""The verdicts as the page shows them: what came out, the comparison that tells it best, and below it all of them."""
+"""The verdicts as the page shows them: the outcome, the comparison that tells it best, and below it all of them."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from reports.statistics.judging import CONTRADICTED, Judgement
 from reports.stored.runs import Sweep
 from reports.tables.table import NOTHING
 from reports.verdicts.judging import NOT_JUDGED, Finding, Verdict
-from reports.verdicts.text import HEADS, command, comparison_cells, judged_at, lacks, notes, reason
+from reports.verdicts.text import HEADS, command, comparison_cells, lacks, notes, reason
 
-TOLD = ["comparison", "metric", "means", "effect", "over both", "over items", "smallest detectable", "p (Holm)"]
-TOLD += ["the paper's"]
+SHOWN = ["comparison", "metric", "means", "effect", "over both", "over items", "smallest detectable", "p (Holm)"]
+SHOWN += ["the paper's"]
 NAMES = {  # of a column, where it stands alone
     "comparison": "it hangs on", "means": "means", "effect": "effect (positive: the first is better)",
     "over both": "95 % interval over seeds and items", "over items": "95 % interval over items, at this seed",
@@ -30,7 +30,7 @@ class Card:
     reason: str
     judged_at: str  # which runs it is about
     below_paper: tuple[str, ...]  # why its scale is not comparable
-    told: list[tuple[str, str]]  # name and value of one comparison
+    shown: list[tuple[str, str]]  # name and value of one comparison
     rows: list[list[str]]  # of all, below HEADS
     notes: list[str]
     lacks: str
@@ -44,21 +44,21 @@ def cards(sweep: Sweep, verdicts: Sequence[Verdict]) -> list[Card]:
 
 
 def _card(sweep: Sweep, verdict: Verdict) -> Card:
-    claim, shown = verdict.claim, [finding for finding in verdict.findings if finding.pairs]
-    rows = [comparison_cells(claim, finding) for finding in shown]
-    told = dict(zip(HEADS, comparison_cells(claim, _telling(verdict, shown)), strict=True)) if shown else {}
+    claim, tested = verdict.claim, [finding for finding in verdict.findings if finding.pairs]
+    rows = [comparison_cells(claim, finding) for finding in tested]
+    cells = dict(zip(HEADS, comparison_cells(claim, _telling(verdict, tested)), strict=True)) if tested else {}
     said = [f"It needs a setting that this version does not have: {claim.needs}"] if claim.needs else notes(verdict)
-    named = [(NAMES.get(name, name), told[name]) for name in _named(told)]
+    named = [(NAMES.get(name, name), cells[name]) for name in _named(cells)]
     return Card(
-        claim.text, claim.source, verdict.outcome, reason(verdict), judged_at(claim), verdict.below_paper, named, rows,
+        claim.text, claim.source, verdict.outcome, reason(verdict), verdict.judged_at, verdict.below_paper, named, rows,
         said, lacks(verdict), command(sweep, claim),
     )  # fmt: skip
 
 
-def _telling(verdict: Verdict, shown: list[Finding]) -> Finding:
-    """The comparison on which the verdict hangs: the surest that contradicts, else the least sure of those alike."""
-    alike = [finding for finding in shown if finding.outcome == verdict.outcome] or shown
-    ranked = sorted(alike, key=lambda finding: _doubt(finding.tested))
+def _telling(verdict: Verdict, tested: list[Finding]) -> Finding:
+    """The comparison on which the verdict hangs: the surest that contradicts, else the least sure of its outcome."""
+    same = [finding for finding in tested if finding.outcome == verdict.outcome] or tested
+    ranked = sorted(same, key=lambda finding: _doubt(finding.tested))
     return ranked[0 if verdict.outcome == CONTRADICTED else -1]
 
 
@@ -67,7 +67,7 @@ def _doubt(tested: Judgement | None) -> tuple[float, bool]:
     return (tested.p_holm or 0.0, not tested.inside) if tested else (-1.0, False)
 
 
-def _named(told: dict[str, str]) -> list[str]:
+def _named(cells: dict[str, str]) -> list[str]:
     """The columns that are shown of one comparison: one interval, the widest there is."""
-    other = "over items" if told.get("over both", NOTHING) != NOTHING else "over both"
-    return [name for name in TOLD if told.get(name) and name != other]
+    other = "over items" if cells.get("over both", NOTHING) != NOTHING else "over both"
+    return [name for name in SHOWN if cells.get(name) and name != other]

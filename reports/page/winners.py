@@ -1,4 +1,4 @@
-"""Who won at what, by how much and how sure: the best architecture of each metric against the next one."""
+"""Winners: the best architecture of each metric against the next one, by how much and how surely."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Place = tuple[str, str, object]  # metric, weights, value of the axis
 
 @dataclass(frozen=True)
 class Winner:
-    """Who was best at one metric at one value of the axis."""
+    """The best architecture by one metric at one value of the axis."""
 
     at: str  # "" where the axis is the architecture itself
     who: list[str]  # several where they are equal; none where the numbers may not be ranked
@@ -81,8 +81,8 @@ def contests(sweep: Sweep, summary: pd.DataFrame) -> list[Contest]:
 
 
 def _groups(sweep: Sweep, mine: pd.DataFrame) -> list[tuple[tuple[str, object], pd.DataFrame]]:
-    """What may be ranked together: the rows of one x, or all where x is the architecture."""
-    by_x = sweep.x != "architecture"
+    """Groups that may be ranked together: the rows of one x, or all where x is the architecture."""
+    by_x = not sweep.x.is_architecture
     return [
         ((str(whose), x), rows)
         for whose, group in mine.groupby("weights", sort=False)
@@ -101,7 +101,7 @@ def _compared(runs: list[Run], place: Place, group: pd.DataFrame) -> Judgement |
 
 
 def _at(sweep: Sweep, runs: list[Run], place: Place) -> list[Run]:
-    return [run for run in runs if sweep.x == "architecture" or run.point.settings.get(sweep.x) == place[2]]
+    return [run for run in runs if sweep.x.is_architecture or run.point.settings.get(sweep.x.column) == place[2]]
 
 
 def _second(group: pd.DataFrame) -> pd.Series:
@@ -112,7 +112,7 @@ def _second(group: pd.DataFrame) -> pd.Series:
 def _winner(
     sweep: Sweep, place: Place, group: pd.DataFrame, digits: int, tested: Judgement | None, found: Judgement | str
 ) -> Winner:
-    at = "" if sweep.x == "architecture" else labels.axis_value(sweep.x, place[2])
+    at = sweep.x.beside(place[2])
     best = group[group["best"]]
     if best.empty:
         return Winner(at, [], "", "", "", str(found), clear=False)
@@ -132,12 +132,12 @@ def certainty(tested: Judgement) -> tuple[str, str]:
     seeds, items = len(tested.differences.seeds), tested.differences.count
     if tested.by_both and tested.p_holm is not None:
         over = f"{seeds} seeds" + (f" and {items} items" if items else "")
-        told = "not told apart" if tested.outcome == INCONCLUSIVE else "told apart"
-        return f"{_of_size(tested, tested.by_both)} over {over}", f"{told} (p = {tested.p_holm:.2g})"
+        apart = "not told apart" if tested.outcome == INCONCLUSIVE else "told apart"
+        return f"{_of_size(tested, tested.by_both)} over {over}", f"{apart} (p = {tested.p_holm:.2g})"
     if tested.by_items:
         low, high = tested.by_items
-        told = "not told apart on these items" if low <= 0 <= high else "told apart on these items"
-        return f"{_of_size(tested, tested.by_items)} over {items} items", told
+        apart = "not told apart on these items" if low <= 0 <= high else "told apart on these items"
+        return f"{_of_size(tested, tested.by_items)} over {items} items", apart
     return "", "one seed and no items: chance is not excluded"
 
 

@@ -1,1 +1,1 @@
-"""The paper's tables and figures, drawn from all stored runs."""
+"""The paper's tables and figures, made from all stored runs."""

@@ -1,4 +1,4 @@
-"""Runs that differ only in what an exhibit compares: of all that are stored, the largest such group."""
+"""Runs that differ only in what a definition compares: of all that are stored, the largest such group."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 
-from reports.paper.definitions import Exhibit
+from reports.paper.definitions import Definition
+from reports.stored.declared import tied
 from reports.stored.settings import Run, Settings, has
 
 
@@ -18,38 +19,33 @@ class Group:
     others: list[str]  # "train.steps=150 (12 evaluations)"
 
 
-def largest(exhibit: Exhibit, runs: list[Run], only: Settings) -> Group:
-    """Of the runs with the exhibit's settings and `only` these, the group that compares most, and there is most of.
+def largest(definition: Definition, runs: list[Run], only: Settings) -> Group:
+    """The group that compares most, and there is most of, among runs with the definition's settings and `only` these.
 
     The runs of a group share every setting but `by` and the seed. Empty where none compares two values.
     """
-    wanted = exhibit.where | only
+    wanted = definition.where | only
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        if exhibit.by in run.settings and has(run, wanted):
-            groups[json.dumps(_shared(exhibit, run), sort_keys=True)].append(run)
-    comparing = [key for key, group in groups.items() if _compared(exhibit, group) > 1]
+        if definition.by in run.settings and has(run, wanted):
+            groups[json.dumps(_shared(definition, run), sort_keys=True)].append(run)
+    comparing = [key for key, group in groups.items() if _compared(definition, group) > 1]
     if not comparing:
         return Group([], [])
-    chosen = max(sorted(comparing), key=lambda key: (_compared(exhibit, groups[key]), len(groups[key])))
+    chosen = max(sorted(comparing), key=lambda key: (_compared(definition, groups[key]), len(groups[key])))
     here = json.loads(chosen)
     passed = [key for key in sorted(groups) if key != chosen]
     return Group(groups[chosen], [f"{_difference(here, json.loads(key))} ({_count(groups[key])})" for key in passed])
 
 
-def _shared(exhibit: Exhibit, run: Run) -> Settings:
-    """What must be alike. An architecture's own options go with it."""
-    free = {exhibit.by, "seed", "eval.every"}
-    own = exhibit.by == "model.architecture"
-    return {
-        key: value
-        for key, value in run.settings.items()
-        if key not in free and not (own and key.startswith("model.options"))
-    }
+def _shared(definition: Definition, run: Run) -> Settings:
+    """The settings that must be equal."""
+    free = {definition.by, "seed", "eval.every"}
+    return {key: value for key, value in run.settings.items() if key not in free and not tied(key, [definition.by])}
 
 
-def _compared(exhibit: Exhibit, runs: list[Run]) -> int:
-    return len({json.dumps(run.settings[exhibit.by]) for run in runs})
+def _compared(definition: Definition, runs: list[Run]) -> int:
+    return len({json.dumps(run.settings[definition.by]) for run in runs})
 
 
 def _count(runs: list[Run]) -> str:

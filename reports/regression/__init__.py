@@ -1,1 +1,1 @@
-"""The regression gate: do runs that have just been trained measure what the committed baseline says they should?"""
+"""The regression check: do runs that have just been trained measure what the committed baseline says they should?"""

@@ -37,7 +37,7 @@ class Baseline:
         return sorted({run.architecture for run in self.runs})
 
     def run(self, architecture: str, seed: int) -> Run | None:
-        """That of an architecture and a seed, if there is one."""
+        """The run of an architecture and a seed, if there is one."""
         mine = [run for run in self.runs if (run.architecture, run.seed) == (architecture, seed)]
         return mine[0] if mine else None
 
@@ -53,7 +53,7 @@ def made(session: Session) -> Baseline:
             raise UserError(f"{said}: `make bless` trains enough")
     return Baseline(
         now(), session.settings, session.options, session.environment, session.codes,
-        checks.made(session.runs), session.runs,
+        checks.made(session.runs, session.metrics), session.runs,
     )  # fmt: skip
 
 

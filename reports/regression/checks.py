@@ -1,6 +1,6 @@
-"""What the gate checks: each number that a session measured, against the bounds that the baseline set.
+"""Checks of regression: each number that a session measured, against the bounds that the baseline set.
 
-Quality and losses: the mean over the gate's seeds against the mean over the baseline's, two-sided by Student's t for
+Quality and losses: the mean over the session's seeds against the mean over the baseline's, two-sided by Student's t for
 the difference, with the baseline's spread alone, so that bounds can be stored before anything is trained. Bonferroni
 over all such checks holds the chance of any false alarm of a call at `LEVEL` where seeds spread normally (some metrics
 have heavier tails: `benchmarks/results` has how often random splits of unchanged seeds part). FID is compared in
@@ -13,27 +13,25 @@ Memory and speed belong to the machine: their bounds are wide, one-sided, and ho
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from statistics import fmean, geometric_mean, stdev
 
 from scipy import stats
 
-from reports.regression.measured import LANGUAGE, LOSSES, QUALITY, Run
+from reports.regression.measured import CEILING, CHANGE, LOGARITHMIC, LOSS, Run
+from reports.stored.declared import Metric
 
 LEVEL = 0.01  # chance of any false alarm in one call
-SEEDS = 3  # that a gate trains
+SEEDS = 3  # of a session
 MEAN, EQUAL, MEMORY, SPEED = "mean", "equal", "memory", "speed"
 MEMORY_SLACK = 1.3  # times the baseline's largest
-SEEDED = ("train_flops", "t2i_tokens", "i2t_tokens", "i2t_noise")  # by the seed's captions and noise
+SEEDED = ("train_flops", "_tokens", "_mean_noise")  # ends of names: by the seed's captions and noise
 SEEDED_SLACK = 0.1  # of the mean, with other seeds; over seeds they vary by 1 to 3 %
 SPEED_SLACK = 2.0  # times the baseline's; six busy processes on two cores moved it by 1.6 times at most
 ROUNDING = 1e-9  # relative, of what has to be equal
 CEILING_ROUNDING = 1e-3  # of ceilings, which other processors round otherwise, pixel by pixel
 
-LOGARITHMIC = ("fid",)
-BETTER = {"fid": "lower", "loss_image": "lower", "loss_text": "lower", "text_loss_change": "lower"}
-BETTER |= {"peak_memory_mb": "lower", "step_seconds": "lower"}
-BETTER |= dict.fromkeys(("clip_score", "image_attributes", "cider", "caption_attributes", "exam_change"), "higher")
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Check:
     high: float | None
 
 
-def made(runs: list[Run]) -> list[Check]:
+def made(runs: list[Run], metrics: Mapping[str, Metric]) -> list[Check]:
     """The checks that the runs of a baseline set."""
     by_architecture: dict[str, list[Run]] = {}
     for run in runs:
@@ -63,7 +61,7 @@ def made(runs: list[Run]) -> list[Check]:
             mean, sd = average(measure, values), spread(measure, values)
             if measure == "step_seconds":
                 mean, sd = speeds[name], 0.0
-            found.append(Check(name, measure, _kind(measure, sd), mean, sd, len(values), None, None))
+            found.append(Check(name, measure, _kind(measure, sd, metrics), mean, sd, len(values), None, None))
     return [_bounded(check, runs, family(found)) for check in found]
 
 
@@ -80,7 +78,7 @@ def spread(measure: str, values: list[float]) -> float:
 
 
 def family(checks: list[Check]) -> int:
-    """How many checks share the level."""
+    """Number of checks that share the level."""
     return sum(check.kind == MEAN for check in checks)
 
 
@@ -94,21 +92,29 @@ def relative_speeds(runs: list[Run]) -> dict[str, float]:
 
 
 def tolerance(measure: str) -> float:
-    """Relative, of what has to be equal."""
-    return CEILING_ROUNDING if measure.endswith("_ceiling") else ROUNDING
+    """Relative tolerance of what has to be equal."""
+    return CEILING_ROUNDING if measure.endswith(CEILING) else ROUNDING
+
+
+def better(measure: str, metrics: Mapping[str, Metric]) -> str:
+    """The direction that is better, "lower" or "higher"; "" where none is."""
+    if measure in ("peak_memory_mb", "step_seconds") or measure.startswith(LOSS):
+        return "lower"
+    metric = metrics.get(measure.removesuffix(CHANGE))
+    return metric.direction if metric else ""
 
 
 def reach(sd: float, n: int, checks: int) -> float:
-    """How far the mean of `SEEDS` may lie from that of `n`: t sd sqrt(1/SEEDS + 1/n), two-sided at LEVEL / checks."""
+    """Largest distance of a mean of `SEEDS` from one of `n`: t sd sqrt(1/SEEDS + 1/n), two-sided at LEVEL / checks."""
     return float(stats.t.isf(LEVEL / checks / 2, n - 1)) * sd * math.sqrt(1 / SEEDS + 1 / n)
 
 
-def _kind(measure: str, sd: float) -> str:
+def _kind(measure: str, sd: float, metrics: Mapping[str, Metric]) -> str:
     if measure == "step_seconds":
         return SPEED
     if measure == "peak_memory_mb":
         return MEMORY
-    return MEAN if measure in (*QUALITY, *LOSSES, *LANGUAGE) and sd > 0 else EQUAL
+    return MEAN if better(measure, metrics) and sd > 0 else EQUAL
 
 
 def _bounded(check: Check, runs: list[Run], checks: int) -> Check:
@@ -119,7 +125,7 @@ def _bounded(check: Check, runs: list[Run], checks: int) -> Check:
     elif check.kind == MEMORY:
         high = max(values) * MEMORY_SLACK
     elif check.kind == EQUAL:
-        beyond = abs(check.mean) * (SEEDED_SLACK if check.measure in SEEDED else tolerance(check.measure))
+        beyond = abs(check.mean) * (SEEDED_SLACK if check.measure.endswith(SEEDED) else tolerance(check.measure))
         low, high = check.mean - beyond, check.mean + beyond
     elif check.measure in LOGARITHMIC:
         times = math.exp(reach(check.sd, check.n, checks))

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 
 from bench.system.errors import UserError
 from reports.regression import checks
 from reports.regression.baseline import Baseline
-from reports.regression.checks import BETTER, EQUAL, MEMORY, SPEED, Check
+from reports.regression.checks import EQUAL, MEMORY, SPEED, Check
 from reports.regression.measured import Run, Session, differences, flat
+from reports.stored.declared import Metric
 
+Metrics = Mapping[str, Metric]
 KEPT, BETTER_THAN, WORSE, CHANGED, MISSING, NOT_JUDGED = "kept", "better", "worse", "changed", "missing", "not judged"
 DRIFTED = (BETTER_THAN, WORSE, CHANGED, MISSING)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One check and what came out."""
+    """One check and its outcome."""
 
     check: Check
     observed: float | None
@@ -85,26 +88,26 @@ def _judged(check: Check, session: Session, baseline: Baseline) -> Row:
     found = [value for value in values if value is not None]
     if len(found) < len(values):
         return Row(check, None, MISSING, "not measured any more")
-    if check.kind == EQUAL and (row := _equal(check, runs, baseline)):
+    if check.kind == EQUAL and (row := _equal(check, runs, baseline, session.metrics)):
         return row
     observed = checks.average(check.measure, found)
     if check.kind in (SPEED, MEMORY):
         observed = max(found) if check.kind == MEMORY else _speed(check, session, baseline)
         if other := differences({"device": baseline.environment["device"]}, {"device": session.environment["device"]}):
             return Row(check, observed, NOT_JUDGED, other[0])
-    return Row(check, observed, _outcome(check, observed))
+    return Row(check, observed, _outcome(check, observed, session.metrics))
 
 
-def _equal(check: Check, runs: list[Run], baseline: Baseline) -> Row | None:
-    """What has to be equal run by run; None where it varies with the seed, and the baseline lacks one of these."""
+def _equal(check: Check, runs: list[Run], baseline: Baseline, metrics: Metrics) -> Row | None:
+    """The check of what has to be equal in each run; None where it varies with the seed and the baseline lacks one."""
     for run in runs:
         other, observed = baseline.run(run.architecture, run.seed), run.values[check.measure]
-        if other is None and check.measure in checks.SEEDED:
+        if other is None and check.measure.endswith(checks.SEEDED):
             return None
         wanted = other.values[check.measure] if other else check.mean
         if not math.isclose(observed, wanted, rel_tol=checks.tolerance(check.measure)):
             why = f"seed {run.seed}; the baseline has {wanted:.10g}"
-            return Row(check, observed, _side(check, observed, wanted), why)
+            return Row(check, observed, _side(check, observed, wanted, metrics), why)
     return Row(check, fmean(run.values[check.measure] for run in runs), KEPT)
 
 
@@ -113,14 +116,14 @@ def _speed(check: Check, session: Session, baseline: Baseline) -> float:
     return checks.relative_speeds(known)[check.architecture]
 
 
-def _outcome(check: Check, observed: float) -> str:
+def _outcome(check: Check, observed: float, metrics: Metrics) -> str:
     inside = (check.low is None or check.low <= observed) and (check.high is None or observed <= check.high)
-    return KEPT if inside else _side(check, observed, check.mean)
+    return KEPT if inside else _side(check, observed, check.mean, metrics)
 
 
-def _side(check: Check, observed: float, expected: float) -> str:
-    better = BETTER.get(check.measure)
-    if better is None:
+def _side(check: Check, observed: float, expected: float, metrics: Metrics) -> str:
+    better = checks.better(check.measure, metrics)
+    if better not in ("lower", "higher"):
         return CHANGED
     return BETTER_THAN if (observed < expected) == (better == "lower") else WORSE
 
@@ -130,7 +133,7 @@ def _failed(session: Session) -> set[str]:
 
 
 def where_from(comparison: Comparison) -> list[str]:
-    """What differs between the two that can make results of the same settings and seed differ."""
+    """Differences between the two that can make results of the same settings and seed differ."""
     baseline, session = comparison.baseline, comparison.session
     machines = differences(flat(baseline.environment), flat(session.environment))
     code = differences(baseline.codes, session.codes)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from xml.etree import ElementTree as XML
 
 from reports.regression import text
-from reports.regression.comparing import NOT_JUDGED, Comparison, Row
+from reports.regression.comparing import NOT_JUDGED, Comparison, Metrics, Row
 
 
 def xml(comparison: Comparison) -> bytes:
     """The report file."""
-    suites = XML.Element("testsuites", name="regression gate")
+    suites = XML.Element("testsuites", name="regression check")
     for architecture in comparison.baseline.architectures:
         rows = [row for row in comparison.rows if row.check.architecture == architecture]
         failed = [line for line in comparison.session.failed if line.partition(" ")[0] == architecture]
@@ -26,13 +26,13 @@ def xml(comparison: Comparison) -> bytes:
         for line in failed:
             XML.SubElement(_case(suite, "run"), "error", message=line)
         for row in rows:
-            _check(suite, row)
+            _check(suite, row, comparison.session.metrics)
     XML.indent(suites)
     return bytes(XML.tostring(suites, encoding="utf-8", xml_declaration=True))
 
 
-def _check(suite: XML.Element, row: Row) -> None:
-    case = _case(suite, text.name(row.check.measure))
+def _check(suite: XML.Element, row: Row, metrics: Metrics) -> None:
+    case = _case(suite, text.name(row.check.measure, metrics))
     if row.outcome == NOT_JUDGED:
         XML.SubElement(case, "skipped", message=row.why)
     elif row.drifted:

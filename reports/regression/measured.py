@@ -1,4 +1,4 @@
-"""What the runs of a results folder measured, as the gate compares it."""
+"""Measurements of the runs of a results folder, as the regression check compares them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bench.config.checks import leaves
 from bench.runs.published import landed
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
+from reports.stored.declared import Metric
 from reports.stored.runs import Point, Sweep, read_sweep
 
-QUALITY = ("fid", "clip_score", "image_attributes", "cider", "caption_attributes")
-LOSSES = ("loss_image", "loss_text")  # in training, the mean over its second half
-LANGUAGE = ("exam_change", "text_loss_change")  # after training less before; nats a token
+CEILING, CHANGE, LOSS = "_ceiling", "_change", "loss_"  # ends of a measure's name, and its beginning
+LOGARITHMIC = ("fid", "perplexity")  # distances and their like: ratios count
 COUNTED = ("trainable_params", "total_params", "train_flops")
 FACTS = ("device", "python", "threads", "usable_cores", "packages")  # of where runs ran
-VARYING = ("seed", "model.architecture", "model.options")  # settings in which the runs of a gate may differ
+VARYING = ("seed", "model.architecture", "model.options")  # settings in which the runs of a check may differ
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Session:
     options: dict[str, dict[str, Any]]  # of each architecture
     environment: dict[str, Any]
     codes: dict[str, str]  # digest of the project's code behind each architecture
+    metrics: dict[str, Metric]
 
     @property
     def seeds(self) -> list[int]:
@@ -74,6 +75,7 @@ def read(folder: Path) -> Session:
         options={point.settings["architecture"]: point.result["train_identity"]["model"]["options"] for point in done},
         environment=_the_only([{fact: start.get(fact) for fact in FACTS} for start in starts], "machine", folder),
         codes={point.settings["architecture"]: " ".join(point.codes) for point in done},
+        metrics=sweep.metrics,
     )  # fmt: skip
 
 
@@ -103,27 +105,27 @@ def _run(point: Point) -> Run:
 
 
 def _values(result: dict[str, Any], run: StoredRun) -> dict[str, float]:
+    """Metrics and their ceilings, or their change in training; losses are means over its second half."""
     rows, metrics = run.read_metrics(), result["metrics"]
     late = rows[len(rows) // 2 :]
-    values = {name: metrics[name]["value"] for name in QUALITY if name in metrics}
-    values |= {
-        f"{name}_ceiling": metrics[name]["ceiling"]
-        for name in QUALITY
-        if name in metrics and metrics[name]["ceiling"] is not None
-    }
-    values |= {name: fmean(row[name] for row in late) for name in LOSSES}
-    if "exam_after" in metrics:
-        values["exam_change"] = metrics["exam_after"]["value"] - metrics["exam_before"]["value"]
-    if "perplexity_after" in metrics:
-        after, before = (metrics[f"perplexity_{when}"]["value"] for when in ("after", "before"))
-        values["text_loss_change"] = math.log(after / before)
+    quality = {name: score for name, score in metrics.items() if score["headline"] and score["before"] is None}
+    values = {name: score["value"] for name, score in quality.items()}
+    values |= {f"{name}{CEILING}": s["ceiling"] for name, s in quality.items() if s["ceiling"] is not None}
+    values |= {name: fmean(row[name] for row in late) for name in rows[-1] if name.startswith(LOSS)}
+    for name, score in metrics.items():
+        if score["before"] is not None:
+            values[f"{name}{CHANGE}"] = _change(name, score["value"], score["before"])
     values |= {"steps": rows[-1]["step"], "mean_lr": fmean(row["lr"] for row in rows), **result["seen"]}
     values |= {name: result["cost"][name] for name in COUNTED}
     return values | {"peak_memory_mb": result["cost"]["peak_memory_mb"], "step_seconds": _step_seconds(rows)}
 
 
+def _change(name: str, after: float, before: float) -> float:
+    return math.log(after / before) if name in LOGARITHMIC else after - before
+
+
 def _step_seconds(rows: list[dict[str, Any]]) -> float:
-    """Of a step in the fastest stretch between two rows: what else the machine does only ever slows it down."""
+    """Seconds of a step in the fastest stretch between two rows: what else the machine does only ever slows it down."""
     earlier = [{"step": 0, "seconds": 0.0}, *rows[:-1]]
     pairs = zip(earlier, rows, strict=True)
     return min((row["seconds"] - before["seconds"]) / (row["step"] - before["step"]) for before, row in pairs)
@@ -139,7 +141,8 @@ def _the_only(found: Iterable[dict[str, Any]], what: str, folder: Path) -> dict[
     for other in others:
         if other != first:
             ((key, *_), *_) = [line.partition(":") for line in differences(first, other)]
-            raise UserError(f"{folder}: the runs differ in {what} ({key}): those of a gate differ in seed alone")
+            said = f"{folder}: the runs differ in {what} ({key})"
+            raise UserError(f"{said}: those of a regression check differ in seed alone")
     return first
 
 

@@ -7,47 +7,48 @@ from collections.abc import Sequence
 
 from reports.regression import checks
 from reports.regression.checks import EQUAL, MEAN, MEMORY, SPEED, Check
-from reports.regression.comparing import KEPT, NOT_JUDGED, Comparison, Row, where_from
+from reports.regression.comparing import KEPT, NOT_JUDGED, Comparison, Metrics, Row, where_from
+from reports.regression.measured import CEILING, CHANGE, LOGARITHMIC, LOSS
+from reports.stored.declared import GENERAL
 from reports.style import labels
 
-NAMES = {
-    "loss_image": "image loss",
-    "loss_text": "caption loss",
-    "mean_lr": "learning rate",
-    "train_flops": "training FLOPs",
-    "peak_memory_mb": "peak memory (MB)",
-    "step_seconds": "seconds a step, to the others'",
-}
+NAMES = {"mean_lr": "learning rate", "step_seconds": "seconds a step, to the others'"}
 HEADS = ("architecture", "measured", "baseline", "bounds", "here", "")
 
 
-def name(measure: str) -> str:
+def name(measure: str, metrics: Metrics) -> str:
     """A measure's name for readers."""
-    if measure.endswith("_ceiling"):
-        return f"ceiling of {labels.metric(measure.removesuffix('_ceiling'))}"
-    return NAMES.get(measure) or labels.metric(measure)
+    titles = {metric.name: metric.title for metric in metrics.values()}
+    if measure.endswith(CEILING):
+        return f"ceiling of {titles.get(measure.removesuffix(CEILING), measure)}"
+    if measure.endswith(CHANGE):
+        return f"change of {titles.get(measure.removesuffix(CHANGE), measure)}"
+    if measure.startswith(LOSS):
+        return f"{measure.removeprefix(LOSS)} loss"
+    general = GENERAL[measure].label if measure in GENERAL else measure.replace("_", " ")
+    return NAMES.get(measure) or titles.get(measure) or general
 
 
 def terminal(comparison: Comparison) -> str:
-    """What drifted, then every bound."""
+    """The checks that drifted, then every bound."""
     lines = [_headline(comparison), *_facts(comparison)]
     if comparison.drifted:
-        lines += ["", *aligned(_table(comparison.drifted))]
-    return "\n".join([*lines, "", "Bounds:", *aligned(_table(_shown(comparison))), *_equal(comparison)])
+        lines += ["", *aligned(_table(comparison, comparison.drifted))]
+    return "\n".join([*lines, "", "Bounds:", *aligned(_table(comparison, _shown(comparison))), *_equal(comparison)])
 
 
 def markdown(comparison: Comparison) -> str:
     """The same as Markdown, the bounds folded in."""
     lines = [f"## {_headline(comparison)}", "", *[f"- {fact}" for fact in _facts(comparison)]]
     if comparison.drifted:
-        lines += ["", *_piped(_table(comparison.drifted))]
-    lines += ["", "<details><summary>Every bound</summary>", "", *_piped(_table(_shown(comparison))), ""]
+        lines += ["", *_piped(_table(comparison, comparison.drifted))]
+    lines += ["", "<details><summary>Every bound</summary>", "", *_piped(_table(comparison, _shown(comparison))), ""]
     return "\n".join([*lines, *_equal(comparison), "", "</details>", ""])
 
 
 def bounds(check: Check) -> str:
     """The interval that a number has to lie in."""
-    if check.kind == EQUAL and check.measure not in checks.SEEDED:
+    if check.kind == EQUAL and not check.measure.endswith(checks.SEEDED):
         return f"= {_number(check.mean)}"
     return f"{_number(check.low)} to {_number(check.high)}" if check.low is not None else f"<= {_number(check.high)}"
 
@@ -56,17 +57,17 @@ def spread(check: Check) -> str:
     """The baseline's mean and standard deviation."""
     if not check.sd or check.kind in (MEMORY, SPEED):
         return _number(check.mean)
-    factor = check.measure in checks.LOGARITHMIC
+    factor = check.measure in LOGARITHMIC
     return f"{_number(check.mean)} {'x/' if factor else '±'} {_number(math.exp(check.sd) if factor else check.sd)}"
 
 
 def _headline(comparison: Comparison) -> str:
     drifted, failed = len(comparison.drifted), len(comparison.session.failed)
     if comparison.passed:
-        return f"Regression gate: all {len(comparison.rows)} checks kept"
+        return f"Regression check: all {len(comparison.rows)} checks kept"
     said = [f"{drifted} of {len(comparison.rows)} checks drifted"] * bool(drifted)
     said += [f"{failed} runs failed"] * bool(failed)
-    return f"Regression gate: {', '.join(said)}"
+    return f"Regression check: {', '.join(said)}"
 
 
 def _facts(comparison: Comparison) -> list[str]:
@@ -105,15 +106,15 @@ def _shown(comparison: Comparison) -> list[Row]:
 def _equal(comparison: Comparison) -> list[str]:
     rows = [row for row in comparison.rows if row.check.kind == EQUAL]
     kept = sum(row.outcome == KEPT for row in rows)
-    names = dict.fromkeys(name(row.check.measure) for row in rows)
+    names = dict.fromkeys(name(row.check.measure, comparison.session.metrics) for row in rows)
     return ["", f"Equal to the baseline's, as they must be: {kept} of {len(rows)} ({', '.join(names)})"]
 
 
-def _table(rows: Sequence[Row]) -> list[list[str]]:
+def _table(comparison: Comparison, rows: Sequence[Row]) -> list[list[str]]:
     return [list(HEADS)] + [
         [
             labels.architecture(row.check.architecture),
-            name(row.check.measure),
+            name(row.check.measure, comparison.session.metrics),
             spread(row.check),
             bounds(row.check),
             "–" if row.observed is None else _number(row.observed),

@@ -1,1 +1,1 @@
-"""What stored numbers can tell: estimates with intervals, tests of families, and what it would take to know more."""
+"""Estimates with intervals, tests of families, and power analysis of stored numbers."""

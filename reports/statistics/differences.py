@@ -34,7 +34,7 @@ class Differences:
 class Parts:
     """Variance of one difference: between seeds, between items, and of what is left of one item at one seed.
 
-    Estimated as in a two-way table without repetition (seeds x items, both drawn by chance): the rows' mean square
+    Estimated as in a two-way table without repetition (seeds x items, both random samples): the rows' mean square
     is N * seed + rest, the columns' is k * item + rest. What would come out negative is 0.
     """
 
@@ -53,7 +53,7 @@ def variance_parts(differences: Differences) -> Parts:
 
 
 def mean_squares(table: np.ndarray) -> tuple[float, float, float]:
-    """Of the rows, of the columns and of the rest of a table (k, N)."""
+    """Mean squares of the rows, the columns and the rest of a table (k, N)."""
     k, n = table.shape
     by_row, by_column = table.mean(1, keepdims=True), table.mean(0, keepdims=True)
     rest = ((table - by_row - by_column + table.mean()) ** 2).sum() / ((k - 1) * (n - 1))

@@ -64,7 +64,7 @@ class Error:
 
 
 def student(values: np.ndarray) -> Interval:
-    """Of the mean of independent values (n,), at least two: Student's t."""
+    """Student's t interval of the mean of independent values (n,), at least two."""
     mean, reach = float(values.mean()), float(stats.t.isf(LEVEL / 2, len(values) - 1) * stats.sem(values))
     return mean - reach, mean + reach
 
@@ -77,7 +77,7 @@ def over_seeds(differences: Differences) -> Interval | None:
 
 
 def seed_error(differences: Differences) -> Error:
-    """Of the mean over seeds, as a paired t-test has it."""
+    """Standard error of the mean over seeds, as a paired t-test has it."""
     k = len(differences.values)
     return Error(((float(differences.values.std(ddof=1)) / math.sqrt(k), k - 1.0),))
 

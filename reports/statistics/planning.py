@@ -1,4 +1,4 @@
-"""What would settle a comparison: more seeds or more items, from the variance parts that were measured."""
+"""Power analysis of a comparison: more seeds or more items, from the variance parts that were measured."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ def _row(run: Run) -> dict[str, Any]:
     row |= {f"cost.{name}": value for name, value in result.get("cost", {}).items()}
     for name, score in result["metrics"].items():
         row |= {name: score["value"], f"{name}.n": score["n"], f"{name}.weights": score["weights"]}
+        row |= {f"{name}_before": score["before"]} if score["before"] is not None else {}
     return row | {"code": " ".join(run.point.codes)}
 
 

@@ -1,4 +1,4 @@
-"""A sweep's stored runs as data frames: a row a run for `runs.csv`, and a row a measured number for the rest."""
+"""The stored runs that a sweep asks for, each as it stands on the disk."""
 
 from __future__ import annotations
 
@@ -6,25 +6,18 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.config.columns import column
 from bench.runs import results
+from bench.runs.format import SCHEMA
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
-from reports.stored import selftest_marks, sweep_file
+from reports.stored import declared, format_1, selftest_marks, sweep_file
+from reports.stored.declared import Axis, Metric, Task
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-SETTINGS = ["run_id", "eval_id", "architecture", "i2t_noise", "t2i_fraction", "seed", "step", "status"]
-COUNTS = ["n_images", "n_captions"]
-SCORES = ["fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes"]
-SCORES += ["exam_before", "exam_after", "perplexity_before", "perplexity_after"]
-COSTS = ["trainable_params", "total_params", "train_flops", "train_seconds", "peak_memory_mb"]
-FACTS = ["value", "n", "direction", "unit", "weights", "chance", "ceiling", "note"]
-MEASURED = ("architecture", "seed", "i2t_noise", "t2i_fraction")  # settings that a result says
 NOT_BELIEVED = ("changed", "unreadable")  # of a run: edited after it landed, or written by another schema
 LARGEST = 1e300  # of an x that can be drawn
 
@@ -39,7 +32,8 @@ class Point:
     folder: Path  # where the result, the samples and the captions are
     settings: dict[str, Any]  # architecture, seed, the axes: as `column` calls them
     status: str  # pending, running, partial, failed, done; changed or unreadable where a result may not be believed
-    result: dict[str, Any]  # result.json, {} where there is none that counts
+    format: int  # of its files
+    result: dict[str, Any]  # result.json as format 2 has it, {} where there is none that counts
     codes: list[str]  # digests of the project's code it was started with; several where that changed in between
     error: str  # why it failed or does not count, in one line
 
@@ -48,25 +42,39 @@ class Point:
         """The folder of the run that it is of."""
         return self.folder.parents[2]
 
+    def task_folder(self, task: str) -> Path:
+        """Where the samples of a task are."""
+        return self.folder if self.format == format_1.SCHEMA else self.folder / task
+
 
 Reader = Callable[[Path, str, int], Point]  # of an evaluation: a run's folder, eval_id and step
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What `sweep.json` says: the question, what to plot, and every run asked for in its order."""
+    """The content of `sweep.json`: the question, what to plot, and every run asked for in its order."""
 
     name: str
     preset: str
     question: str
     source: str
-    x: str  # a column of runs.csv
+    x: Axis
     y: list[str]  # metrics
     points: list[Point]
 
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """The metrics of its results, by name."""
+        return declared.metrics(point.result for point in self.points)
+
+    @cached_property
+    def tasks(self) -> dict[str, Task]:
+        """The tasks of its results, by name."""
+        return declared.tasks(point.result for point in self.points)
+
     @property
     def title(self) -> str:
-        """What heads its table and its samples."""
+        """The heading of its table and its samples."""
         return f"{self.name}, preset {self.preset}" if self.preset else self.name
 
 
@@ -76,8 +84,9 @@ def read_point(folder: Path, eval_id: str, step: int) -> Point:
         status, result, codes, error = _stored(StoredRun(folder), eval_id, step)
     except UserError as reason:
         status, result, codes, error = "unreadable", {}, [], str(reason).replace(f"{folder}/", "")
-    landed = results.place(folder, eval_id, step)
-    return Point(folder.name, eval_id, step, landed, _settings(folder.name, {}, result), status, result, codes, error)
+    place, written = results.place(folder, eval_id, step), result.get("schema", SCHEMA)
+    settings = _settings(folder.name, {}, result)
+    return Point(folder.name, eval_id, step, place, settings, status, written, result, codes, error)
 
 
 def read_sweep(folder: Path, read: Reader = read_point) -> Sweep:
@@ -89,51 +98,11 @@ def read_sweep(folder: Path, read: Reader = read_point) -> Sweep:
         point = read(runs / asked["run_id"], asked["eval_id"], asked["step"])
         settings = _settings(point.run_id, _asked(asked["overrides"]), point.result)
         points.append(replace(point, settings=settings))
-    plot = content["plot"]
+    x = _axis(content["plot"]["x"], content["points"], points)
     for point in points:
-        _check_settings(point, plot["x"], folder)
-    return Sweep(
-        content["name"], content["preset"], content["question"], content["source"], plot["x"], plot["y"], points
-    )
-
-
-def runs_frame(sweep: Sweep, scores: pd.DataFrame) -> pd.DataFrame:
-    """One row a run, with the columns of runs.csv.
-
-    Values by different weights never share a column: `fid_weights` says whose weights measured `fid`, and where a
-    sweep holds several, `fid` stays empty and each has its own column, `fid [embedded:features:...]`.
-    """
-    import pandas as pd
-
-    labels = scores.groupby("metric")["weights"].nunique()
-    rows = []
-    for point in sweep.points:
-        row = {"run_id": point.run_id, "eval_id": point.eval_id, "step": point.step, "status": point.status}
-        row |= point.settings | {name: point.result.get(name) for name in COUNTS} | point.result.get("cost", {})
-        for name, score in point.result.get("metrics", {}).items():
-            label = score["weights"] or ""
-            row[name if labels[name] == 1 else f"{name} [{label}]"] = score["value"]
-            if label and labels[name] == 1:
-                row[f"{name}_weights"] = label
-        rows.append(row | {"code": " ".join(point.codes)})
-    first = [*SETTINGS, *COUNTS, *SCORES, *COSTS]
-    others = sorted({name for row in rows for name in row} - set(first))
-    return pd.DataFrame(rows, columns=[*first, *others])
-
-
-def scores_frame(sweep: Sweep) -> pd.DataFrame:
-    """One row a measured number: run_id, architecture, seed, x, metric and what `result.json` says of it."""
-    import pandas as pd
-
-    rows = []
-    for point in sweep.points:
-        settings = point.settings
-        where = {"run_id": point.run_id, "architecture": settings["architecture"], "seed": settings["seed"]}
-        for name, score in point.result.get("metrics", {}).items():
-            facts = {fact: score[fact] for fact in FACTS} | {"weights": score["weights"] or ""}
-            rows.append(where | {"x": settings.get(sweep.x), "metric": name} | facts)
-    frame = pd.DataFrame(rows, columns=["run_id", "architecture", "seed", "x", "metric", *FACTS])
-    return frame.astype({"value": float, "chance": float, "ceiling": float})
+        _check_settings(point, x, folder)
+    y = content["plot"]["y"]
+    return Sweep(content["name"], content["preset"], content["question"], content["source"], x, y, points)
 
 
 def _stored(run: StoredRun, eval_id: str, step: int) -> tuple[str, dict[str, Any], list[str], str]:
@@ -144,12 +113,21 @@ def _stored(run: StoredRun, eval_id: str, step: int) -> tuple[str, dict[str, Any
     error = f"{failure.kind}: {failure.message}" if failure else ""
     if result and (changed := results.change(run.result_folder(eval_id, step), result)):
         status, result, error = "changed", {}, changed
+    if result.get("schema") == format_1.SCHEMA:
+        result = format_1.upgraded(result)
     return status, selftest_marks.marked(result, run.path.parent), list(dict.fromkeys(codes)), error
 
 
-def _check_settings(point: Point, x: str, folder: Path) -> None:
+def _axis(x: str, asked: list[dict[str, Any]], points: list[Point]) -> Axis:
+    """The axis of a sweep, which sweep.json names as its column: of the setting that its runs were asked for with."""
+    keys = (override.partition("=")[0] for one in asked for override in one["overrides"])
+    key = next((key for key in keys if column(key) == x), "")
+    return declared.axis(x, declared.axes(point.result for point in points), key)
+
+
+def _check_settings(point: Point, x: Axis, folder: Path) -> None:
     """Refuse what cannot be put in order: a seed that is none, or an x that is no number."""
-    numbers = {"seed"} | ({x} - {"architecture"})
+    numbers = {"seed"} if x.is_architecture else {"seed", x.column}
     for name in sorted(numbers):
         value = point.settings.get(name)
         if not isinstance(value, (int, float)) or not abs(value) < LARGEST:
@@ -159,8 +137,9 @@ def _check_settings(point: Point, x: str, folder: Path) -> None:
 
 
 def _settings(run_id: str, asked: dict[str, Any], result: dict[str, Any]) -> dict[str, Any]:
-    """What is known of a run's settings; what it says itself holds."""
-    measured = {name: result[name] for name in MEASURED if name in result}
+    """A run's settings, as far as they are known; its own result is right where it differs."""
+    measured: dict[str, Any] = {name: result[name] for name in ("architecture", "seed") if name in result}
+    measured |= {name: axis["value"] for name, axis in result.get("axes", {}).items()}
     return {"architecture": run_id.rpartition("-")[0], "seed": 0, **asked, **measured}
 
 

@@ -1,4 +1,4 @@
-"""What self-tests of the metrics say of stored results: numbers of a metric that failed do not rank, and say why."""
+"""Self-test marks of stored results: numbers of a metric that failed its self-test do not rank, and say why."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.evaluation.selftest import verdict as verdicts
+from reports.stored import format_1
 
 FAILED = "failed its self-test"
 TESTED = "selftested"  # key of a result whose metrics were put to the test
@@ -20,7 +21,8 @@ def marked(result: dict[str, Any], runs: Path) -> dict[str, Any]:
     verdict = verdicts.read(runs, result["measure_id"]) if "measure_id" in result else None
     if verdict is None:
         return result
-    metrics = {name: _marked(score, verdict["failed"].get(name)) for name, score in result["metrics"].items()}
+    reasons = {format_1.name(name): reason for name, reason in verdict["failed"].items()}
+    metrics = {name: _marked(score, reasons.get(name)) for name, score in result["metrics"].items()}
     return result | {"metrics": metrics, TESTED: True}
 
 

@@ -25,7 +25,7 @@ class Run:
 
 
 def finished(points: Iterable[Point]) -> list[Run]:
-    """Those that are done."""
+    """The runs that are done."""
     return [Run(point, _settings(point.result)) for point in points if point.status == "done"]
 
 
@@ -58,4 +58,4 @@ def _settings(result: dict[str, Any]) -> Settings:
     known = dict(leaves({name: value for name, value in identity.items() if isinstance(value, dict)}))
     known |= {f"eval.{name}": value for name, value in result.get("settings", {}).get("eval", {}).items()}
     known |= {"seed": result["seed"], "model.architecture": result["architecture"]}
-    return known | {f"train.{name}": result[name] for name in ("i2t_noise", "t2i_fraction") if name in result}
+    return known | {axis["key"]: axis["value"] for axis in result.get("axes", {}).values()}

@@ -7,15 +7,16 @@ import re
 from pathlib import Path
 from typing import Any
 
-from bench.runs.format import read_own
+from bench.runs.format import RENAMED, read_own
 from bench.system.errors import UserError
+from reports.stored import format_1
 
 NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
 TEXTS = ("name", "preset", "question", "source", "runs_root")
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """What the file says. Raises ``UserError`` where there is none, or one that `python -m sweeps` did not write."""
+    """The file's content. Raises ``UserError`` where there is none, or one that `python -m sweeps` did not write."""
     path = folder / "sweep.json"
     if not os.path.isfile(path):
         raise UserError(f"{folder}: no results folder (no sweep.json in it); `python -m sweeps run NAME` makes one")
@@ -23,11 +24,17 @@ def read(folder: Path) -> dict[str, Any]:
     fault = _fault(content)
     if fault:
         raise UserError(f"{path}: {fault}; `python -m sweeps run NAME` writes it anew")
+    plot = content["plot"]
+    if content["schema"] == format_1.SCHEMA:
+        plot["y"] = list(dict.fromkeys(map(format_1.name, plot["y"])))
+    for metric in plot["y"]:
+        if metric in RENAMED:
+            raise UserError(f"{path}: plot.y: unknown metric '{metric}' (did you mean '{RENAMED[metric]}'?)")
     return content
 
 
 def _fault(content: dict[str, Any]) -> str:
-    """What is wrong, "" if nothing is."""
+    """The first fault, "" if there is none."""
     for key in TEXTS:
         if not _is_text(content.get(key)):
             return f"'{key}' must be a text"

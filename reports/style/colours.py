@@ -1,4 +1,4 @@
-"""A colour and a marker for every architecture: told apart without colour vision, and the same in every figure."""
+"""A colour and a marker for every architecture: distinct without colour vision, and the same in every figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a metric's axis is scaled, in every drawing alike."""
+"""Scale of a metric's axis, the same in every figure and chart."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def scale(summary: pd.DataFrame) -> Scale:
 
 
 def label(summary: pd.DataFrame) -> list[str]:
-    """What stands at the axis, in lines: the unit, and that 0 is left out."""
+    """Lines of the axis' label: the unit, and that 0 is left out."""
     unit = str(summary["unit"].iloc[0])
     if not scale(summary).cut:
         return [unit]
@@ -50,19 +50,19 @@ def label(summary: pd.DataFrame) -> list[str]:
 
 
 def below(summary: pd.DataFrame) -> dict[str, float]:
-    """Of chance and ceiling those that are off the axis, at its lower end."""
+    """Chance and ceiling, as far as they are off the axis at its lower end."""
     low = scale(summary).low
     return {name: level for name, level in levels(summary).items() if low is not None and level < low}
 
 
 def above(summary: pd.DataFrame) -> dict[str, float]:
-    """Of chance and ceiling those that are off the axis, at its upper end."""
+    """Chance and ceiling, as far as they are off the axis at its upper end."""
     high = scale(summary).high
     return {name: level for name, level in levels(summary).items() if high is not None and level > high}
 
 
 def on_axis(summary: pd.DataFrame) -> dict[str, float]:
-    """Of chance and ceiling those that can be drawn."""
+    """Chance and ceiling, as far as they are on the axis."""
     off = below(summary).keys() | above(summary).keys()
     return {name: level for name, level in levels(summary).items() if name not in off}
 

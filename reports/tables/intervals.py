@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from reports.statistics.intervals import student
+from reports.stored import format_1
 from reports.stored.runs import Point, Sweep
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def with_intervals(summary: pd.DataFrame, sweep: Sweep, scores: pd.DataFrame) ->
 
 
 def _over_items(runs: list[np.ndarray], wanted: int, mean: float) -> tuple[float, float]:
-    """None where a run's items are missing or not on the metric's scale, as perplexity's; or all alike, which would
+    """None where a run's items are missing or not on the metric's scale, as perplexity's; or all equal, which would
     make the interval a point."""
     if len(runs) != wanted or len({len(items) for items in runs}) != 1 or len(runs[0]) < 2:
         return np.nan, np.nan
@@ -50,21 +51,23 @@ def _over_items(runs: list[np.ndarray], wanted: int, mean: float) -> tuple[float
 
 
 def _items(sweep: Sweep) -> dict[tuple[str, object, str], list[np.ndarray]]:
-    """What every run of (metric, x, architecture) has for each item."""
+    """Each item's values in every run of (metric, x, architecture)."""
     found = defaultdict(list)
     for point in sweep.points:
         for metric, items in per_item(point).items():
-            found[metric, point.settings.get(sweep.x), point.settings["architecture"]].append(items)
+            found[metric, point.settings.get(sweep.x.column), point.settings["architecture"]].append(items)
     return found
 
 
 def per_item(point: Point) -> dict[str, np.ndarray]:
     """Every item's part (N,) in each metric that is a mean of items; {} for a run that has not landed."""
     path = point.folder / "per_item.json"
-    return _arrays(path) if point.status == "done" and path.is_file() else {}
+    return _arrays(path, point.format) if point.status == "done" and path.is_file() else {}
 
 
 @lru_cache(maxsize=2000)
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _arrays(path: Path, written: int) -> dict[str, np.ndarray]:
     """A landed file never changes, and table and verdicts both read it."""
-    return {metric: np.array(items, float) for metric, items in json.loads(path.read_bytes()).items()}
+    items = json.loads(path.read_bytes())
+    items = format_1.per_item(items) if written == format_1.SCHEMA else items
+    return {metric: np.array(values, float) for metric, values in items.items()}

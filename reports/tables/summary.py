@@ -35,6 +35,8 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
             n=("n", lambda counts: _range(counts)),
             direction=("direction", "first"),
             unit=("unit", "first"),
+            title=("title", "first"),
+            before=("before", "mean"),
             chance=("chance", "first"),
             ceiling=("ceiling", "first"),
             note=("note", joined),
@@ -49,7 +51,7 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def joined(notes: Iterable[Any]) -> str:
-    """What is said of several runs, each once."""
+    """The notes of several runs, each once."""
     return "; ".join(sorted({note for note in notes if isinstance(note, str)}))
 
 
@@ -69,7 +71,7 @@ def _best(group: pd.DataFrame) -> list:
 
 
 def remarks(sweep: Sweep, scores: pd.DataFrame) -> list[str]:
-    """What a reader must know beside the numbers: runs that are missing, numbers that do not rank, mixed code."""
+    """Remarks that a reader needs beside the numbers: runs that are missing, numbers that do not rank, mixed code."""
     doubtful = [point for point in sweep.points if point.status in NOT_BELIEVED]
     missing = [point for point in sweep.points if point.status not in ("done", *NOT_BELIEVED)]
     said = []
@@ -77,9 +79,9 @@ def remarks(sweep: Sweep, scores: pd.DataFrame) -> list[str]:
         said.append(f"{len(missing)} of {len(sweep.points)} runs are missing: {_named(sweep, missing)}.")
     if doubtful:
         said.append(f"{len(doubtful)} of {len(sweep.points)} runs are left out: {_named(sweep, doubtful)}.")
-    for (name, note), group in scores[scores["note"].notna()].groupby(["metric", "note"], sort=False):
+    for (name, title, note), group in scores[scores["note"].notna()].groupby(["metric", "title", "note"], sort=False):
         where = "" if len(group) == (scores["metric"] == name).sum() else f" (in {len(group)} runs)"
-        said.append(f"{labels.metric(str(name))}: {note}{where}.")
+        said.append(f"{title}: {note}{where}.")
     tested = [selftest_marks.TESTED in point.result for point in sweep.points if point.status == "done"]
     if any(tested):
         untested = "" if all(tested) else f" ({tested.count(False)} of {len(tested)} runs were measured otherwise)"
@@ -98,7 +100,7 @@ def _named(sweep: Sweep, points: list[Point]) -> str:
     named = []
     for point in points[:NAMED_AT_MOST]:
         settings = point.settings
-        axis = "" if sweep.x == "architecture" else f" {sweep.x}={settings.get(sweep.x)}"
+        axis = "" if sweep.x.is_architecture else f" {sweep.x.column}={settings.get(sweep.x.column)}"
         why = f": {point.error[:REASON_AT_MOST]}" if point.error else ""
         named.append(f"{settings['architecture']}{axis} seed={settings['seed']} {point.status}{why}")
     more = f"; and {len(points) - NAMED_AT_MOST} more" if len(points) > NAMED_AT_MOST else ""

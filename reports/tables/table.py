@@ -33,7 +33,7 @@ class Header:
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in the table: the best of its group or not, with its 95 % intervals, grey if not to be believed."""
+    """A cell of the table: the best of its group or not, with its 95 % intervals, grey if not to be believed."""
 
     text: str
     best: bool = False
@@ -56,23 +56,23 @@ class Table:
 
 def build(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> Table:
     """Arrange the means over seeds: a block for each x, a row for each architecture, a column for each measure."""
-    named = summary[summary["metric"].isin(labels.METRICS) & ~summary["metric"].str.endswith("_before")]
-    order = {name: place for place, name in enumerate(labels.METRICS)}
+    order = {metric.name: place for place, metric in enumerate(sweep.metrics.values()) if metric.table}
+    named = summary[summary["metric"].isin(order)]
     measures = sorted(set(zip(named["metric"], named["weights"], strict=True)), key=lambda m: (order[m[0]], m[1]))
     columns = [named[(named["metric"] == metric) & (named["weights"] == whose)] for metric, whose in measures]
-    by_x = sweep.x != "architecture"
+    by_x = not sweep.x.is_architecture
     wanted = _rows(sweep)
     blocks = []
     for x in dict.fromkeys(x for x, _ in wanted) if by_x else [None]:
         names = [name for at, name in wanted if at == x or not by_x]
         blocks.append([_row(sweep, x if by_x else name, name, columns) for name in names])
-    corner = [labels.axis(sweep.x).removesuffix(" (%)")] * by_x + ["architecture", "seeds"]
+    corner = [sweep.x.title] * by_x + ["architecture", "seeds"]
     return Table(
         title=f"{sweep.title}: mean over seeds ± sample standard deviation",
         corner=corner,
         headers=[_header(column) for column in columns],
         blocks=blocks,
-        references=_references(columns, summary, len(corner)),
+        references=_references(columns, len(corner)),
         notes=remarks(sweep, scores),
     )
 
@@ -80,15 +80,16 @@ def build(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> Table:
 def _rows(sweep: Sweep) -> list[tuple[object, str]]:
     """(x, architecture) of every row asked for, without seeds, in the sweep's order."""
     settings = [point.settings for point in sweep.points]
-    return list(dict.fromkeys((row.get(sweep.x), row["architecture"]) for row in settings))
+    return list(dict.fromkeys((row.get(sweep.x.column), row["architecture"]) for row in settings))
 
 
 def _row(sweep: Sweep, x: object, architecture: str, columns: list[pd.DataFrame]) -> list[Cell]:
     """One row: its labels, how many of its seeds are done, and a cell a column."""
-    points = [p for p in sweep.points if (p.settings["architecture"], p.settings.get(sweep.x)) == (architecture, x)]
+    points = [p for p in sweep.points
+              if (p.settings["architecture"], p.settings.get(sweep.x.column)) == (architecture, x)]  # fmt: skip
     done = sum(point.status == "done" for point in points)
     seeds = str(done) if done == len(points) else f"{done} of {len(points)}"
-    cells = [Cell(labels.axis_value(sweep.x, x))] if sweep.x != "architecture" else []
+    cells = [] if sweep.x.is_architecture else [Cell(sweep.x.text(x))]
     cells += [Cell(labels.architecture(architecture)), Cell(seeds)]
     for column in columns:
         found = column[(column["architecture"] == architecture) & (column["x"] == x)]
@@ -112,24 +113,16 @@ def _header(column: pd.DataFrame) -> Header:
     counts = sorted({int(n) for text in column["n"] for n in text.split(" to ")})
     n = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     arrow = labels.ARROWS.get(one["direction"], "")
-    name, whose = labels.metric(one["metric"]), labels.weights(one["weights"])
-    return Header(one["metric"], name, arrow, one["unit"], n, whose, selftest_marks.failed(column["note"]))
+    whose = labels.weights(one["weights"])
+    return Header(one["metric"], one["title"], arrow, one["unit"], n, whose, selftest_marks.failed(column["note"]))
 
 
-def _references(columns: list[pd.DataFrame], summary: pd.DataFrame, width: int) -> list[list[Cell]]:
+def _references(columns: list[pd.DataFrame], width: int) -> list[list[Cell]]:
     """Lines to read the numbers against; a line that would be empty is left out."""
-    before = [summary[summary["metric"] == c["metric"].iloc[0].replace("_after", "_before")] for c in columns]
-    lines = {
-        "chance": [c["chance"] for c in columns],
-        "ceiling": [c["ceiling"] for c in columns],
-        "language model before training": [
-            b["mean"] if c["metric"].iloc[0].endswith("_after") else b["mean"].iloc[:0]
-            for b, c in zip(before, columns, strict=True)
-        ],
-    }
+    lines = {"chance": "chance", "ceiling": "ceiling", "language model before training": "before"}
     rows = []
-    for name, values in lines.items():
-        texts = [_span(v.dropna(), decimals(c["mean"])) for v, c in zip(values, columns, strict=True)]
+    for name, level in lines.items():
+        texts = [_span(column[level].dropna(), decimals(column["mean"])) for column in columns]
         if any(text != NOTHING for text in texts):
             rows.append([Cell(name), *[Cell("")] * (width - 1), *map(Cell, texts)])
     return rows

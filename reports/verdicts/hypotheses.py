@@ -1,6 +1,6 @@
 """Hypotheses to be judged, read from YAML: the paper's in `reports/verdicts/claims/`, a user's in `claims/` or a file.
 
-    text: Clean pictures help captions.              # what is claimed, in one sentence
+    text: Clean images help captions.                # what is claimed, in one sentence
     source: "a paper, Fig. 6"
     family: noise                                    # claims of one family are tested together (Holm)
     sweep: noise seed=[0,1,2]                        # `python -m sweeps run ...` makes the runs
@@ -13,14 +13,14 @@
         margin: 0                                    # in the metric's unit, or a share of the other side: 5 %
 
 Each of `than` with each of `metrics` is a comparison; all must hold. `unchanged` compares a metric with its own value
-before training, item by item, and asks for equality. `equal: t2i_samples` (or i2t_samples) asks that both sides saw as
-many pairs of that task. `needs:` in place of comparisons says what is lacking to judge the claim at all.
+before training, item by item, and asks for equality. `equal: TASK_samples` asks that both sides saw as many pairs of
+that task. `needs:` in place of comparisons says what is lacking to judge the claim at all.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +28,18 @@ import architectures
 from bench.config import user_yaml
 from bench.config.checks import nearest_setting, setting_keys
 from bench.config.schema import Config
+from bench.runs.format import RENAMED
 from bench.system.errors import UserError, nearest
+from reports.stored import format_1
+from reports.stored.runs import Sweep
 from reports.stored.settings import Settings
-from reports.style import labels
 
 SHIPPED = Path(__file__).with_name("claims")
 OWN = Path("claims")  # in the working directory
 KEYS = ("text", "source", "family", "sweep", "where", "equal", "published", "comparisons", "needs")
 COMPARISON_KEYS = ("runs", "are", "than", "metrics", "margin")
 BETTER, WORSE, NOT_BETTER, SAME, UNCHANGED = RELATIONS = ("better", "worse", "not_better", "same", "unchanged")
-EQUAL = ("t2i_samples", "i2t_samples")
-ATTRIBUTES = ("colour", "shape", "size", "position", "background")
-METRICS = (*labels.METRICS, *(f"{kind}_{name}" for kind in ("image", "caption") for name in ATTRIBUTES))
+EQUAL = re.compile(r"(\w+)_samples")
 PER_CENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
 
 
@@ -57,22 +57,25 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Claim:
-    """What is claimed, and the comparisons that must all hold; none where something is lacking to judge it."""
+    """A hypothesis, and the comparisons that must all hold; none where something is lacking to judge it."""
 
     name: str
     text: str
-    source: str
-    family: str
-    sweep: str
-    where: Settings
-    equal: str
-    published: str
-    comparisons: tuple[Comparison, ...]
-    needs: str
+    comparisons: tuple[Comparison, ...] = ()
+    source: str = ""
+    family: str = ""
+    sweep: str = ""
+    where: Settings = field(default_factory=dict)
+    equal: str = ""  # the task of which both sides saw as many pairs
+    published: str = ""
+    needs: str = ""
 
 
-def read(own: Path | None = None) -> list[Claim]:
-    """The paper's claims, then those of `own`, a file or folder; by default of `claims/` here, if there is one."""
+def read(own: Path | None = None, sweep: Sweep | None = None) -> list[Claim]:
+    """The paper's claims, then those of `own`, a file or folder; by default of `claims/` here, if there is one.
+
+    Raises UserError for one that cannot be read, or that names a metric or task that no result of `sweep` knows.
+    """
     if own is not None and not own.exists():
         raise UserError(f"{own}: no such file or folder of claims")
     files = sorted(SHIPPED.glob("*.yaml"))
@@ -80,15 +83,17 @@ def read(own: Path | None = None) -> list[Claim]:
         files += sorted((own or OWN).glob("*.yaml"))
     else:
         files.append(own)
-    return [_claim(path) for path in files]
+    return [_claim(path, sweep) for path in files]
 
 
-def _claim(path: Path) -> Claim:
+def _claim(path: Path, sweep: Sweep | None) -> Claim:
     try:
         content = user_yaml.read(path.read_text(encoding="utf-8-sig"))
         if not isinstance(content, dict):
             raise UserError("is no mapping of text, sweep and comparisons")
-        return _checked(path.stem, content)
+        claim = _checked(path.stem, content)
+        _check_names(claim, sweep, shipped=path.parent == SHIPPED)
+        return claim
     except (UserError, user_yaml.Unreadable, UnicodeDecodeError, OSError) as error:
         raise UserError(f"{path}: {error}") from error
 
@@ -99,17 +104,36 @@ def _checked(name: str, content: dict[str, Any]) -> Claim:
     for key in ("text", "source", "family", "sweep", "equal", "published", "needs"):
         if not isinstance(content.get(key, ""), str):
             raise UserError(f"{key}: must be a text")
-    if content.get("equal", EQUAL[0]) not in EQUAL:
-        raise UserError(f"equal: unknown '{content['equal']}'{nearest(content['equal'], EQUAL)}")
+    equal = EQUAL.fullmatch(content.get("equal", ""))
+    if "equal" in content and not equal:
+        raise UserError(f"equal: must be TASK_samples, by the name of a task, not '{content['equal']}'")
     given = content.get("comparisons", [])
     if not isinstance(given, list) or ("needs" not in content and not given):
         raise UserError("comparisons: must be a list of mappings")
     comparisons = [one for place, item in enumerate(given) for one in _comparisons(f"comparisons[{place}]", item)]
-    return Claim(
-        name, content["text"], content.get("source", ""), content.get("family", name), content.get("sweep", ""),
-        _settings("where", content.get("where", {})), content.get("equal", ""), content.get("published", ""),
-        tuple(comparisons), content.get("needs", ""),
-    )  # fmt: skip
+    said = {key: content[key] for key in ("source", "sweep", "published", "needs") if key in content}
+    where, task = _settings("where", content.get("where", {})), equal[1] if equal else ""
+    return Claim(name, content["text"], tuple(comparisons), family=content.get("family", name), where=where, equal=task,
+                 **said)  # fmt: skip
+
+
+def _check_names(claim: Claim, sweep: Sweep | None, shipped: bool) -> None:
+    """Refuse a metric or a task that is none. The shipped claims are right: results may lack what they name."""
+    if shipped:
+        return
+    known, tasks = (sweep.metrics, sweep.tasks) if sweep else ({}, {})
+    for comparison in claim.comparisons:
+        name, metric = comparison.metric, known.get(comparison.metric)
+        if name in RENAMED:
+            raise UserError(f"metrics: unknown metric '{name}' (did you mean '{RENAMED[name]}'?)")
+        hint = nearest(name, [*known, *format_1.METRICS])
+        if not metric and name not in format_1.METRICS and (known or "did you mean" in hint):
+            raise UserError(f"metrics: unknown metric '{name}'{hint}")
+        if comparison.relation == UNCHANGED and metric and not metric.has_before:
+            fitting = ", ".join(one.name for one in known.values() if one.has_before)
+            raise UserError(f"metrics: '{name}' is not measured before training ({fitting or 'nothing'} is)")
+    if claim.equal and tasks and claim.equal not in tasks:
+        raise UserError(f"equal: no task is called '{claim.equal}'{nearest(claim.equal, tasks)}")
 
 
 def _comparisons(place: str, given: Any) -> list[Comparison]:
@@ -122,11 +146,8 @@ def _comparisons(place: str, given: Any) -> list[Comparison]:
         raise UserError(f"{place}.are: unknown relation '{relation}'{nearest(str(relation), RELATIONS)}")
     if not isinstance(metrics, list) or not metrics:
         raise UserError(f"{place}.metrics: must be a list of metrics")
-    for metric in metrics:
-        if metric not in METRICS:
-            raise UserError(f"{place}.metrics: unknown metric '{metric}'{nearest(str(metric), METRICS)}")
-        if relation == UNCHANGED and not metric.endswith("_after"):
-            raise UserError(f"{place}.metrics: '{metric}' is not measured before training (exam_after is)")
+    if not all(isinstance(metric, str) for metric in metrics):
+        raise UserError(f"{place}.metrics: must be a list of metrics")
     if ("than" in given) == (relation == UNCHANGED):
         raise UserError(f"{place}.than: {'has no meaning with' if 'than' in given else 'is missing for'} '{relation}'")
     others = given.get("than", [{}])

@@ -8,19 +8,22 @@ from dataclasses import dataclass, replace
 
 from reports.paper import published
 from reports.statistics.judging import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Judgement, conjunction, judge
+from reports.stored import declared
 from reports.stored.runs import Sweep
 from reports.stored.settings import Run, finished
 from reports.verdicts.hypotheses import BETTER, NOT_BETTER, SAME, UNCHANGED, WORSE, Claim, Comparison
 from reports.verdicts.pairing import Pairs, Unpaired, paired
+from reports.verdicts.wording import question, side
 
 NOT_JUDGED = "not judged"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What came out of one comparison; `tested` where it was a question of chance."""
+    """The outcome of one comparison; `tested` where it was a question of chance."""
 
     comparison: Comparison
+    question: str  # both sides, in words
     outcome: str
     why: str = ""  # it was not judged, or not tested
     pairs: Pairs | None = None
@@ -29,22 +32,20 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came out of a claim."""
+    """The outcome of a claim."""
 
     claim: Claim
+    judged_at: str  # the settings that all its runs share, in words; "" where it names none
     outcome: str
     findings: tuple[Finding, ...]
     below_paper: tuple[str, ...]  # in what these runs fall short of the paper's scale
-
-    @property
-    def runs(self) -> list[Run]:
-        return list({run.point.folder: run for f in self.findings if f.pairs for run in f.pairs.runs}.values())
 
 
 def judged(sweep: Sweep, claims: Sequence[Claim]) -> list[Verdict]:
     """A verdict for every claim. Comparisons of one family are tested together."""
     runs = finished(sweep.points)
-    findings = [[_finding(claim, comparison, runs) for comparison in claim.comparisons] for claim in claims]
+    axes = declared.axes(point.result for point in sweep.points)
+    findings = [[_finding(claim, one, question(one, axes), runs) for one in claim.comparisons] for claim in claims]
     for family in dict.fromkeys(claim.family for claim in claims):
         places = [
             (row, column)
@@ -55,16 +56,17 @@ def judged(sweep: Sweep, claims: Sequence[Claim]) -> list[Verdict]:
         tested = judge([one for row, column in places if (one := findings[row][column].tested)])
         for (row, column), result in zip(places, tested, strict=True):
             findings[row][column] = replace(findings[row][column], tested=result, outcome=result.outcome)
-    return [_verdict(claim, tuple(found)) for claim, found in zip(claims, findings, strict=True)]
+    where = [f"Judged at {side(claim.where, axes)} alone." if claim.where else "" for claim in claims]
+    return [_verdict(*one) for one in zip(claims, where, map(tuple, findings), strict=True)]
 
 
-def _finding(claim: Claim, comparison: Comparison, runs: list[Run]) -> Finding:
+def _finding(claim: Claim, comparison: Comparison, asked: str, runs: list[Run]) -> Finding:
     try:
         pairs = paired(claim, comparison, runs)
     except Unpaired as reason:
-        return Finding(comparison, NOT_JUDGED, str(reason))
+        return Finding(comparison, asked, NOT_JUDGED, str(reason))
     if comparison.relation == UNCHANGED:
-        return _unchanged(comparison, pairs)
+        return _unchanged(comparison, asked, pairs)
     margin = comparison.margin * (abs(pairs.means[1]) if comparison.relative else 1.0)
     low, high = {
         BETTER: (margin, math.inf),
@@ -74,10 +76,10 @@ def _finding(claim: Claim, comparison: Comparison, runs: list[Run]) -> Finding:
     }[comparison.relation]
     sides = frozenset(str(sorted((claim.where | side).items())) for side in (comparison.runs, comparison.than))
     key = (sides, pairs.metric, comparison.margin, comparison.relation == SAME)
-    return Finding(comparison, INCONCLUSIVE, pairs=pairs, tested=Judgement(key, pairs.differences, low, high))
+    return Finding(comparison, asked, INCONCLUSIVE, pairs=pairs, tested=Judgement(key, pairs.differences, low, high))
 
 
-def _unchanged(comparison: Comparison, pairs: Pairs) -> Finding:
+def _unchanged(comparison: Comparison, asked: str, pairs: Pairs) -> Finding:
     """No statistics: equal is equal in every run, and one that differs refutes it."""
     differ = int((pairs.differences.values != 0).sum())
     if pairs.differences.items is not None:
@@ -86,17 +88,18 @@ def _unchanged(comparison: Comparison, pairs: Pairs) -> Finding:
     runs = f"{k} runs" if k > 1 else "1 run"
     among = f" and each of {n} items" if n else ""
     why = f"differs in {differ} of {runs}" if differ else f"equal in {'each of ' * (k > 1)}{runs}{among}"
-    return Finding(comparison, CONTRADICTED if differ else SUPPORTED, why, pairs)
+    return Finding(comparison, asked, CONTRADICTED if differ else SUPPORTED, why, pairs)
 
 
-def _verdict(claim: Claim, findings: tuple[Finding, ...]) -> Verdict:
+def _verdict(claim: Claim, where: str, findings: tuple[Finding, ...]) -> Verdict:
     outcomes = [finding.outcome for finding in findings]
     outcome = NOT_JUDGED if set(outcomes) <= {NOT_JUDGED} else conjunction(outcomes)
-    return Verdict(claim, outcome, findings, _lacks(Verdict(claim, outcome, findings, ()).runs))
+    runs = list({run.point.folder: run for f in findings if f.pairs for run in f.pairs.runs}.values())
+    return Verdict(claim, where, outcome, findings, _lacks(runs))
 
 
 def _lacks(runs: list[Run]) -> tuple[str, ...]:
-    """What makes the numbers of these runs incomparable with the paper's; nothing where there are no runs."""
+    """Reasons why the numbers of these runs are not comparable with the paper's; nothing where there are no runs."""
     if not runs:
         return ()
     scale, results = published.scale(), [run.point.result for run in runs]
@@ -104,8 +107,8 @@ def _lacks(runs: list[Run]) -> tuple[str, ...]:
     largest = {
         "parameters": max(result.get("cost", {}).get("total_params", 0) for result in results),
         "steps": max(run.point.step for run in runs),
-        "pictures": max(result.get("n_images", 0) for result in results),
-        "captions": max(result.get("n_captions", 0) for result in results),
     }
+    for task in (task for result in results for task in result["tasks"].values() if task["noun"] in scale):
+        largest[task["noun"]] = max(largest.get(task["noun"], 0), task["samples"])
     short = [f"{count:,} {name}, not {scale[name]:,.0f}" for name, count in largest.items() if count < scale[name]]
     return ("scored by embedded weights",) * embedded + tuple(short)

@@ -1,4 +1,4 @@
-"""What would settle the claims that are undecided: more seeds, more images or longer training?"""
+"""Power analysis of the claims that are undecided: would more seeds, more images or longer training settle them?"""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from reports.statistics.intervals import LEVEL
 from reports.statistics.judging import INCONCLUSIVE
 from reports.statistics.planning import MOST_ITEMS, MOST_SEEDS, plan
 from reports.stored.runs import Sweep
-from reports.style import labels
 from reports.verdicts.judging import NOT_JUDGED, Finding, Verdict
-from reports.verdicts.text import command, question
+from reports.verdicts.text import command
 
 PREMISE = f"""\
 If the effects stay what they are: the seeds, or items at the same seeds, with which the interval at Holm's strictest
@@ -17,30 +16,25 @@ varies: at these numbers the chance is about one half. What longer training woul
 longer runs."""
 
 
-def settle(sweep: Sweep, verdicts: list[Verdict]) -> str:
+def analysis(sweep: Sweep, verdicts: list[Verdict]) -> str:
     """A paragraph for each claim that is undecided."""
     lines = []
     for verdict in verdicts:
         if verdict.outcome in (INCONCLUSIVE, NOT_JUDGED):
-            lines += [f"{verdict.claim.text} ({verdict.outcome})", *_told(sweep, verdict), ""]
+            lines += [f"{verdict.claim.text} ({verdict.outcome})", *_lines(sweep, verdict), ""]
     return "\n".join([*lines, PREMISE] if lines else ["Nothing is undecided."])
 
 
-def _told(sweep: Sweep, verdict: Verdict) -> list[str]:
+def _lines(sweep: Sweep, verdict: Verdict) -> list[str]:
     if verdict.claim.needs:
         return [f"  needs a setting that this version does not have: {verdict.claim.needs}"]
     open_ones = [finding for finding in verdict.findings if finding.outcome in (INCONCLUSIVE, NOT_JUDGED)]
     tested = [one for one in open_ones if one.tested]
-    told = [f"  {question(verdict.claim, one)}, {_metric(one)}: {_advice(one)}" for one in tested]
-    told += [f"  {why}" for why in dict.fromkeys(one.why for one in open_ones if not one.tested)]
+    said = [f"  {one.question}, {one.pairs.title}: {_advice(one)}" for one in tested if one.pairs]
+    said += [f"  {why}" for why in dict.fromkeys(one.why for one in open_ones if not one.tested)]
     if any(one.tested is None or one.tested.error is None for one in open_ones):
-        told.append(f"  {command(sweep, verdict.claim)}")
-    return told
-
-
-def _metric(finding: Finding) -> str:
-    assert finding.pairs is not None
-    return labels.metric(finding.pairs.metric)
+        said.append(f"  {command(sweep, verdict.claim)}")
+    return said
 
 
 def _advice(finding: Finding) -> str:

@@ -8,22 +8,17 @@ import shlex
 from collections import Counter
 from typing import Any
 
-from bench.config.columns import column
 from reports.paper import published
 from reports.statistics.intervals import RESAMPLES, Interval
 from reports.statistics.judging import INCONCLUSIVE
 from reports.stored.runs import Sweep
-from reports.stored.settings import Settings
-from reports.style import labels
-from reports.verdicts.hypotheses import NOT_BETTER, UNCHANGED, Claim
+from reports.verdicts.hypotheses import Claim
 from reports.verdicts.judging import NOT_JUDGED, Finding, Verdict
-from reports.verdicts.pairing import described
 
-RELATIONS = {NOT_BETTER: "no better", UNCHANGED: "unchanged by training"}
 HEADS = ["comparison", "metric", "paired seeds", "means", "effect", "over seeds", "over items", "over both"]
 HEADS += ["smallest detectable", "p (Holm)", "outcome", "the paper's"]
 METHOD = f"""\
-Effects are differences of paired runs (same seed, prompts, pictures and noise), positive where the first side is
+Effects are differences of paired runs (same seed, prompts, images and noise), positive where the first side is
 better. *Over seeds*: 95 % interval for other seeds on the same items (Student's t). *Over items*: for other items at
 the same seeds (bootstrap, {RESAMPLES:,} resamples of items). *Over both*: for other seeds and other items at once
 (two-way variance components, the sources' t quantiles weighted by variance); the verdict rests on it.
@@ -65,7 +60,7 @@ def as_json(sweep: Sweep, verdicts: list[Verdict]) -> str:
 
 
 def command(sweep: Sweep, claim: Claim) -> str | None:
-    """What makes the runs of a claim."""
+    """The command that makes the runs of a claim."""
     if not claim.sweep:
         return None
     name, *rest = shlex.split(claim.sweep)
@@ -73,28 +68,10 @@ def command(sweep: Sweep, claim: Claim) -> str | None:
     return "python -m sweeps run " + shlex.join([name, *preset, *rest])
 
 
-def question(claim: Claim, finding: Finding) -> str:
-    """Who is compared with whom, in words."""
-    comparison = finding.comparison
-    relation = RELATIONS.get(comparison.relation, comparison.relation)
-    other = "" if comparison.relation == UNCHANGED else f" than {side(comparison.than)}"
-    return f"{side(comparison.runs)} {relation}{other}"
-
-
-def side(settings: Settings) -> str:
-    """One side of a comparison, as readers call it."""
-    texts = []
-    for key, value in settings.items():
-        name = column(key)
-        shown = labels.axis_value(name, value)
-        texts.append(shown if name == "architecture" else f"{labels.axis(name).removesuffix(' (%)')} {shown}")
-    return ", ".join(texts) or described(settings)
-
-
 def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
     claim = verdict.claim
     source = f"Source: {claim.source or 'none given'}."
-    said = [f"**{verdict.outcome.capitalize()}.**", reason(verdict), judged_at(claim), source]
+    said = [f"**{verdict.outcome.capitalize()}.**", reason(verdict), verdict.judged_at, source]
     lines = [" ".join(filter(None, said))]
     if verdict.below_paper:
         lines.append(f"Scale not comparable with the paper's: {'; '.join(verdict.below_paper)}.")
@@ -111,20 +88,15 @@ def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
     return lines
 
 
-def judged_at(claim: Claim) -> str:
-    """The settings that all its runs share, in words; "" where it names none."""
-    return f"Judged at {side(claim.where)} alone." if claim.where else ""
-
-
 def notes(verdict: Verdict) -> list[str]:
-    """What a reader must know of the pairs, and why some were not judged."""
+    """Notes on the pairs, and why some were not judged."""
     said = [note for finding in verdict.findings if finding.pairs for note in finding.pairs.notes]
     said += [finding.why for finding in verdict.findings if finding.outcome == NOT_JUDGED]
     return [f"{note[0].upper()}{note[1:]}" for note in dict.fromkeys(said)]
 
 
 def lacks(verdict: Verdict) -> str:
-    """What the claim's command would add: "The runs", "More seeds" or nothing."""
+    """Runs that the claim's command would add: "The runs", "More seeds" or nothing."""
     if any(finding.outcome == NOT_JUDGED for finding in verdict.findings):
         return "The runs"
     return "More seeds" if any(one.tested and not one.tested.error for one in verdict.findings) else ""
@@ -149,7 +121,7 @@ def comparison_cells(claim: Claim, finding: Finding) -> list[str]:
     assert pairs is not None
     means = f"{number(pairs.means[0])}, {number(pairs.means[1])}"
     seeds, effect = str(len(pairs.differences.seeds)), number(pairs.differences.effect)
-    start = [question(claim, finding), labels.metric(pairs.metric), seeds, means, effect]
+    start = [finding.question, pairs.title, seeds, means, effect]
     if tested is None:
         return [*start, "", "", "", "", "", f"{finding.outcome}: {finding.why}", _paper(claim, finding)]
     margin = "" if tested.threshold == 0 else f" (margin {number(tested.threshold)})"
@@ -167,7 +139,7 @@ def _paper(claim: Claim, finding: Finding) -> str:
 
 
 def _facts(claim: Claim, finding: Finding) -> dict[str, Any]:
-    facts: dict[str, Any] = {"question": question(claim, finding), "metric": finding.comparison.metric}
+    facts: dict[str, Any] = {"question": finding.question, "metric": finding.comparison.metric}
     facts["published"] = _paper(claim, finding) or None
     facts |= {"outcome": finding.outcome, "why": finding.why or None}
     if finding.pairs:

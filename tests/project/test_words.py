@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PACKAGES = ("benchmarks", "sweeps")
+PACKAGES = ("benchmarks", "reports", "sweeps")
 RIDDLES = ("Of ", "What ", "Those ", "Whose ")
 SPEAKS = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 

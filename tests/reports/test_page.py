@@ -40,7 +40,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     RunFolder(folder_of(folder / "runs", *points[-1])).fail(
         Failure("non-finite loss", f"loss is nan {HOSTILE}", "Traceback"))  # fmt: skip
     landed = folder / "runs" / "dual_tower-0000000000" / "evals" / "e0" / "step-100"
-    captions = landed / "captions.jsonl"
+    captions = landed / "i2t" / "captions.jsonl"
     hostile = {"id": "test-0", "caption": HOSTILE, "references": [HOSTILE]}
     captions.write_text(
         json.dumps(hostile) + "\n" + captions.read_text(encoding="utf-8").partition("\n")[2], encoding="utf-8"
@@ -129,7 +129,7 @@ def test_means_are_those_of_table_csv(page: Page, results: Path) -> None:
     read = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
     rows = page.eval_on_selector_all(".means tbody tr", read)
     assert len(rows) == 12
-    order = ["fid", "clip_score", "cider", "caption_attributes", "exam_after"]
+    order = ["fid", "clip_score", "cider", "caption_attributes", "exam"]
     for noise, architecture, _, *cells in rows:
         for metric, cell in zip(order, cells, strict=True):
             key = (metric, architecture.replace(" ", "_"), float(noise.rstrip(" %")) / 100)
@@ -252,7 +252,7 @@ def test_what_the_axis_did_is_each_architecture_against_itself(page: Page) -> No
     assert names == [name.replace("_", " ") for name in FOUR]
     for cell in rows["CIDEr"][:3]:
         assert "6.10 → 2.10" in cell and "worse by 4.00" in cell
-    assert all("equal" in cell for cell in rows["language exam"][:3])
+    assert all("equal" in cell for cell in rows["exact-match QA"][:3])
     for name, cell in zip(FOUR[:3], rows["FID"], strict=False):
         ends = [fid_of(name, noise, 0.5) for noise in (0, 1)]
         assert f"{ends[0]:.1f} → {ends[1]:.1f}" in cell and "worse by 8.00" in cell

@@ -1,4 +1,4 @@
-"""The regression gate on synthetic runs whose bounds are worked out by hand, through the command a user types."""
+"""The regression check on synthetic runs whose bounds are worked out by hand, through the command a user types."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def numbers(architecture: str, seed: int) -> dict[str, Any]:
     return {
         "fid": 20 * math.exp(0.1 * chance.normal()), "clip_score": 25 + chance.normal(), "fid_ceiling": 1.25,
         "loss_image": 0.9 + 0.01 * chance.normal(), "loss_text": 0.6 + 0.02 * chance.normal(),
-        "exam_after": 0.9 if frozen else 0.3 + 0.05 * chance.normal(), "exam_before": 0.9,
+        "exam": 0.9 if frozen else 0.3 + 0.05 * chance.normal(),
         "trainable_params": 7 + frozen, "train_flops": 10_000 + int(chance.integers(100)), "t2i_pairs": 40,
         "peak_memory_mb": 500 + chance.normal(), "seconds": 0.1 + 0.05 * frozen,
     }  # fmt: skip
@@ -66,13 +66,13 @@ def land(runs: Path, architecture: str, seed: int, changes: dict[str, Any]) -> d
         run.append_metrics({"step": step, "loss_image": found["loss_image"], "loss_text": found["loss_text"],
                             "lr": 0.1, "seconds": step * found["seconds"]})  # fmt: skip
 
-    def score(name: str, direction: str, ceiling: float | None = None) -> dict[str, Any]:
-        return fake_results.score(found[name], direction, 8, "", ceiling=ceiling)
+    def score(name: str, direction: str, **more: Any) -> dict[str, Any]:
+        return fake_results.score(found[name], direction, 8, "", **more)
 
     fake_results.land(
         run.path, architecture, seed, STEPS,
-        {"fid": score("fid", "lower", found["fid_ceiling"]), "clip_score": score("clip_score", "higher"),
-         "exam_before": score("exam_before", "higher"), "exam_after": score("exam_after", "higher")},
+        {"fid": score("fid", "lower", ceiling=found["fid_ceiling"]), "clip_score": score("clip_score", "higher"),
+         "exam": score("exam", "higher", before=0.9)},
         cost={name: found[name] for name in ("trainable_params", "train_flops", "peak_memory_mb")},
         captions=[f"{found['clip_score']}"], seen={"t2i_pairs": found["t2i_pairs"]},
         train_identity={"seed": seed, "train": {"lr": changes.get("lr", 0.1)},
@@ -172,10 +172,10 @@ def test_fresh_seeds_are_judged_by_their_spread(blessed, tmp_path, capsys):
     [
         (FROZEN, {"clip_score": 10.0}, "CLIP score", "worse"),
         (FROZEN, {"fid": 5.0}, "FID", "better"),
-        (TRAINED, {"loss_text": 0.9}, "caption loss", "worse"),
-        (FROZEN, {"exam_after": 0.9 - 1 / 512}, "exam change", "worse"),  # one answer of a frozen model
+        (TRAINED, {"loss_text": 0.9}, "text loss", "worse"),
+        (FROZEN, {"exam": 0.9 - 1 / 512}, "change of exact-match QA", "worse"),  # one answer of a frozen model
         (TRAINED, {"fid_ceiling": 1.3}, "ceiling of FID", "changed"),
-        (TRAINED, {"trainable_params": 8}, "trainable params", "changed"),
+        (TRAINED, {"trainable_params": 8}, "trainable parameters", "changed"),
         (TRAINED, {"train_flops": 10_050}, "training FLOPs", "changed"),
         (TRAINED, {"t2i_pairs": 39}, "t2i pairs", "changed"),
         (FROZEN, {"peak_memory_mb": 700}, "peak memory (MB)", "worse"),
@@ -276,7 +276,7 @@ def test_only_bless_moves_the_baseline_and_it_shows_the_difference_first(blessed
     with pytest.raises(UserError, match="--yes"):
         main(new)
     said = capsys.readouterr().out
-    (line,) = [line for line in said.splitlines() if line.startswith("dual tower") and "caption loss" in line]
+    (line,) = [line for line in said.splitlines() if line.startswith("dual tower") and "text loss" in line]
     old = check(blessed, FROZEN, "loss_text")
     assert f"{old.mean:.4g}" in line and "0.5" in line.split()
     assert blessed.read_bytes() == before

@@ -28,9 +28,8 @@ from reports.tables.table import decimals
 NOISES = [0, 0.25, 0.5, 0.75, 1]
 COLUMNS = [
     "run_id", "eval_id", "architecture", "i2t_noise", "t2i_fraction", "seed", "step", "status", "n_images",
-    "n_captions", "fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_before",
-    "exam_after", "perplexity_before", "perplexity_after", "trainable_params", "total_params", "train_flops",
-    "train_seconds", "peak_memory_mb",
+    "n_captions", "fid", "clip_score", "cider", "caption_attributes", "exam", "exam_before", "trainable_params",
+    "total_params", "train_flops", "train_seconds", "peak_memory_mb",
 ]
 
 
@@ -46,11 +45,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_runs_csv_has_a_row_a_run_and_the_columns_others_rely_on(whole: Path) -> None:
     runs = pd.read_csv(whole / "runs.csv")
-    assert list(runs.columns[:25]) == COLUMNS
+    assert list(runs.columns[: len(COLUMNS)]) == COLUMNS
     assert len(runs) == 60 and set(runs["status"]) == {"done"} and set(runs["fid_weights"]) == {FEATURES}
     for run in runs.itertuples():
         assert run.fid == fid_of(run.architecture, run.i2t_noise, run.seed)
-    assert runs["kid"].isna().all() and set(runs["peak_memory_mb"]) == {400.0} and "image_colour" in runs
+    assert set(runs["peak_memory_mb"]) == {400.0} and "image_colour" in runs
 
 
 def test_table_csv_holds_means_at_full_precision(whole: Path) -> None:
@@ -202,14 +201,14 @@ def test_what_may_not_be_believed_is_named_and_left_out(tmp_path: Path, no_figur
         path.write_text(text.replace(old, new), encoding="utf-8")
 
     edit(landed["dual_tower", 0, 0] / "result.json", str(fid_of("dual_tower", 0, 0)), "0.1")
-    edit(landed["dual_tower", 0, 1] / "captions.jsonl", "saw", "drew")
-    edit(folders["dual_tower", 0, 2] / "run.json", '"schema": 1', '"schema": 99')
-    edit(landed["dual_tower", 0, 3] / "result.json", '"schema": 1', '"schema": 99')
+    edit(landed["dual_tower", 0, 1] / "i2t" / "captions.jsonl", "saw", "drew")
+    edit(folders["dual_tower", 0, 2] / "run.json", '"schema": 2', '"schema": 99')
+    edit(landed["dual_tower", 0, 3] / "result.json", '"schema": 2', '"schema": 99')
     unsealed = json.loads((landed["gated_layer", 0, 0] / "result.json").read_text(encoding="utf-8"))
     del unsealed["seal"]
     (landed["gated_layer", 0, 0] / "result.json").write_text(json.dumps(unsealed), encoding="utf-8")
-    (landed["gated_layer", 0, 1] / "prompts.jsonl").unlink()
-    (landed["gated_layer", 0, 2] / "result.json").write_text('{"schema": 1, "metr', encoding="utf-8")
+    (landed["gated_layer", 0, 1] / "t2i" / "prompts.jsonl").unlink()
+    (landed["gated_layer", 0, 2] / "result.json").write_text('{"schema": 2, "metr', encoding="utf-8")
     shutil.rmtree(landed["gated_layer", 0, 3])
     (folders["gated_layer", 0, 3] / "metrics.jsonl").write_text('{"step": 50}\n', encoding="utf-8")
     build(results)
@@ -223,8 +222,8 @@ def test_what_may_not_be_believed_is_named_and_left_out(tmp_path: Path, no_figur
     assert row(text, "0 %", "dual tower")[2:4] == ["2 of 6", f"**{fid_of('dual_tower', 0, 4.5):.1f} ± 1.1**"]
     assert "1 of 12 runs are missing: gated_layer i2t_noise=0 seed=3 partial" in text
     for said in ("7 of 12 runs are left out", "seed=0 changed: result.json was changed after it landed",
-                 "seed=1 changed: captions.jsonl was changed", "has schema 99, this version has 1",
-                 "result.json has no seal", "prompts.jsonl was changed", "is not a file of xfusion-bench"):
+                 "seed=1 changed: i2t/captions.jsonl was changed", "has schema 99, this version reads 1 and 2",
+                 "result.json has no seal", "t2i/prompts.jsonl was changed", "is not a file of xfusion-bench"):
         assert said in text
 
 
@@ -233,7 +232,7 @@ def test_a_picture_that_was_changed_is_not_shown(tmp_path: Path, no_figure: None
     results = finished(tmp_path, points)
     build(results)
     before = (results / "samples.png").read_bytes()
-    samples = next((tmp_path / "runs").glob("dual_tower-*")) / "evals" / "e0" / "step-100" / "samples"
+    samples = next((tmp_path / "runs").glob("dual_tower-*")) / "evals" / "e0" / "step-100" / "t2i" / "samples"
     Image.new("RGB", (32, 32), "red").save(samples / "00003.png")
     build(results)
     assert (results / "samples.png").read_bytes() != before

@@ -36,12 +36,11 @@ def land(runs: Path, architecture: str, noise: float, seed: int, shift: float, *
         "fid": score(20 - shift + 0.01 * seed, "lower", note=note, **features),
         "kid": score((20 - shift) / 100, "lower", **features),
         "cider": score(float(items.mean())),
-        "exam_before": score(1.0), "exam_after": score(float(exam.mean())),
-        "perplexity_before": score(1.8, "lower"),
-        "perplexity_after": score(1.8 if architecture != "single_tower" else 99.0, "lower"),
+        "exam": score(float(exam.mean()), before=1.0),
+        "perplexity": score(1.8 if architecture != "single_tower" else 99.0, "lower", before=1.8),
     }  # fmt: skip
     name = f"{architecture}-{seed}{int(100 * noise)}{zlib.crc32(str(settings).encode()) % 9973}"
-    per_item = {"cider": items.tolist(), "exam_before": [1.0] * N, "exam_after": exam.tolist()}
+    per_item = {"cider": items.tolist(), "exam_before": [1.0] * N, "exam": exam.tolist()}
     return fake_results.land(
         runs / name, architecture, seed, settings["steps"], metrics, train=settings, items=per_item
     )
@@ -88,7 +87,7 @@ def test_the_same_effects_of_one_seed_support_nothing_that_varies_over_seeds(tmp
     text = verdict_text.markdown(read_sweep(folder), list(found.values()))
     assert "One seed: the spread between seeds is not known." in text
     assert "python -m sweeps run architecture 'seed=[0,1,2]'" in text
-    assert "three or more are needed" in power.settle(read_sweep(folder), list(found.values()))
+    assert "three or more are needed" in power.analysis(read_sweep(folder), list(found.values()))
 
 
 def test_fid_that_does_not_rank_gives_its_place_to_kid_and_says_so(tmp_path: Path) -> None:
@@ -104,9 +103,9 @@ def test_one_changed_answer_refutes_that_language_is_kept(tmp_path: Path) -> Non
     points = four(tmp_path, 2)
     path = next((tmp_path / "runs").glob("dual_tower-*/evals/e0/step-1200"))
     result = json.loads((path / "result.json").read_text(encoding="utf-8"))
-    result["metrics"]["exam_after"]["value"] = 1 - 1 / N
+    result["metrics"]["exam"]["value"] = 1 - 1 / N
     items = json.loads((path / "per_item.json").read_text(encoding="utf-8"))
-    items["exam_after"][0] = 0.0
+    items["exam"][0] = 0.0
     (path / "per_item.json").write_text(json.dumps(items), encoding="utf-8")
     fake_results.reseal(path, metrics=result["metrics"])
     found = verdicts(study(tmp_path, points))["3-language"]
@@ -118,10 +117,10 @@ def test_equal_pairs_of_a_task_are_asked_for(tmp_path: Path) -> None:
     runs = tmp_path / "runs"
     points = [land(runs, "dual_tower", 0, s, 1.0) for s in range(3)]
     unequal = [land(runs, "dual_tower", 0, s, 0.0, t2i_fraction=1.0) for s in range(3)]
-    found = verdicts(study(tmp_path, points + unequal))["5-describing-helps-drawing"]
+    found = verdicts(study(tmp_path, points + unequal))["5-captioning-helps-generation"]
     assert found.outcome == NOT_JUDGED and "25,601 and 38,400" in found.findings[0].why
     equal = [land(runs, "dual_tower", 0, s, 0.0, t2i_fraction=1.0, steps=800) for s in range(3)]
-    found = verdicts(_asking(tmp_path, points + equal))["5-describing-helps-drawing"]
+    found = verdicts(_asking(tmp_path, points + equal))["5-captioning-helps-generation"]
     fid = next(f for f in found.findings if f.comparison.metric == "fid")
     assert fid.outcome == "supported", fid
 
@@ -181,7 +180,11 @@ WRONG = [
     (("are: better", "are: beter"), "unknown relation 'beter' (did you mean 'better'?)"),
     (("are: better", "ar: better"), "unknown key 'comparisons[0].ar' (did you mean 'are'?)"),
     (("are: better", "are: same"), "'same' needs a margin above 0"),
-    (("are: better", "are: unchanged"), "'cider' is not measured before training"),
+    (("are: better", "are: unchanged"), "has no meaning with 'unchanged'"),
+    (("metrics: [cider]", "metrics: [exam_after]"), "unknown metric 'exam_after' (did you mean 'exam'?)"),
+    (("[cider]", "[perplexity_before]"), "unknown metric 'perplexity_before' (did you mean 'perplexity'?)"),
+    (("metrics: [cider]", "metrics: [1]"), "metrics: must be a list of metrics"),
+    (("sweep: architecture", "sweep: architecture\nequal: as many"), "equal: must be TASK_samples"),
     (("    metrics: [cider]", "    metrics: [cider]\n    margin: -1"), "margin: must be a number from 0"),
     (("text: The", "text: [The"), "mine.yaml"),
     (("sweep: architecture\n", ""), "sweep: is missing"),
@@ -195,6 +198,29 @@ def test_a_wrong_claim_is_refused_in_one_line(tmp_path: Path, change: tuple[str,
     with pytest.raises(UserError) as refused:
         hypotheses.read(tmp_path / "mine.yaml")
     assert said in str(refused.value) and "mine.yaml" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_names_in_a_claim_are_those_of_the_results(tmp_path: Path) -> None:
+    sweep = read_sweep(study(tmp_path, four(tmp_path, 1)))
+    own = tmp_path / "mine.yaml"
+
+    def refused(*changes: tuple[str, str]) -> str:
+        text = OWN
+        for old, new in changes:
+            assert old in text
+            text = text.replace(old, new)
+        own.write_text(text, encoding="utf-8")
+        with pytest.raises(UserError) as said:
+            hypotheses.read(own, sweep)
+        return str(said.value)
+
+    no_other = ("    than: [{model.architecture: single_tower}]\n", "")
+    assert "'cider' is not measured before training (exam, perplexity is)" in refused(("better", "unchanged"), no_other)
+    task = ("sweep: architecture", "sweep: architecture\nequal: i2i_samples")
+    assert "equal: no task is called 'i2i' (did you mean 't2i'?)" in refused(task)
+    assert "unknown metric 'bleu'" in refused(("[cider]", "[bleu]"))
+    own.write_text(OWN.replace("[cider]", "[clip_score]"), encoding="utf-8")  # a metric that these results lack
+    assert verdicts(tmp_path / "results" / "architecture", own)["mine"].outcome == NOT_JUDGED
 
 
 def test_the_papers_own_arithmetic() -> None:

@@ -17,7 +17,8 @@ from bench.config.overrides import say
 from bench.config.schema import Config
 from bench.runs import identity
 from bench.system.errors import UserError
-from reports.stored.runs import read_sweep, runs_frame, scores_frame
+from reports.stored.frames import runs_frame, scores_frame
+from reports.stored.runs import read_sweep
 from sweeps import dimensions, grid, plan
 from sweeps.dimensions import folder_name, narrow
 from sweeps.grid import read
@@ -333,6 +334,8 @@ def test_a_wrong_request_is_refused_with_the_nearest_right_one(name, overrides, 
          "plot.x: 'batch_size' may be train.batch_size or eval.batch_size"),
         ("question: q\ngrid: {eval.sampler: [euler]}\nplot: {x: sampler, y: [fid]}", "'sampler' has values that"),
         ("question: q\ngrid: {seed: [1]}\nplot: {x: seed, y: fid}", "plot.y: must be a list"),
+        ("question: q\ngrid: {seed: [1]}\nplot: {x: seed, y: [exam_after]}",
+         r"plot.y: unknown metric 'exam_after' \(did you mean 'exam'\?\)"),
         ("question: q\nquestion: r\n", "line 2: found duplicate key question"),
         ("- a\n- b\n", "is no mapping"),
         ("", "is no mapping"),

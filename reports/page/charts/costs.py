@@ -11,6 +11,7 @@ from reports.page.charts.panels import INK, Chart, Spec, heading, looks, measure
 from reports.page.cost_table import COSTS
 from reports.paper.costs import front
 from reports.stored import selftest_marks
+from reports.stored.declared import GENERAL
 from reports.stored.runs import Sweep
 from reports.style import labels
 
@@ -39,14 +40,14 @@ def draw(sweep: Sweep, runs: pd.DataFrame, scores: pd.DataFrame, summary: pd.Dat
 
 
 def _chart(sweep: Sweep, means: pd.DataFrame, runs: pd.DataFrame, cost: str) -> Chart:
-    first, name = means.iloc[0], labels.axis(cost)
+    first, name = means.iloc[0], GENERAL[cost].label
     rows = [
         {"a": labels.architecture(row["architecture"]), "x": float(row[cost]), "y": float(row["value"]),
-         "run": row["run_id"], "seed": int(row["seed"]), "at": labels.axis_value(sweep.x, row["x"]), "n": int(row["n"])}
+         "run": row["run_id"], "seed": int(row["seed"]), "at": sweep.x.text(row["x"]), "n": int(row["n"])}
         for row in runs.to_dict("records")
     ]  # fmt: skip
-    at = [] if sweep.x == "architecture" else [tip("at", labels.axis(sweep.x).removesuffix(" (%)"))]
-    tips = [tip("a", "architecture"), tip("y", labels.metric(first["metric"]), ".4g"), tip("x", name, ".4~s"), *at,
+    at = [] if sweep.x.is_architecture else [tip("at", sweep.x.title)]
+    tips = [tip("a", "architecture"), tip("y", first["title"], ".4g"), tip("x", name, ".4~s"), *at,
             tip("seed", "seed"), tip("n", "N"), tip("run", "run")]  # fmt: skip
     encoding = {
         "x": {"field": "x", "type": "quantitative", "title": name, "axis": TICKS, "scale": {"zero": True}},

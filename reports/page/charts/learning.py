@@ -10,7 +10,6 @@ from reports.page.provenance import run_folder
 from reports.stored.runs import NOT_BELIEVED, Point, Sweep
 from reports.style import labels
 
-LOSSES = {"loss": "loss", "loss_image": "image loss (drawing)", "loss_text": "text loss (describing)"}
 POINTS = 60  # of a line at most
 
 
@@ -18,7 +17,9 @@ def draw(sweep: Sweep) -> list[Chart]:
     """A chart a loss, of every run that has logged one, be it done, failed or under way."""
     logged = [(point, _thinned(_log(point))) for point in sweep.points if point.status not in NOT_BELIEVED]
     charts = []
-    for column, name in LOSSES.items():
+    found = dict.fromkeys(column for _, log in logged for row in log for column in row if column.startswith("loss_"))
+    for column in ("loss", *sorted(found)):
+        name = " ".join(column.split("_")[::-1])
         rows = [
             {"a": labels.architecture(point.settings["architecture"]), "run": point.run_id, "status": point.status,
              "at": _at(sweep, point), "seed": point.settings["seed"], "x": row["step"], "y": row[column]}
@@ -40,7 +41,7 @@ def _spec(sweep: Sweep, rows: list[dict[str, Any]]) -> Spec:
         "detail": {"field": "run", "type": "nominal"},
         "color": looks([point.settings["architecture"] for point in sweep.points])["color"],
     }  # fmt: skip
-    at = [] if sweep.x == "architecture" else [tip("at", labels.axis(sweep.x).removesuffix(" (%)"))]
+    at = [] if sweep.x.is_architecture else [tip("at", sweep.x.title)]
     tips = [tip("a", "architecture"), *at, tip("seed", "seed"), tip("x", "step", "d"), tip("y", "loss", ".4g"),
             tip("run", "run"), tip("status", "status")]  # fmt: skip
     under = {"type": "point", "on": "pointerover", "fields": ["run"], "clear": "pointerout"}
@@ -58,7 +59,7 @@ def _is_finite(value: Any) -> bool:
 
 
 def _at(sweep: Sweep, point: Point) -> str:
-    return labels.axis_value(sweep.x, point.settings.get(sweep.x))
+    return sweep.x.text(point.settings.get(sweep.x.column))
 
 
 def _log(point: Point) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reports.figures.figure import DODGE
 from reports.page.charts.panels import INK, Chart, Spec, footing, heading, looks, measure, sized, tip
 from reports.stored import selftest_marks
+from reports.stored.declared import Axis
 from reports.stored.runs import Sweep
 from reports.style import labels, scales
 
@@ -21,7 +22,7 @@ def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> list[Char
     for name, whose in [pair for wanted in sweep.y for pair in pairs if pair[0] == wanted]:
         mine = summary[(summary["metric"] == name) & (summary["weights"] == whose)]
         runs = scores[(scores["metric"] == name) & (scores["weights"] == whose)]
-        kind = _dots if sweep.x == "architecture" else _lines
+        kind = _dots if sweep.x.is_architecture else _lines
         key = f"metric-{len(charts)}"
         spec, failed = kind(sweep.x, mine, runs), selftest_marks.failed(mine["note"])
         off = [f"{level} {value:.3g}, below the axis" for level, value in scales.below(mine).items()]
@@ -31,9 +32,9 @@ def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> list[Char
     return charts
 
 
-def _lines(x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> Spec:
+def _lines(x: Axis, summary: pd.DataFrame, runs: pd.DataFrame) -> Spec:
     """Means joined by lines, the seeds as small points, a bar from the smallest to the largest seed."""
-    scale = 100 if x in labels.FRACTIONS else 1
+    scale = x.factor
     ticks = sorted({scale * float(value) for value in summary["x"]})
     names = list(dict.fromkeys(summary["architecture"]))
     width = (ticks[-1] - ticks[0]) or 1
@@ -44,7 +45,7 @@ def _lines(x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> Spec:
          "y": row["value"], "seed": row["seed"], "n": row["n"], "run": row["run_id"]}
         for row in runs.to_dict("records")
     ]  # fmt: skip
-    across = {"field": "x", "type": "quantitative", "title": labels.axis(x),
+    across = {"field": "x", "type": "quantitative", "title": x.label,
               "scale": {"domain": [ticks[0], ticks[-1]], "padding": 12, "nice": False, "zero": False},
               "axis": {"values": ticks, "grid": False, "labelOverlap": True}}  # fmt: skip
     style = looks(summary["architecture"])
@@ -61,7 +62,7 @@ def _lines(x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> Spec:
     return sized({"layer": layers})
 
 
-def _dots(x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> Spec:
+def _dots(x: Axis, summary: pd.DataFrame, runs: pd.DataFrame) -> Spec:
     """A row an architecture: the mean, a bar from the smallest to the largest seed, the seeds as small points."""
     rows = [_row(row, labels.architecture(row["architecture"]), x) for row in summary.to_dict("records")]
     seeds = [
@@ -83,13 +84,13 @@ def _dots(x: str, summary: pd.DataFrame, runs: pd.DataFrame) -> Spec:
     return sized({"layer": layers}) | {"height": 40 * len(rows)}
 
 
-def _row(row: dict[Any, Any], x: Any, axis: str) -> dict[str, Any]:
+def _row(row: dict[Any, Any], x: Any, axis: Axis) -> dict[str, Any]:
     """One mean with what its hover says."""
     spread = "one seed: no spread"
     if row["runs"] > 1:
         spread = f"± {row['sd']:.3g} (s.d.), {row['min']:.4g} to {row['max']:.4g}"
     return {
-        "a": labels.architecture(row["architecture"]), "x": x, "at": labels.axis_value(axis, row["x"]),
+        "a": labels.architecture(row["architecture"]), "x": x, "at": axis.text(row["x"]),
         "y": row["mean"], "low": row["min"], "high": row["max"], "spread": spread, "seeds": row["seeds"],
         "n": row["n"], "unit": row["unit"],
     }  # fmt: skip
@@ -129,7 +130,7 @@ def _references(summary: pd.DataFrame, channel: str) -> list[Spec]:
     return layers
 
 
-def _tips(x: str) -> list[Spec]:
-    at = [] if x == "architecture" else [tip("at", labels.axis(x).removesuffix(" (%)"))]
+def _tips(x: Axis) -> list[Spec]:
+    at = [] if x.is_architecture else [tip("at", x.title)]
     return [tip("a", "architecture"), *at, tip("y", "mean", ".4g"), tip("spread", "spread"), tip("unit", "unit"),
             tip("n", "N"), tip("seeds", "seeds")]  # fmt: skip

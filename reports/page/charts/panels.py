@@ -1,4 +1,4 @@
-"""What every chart of the page shares: its looks, its axes, its hover texts. Charts are Vega-Lite."""
+"""The common parts of the page's charts: its looks, its axes, its hover texts. Charts are Vega-Lite."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Chart:
 
 def heading(first: pd.Series) -> str:
     """A metric's name with its direction in an arrow."""
-    return f"{labels.metric(first['metric'])}\N{NO-BREAK SPACE}{labels.ARROWS.get(first['direction'], '')}".strip()
+    return f"{first['title']}\N{NO-BREAK SPACE}{labels.ARROWS.get(first['direction'], '')}".strip()
 
 
 def footing(rows: pd.DataFrame) -> str:
@@ -75,7 +75,7 @@ def measure(summary: pd.DataFrame) -> Spec:
 
 
 def looks(architectures: Iterable[str]) -> Spec:
-    """The house's colour and marker of each; the page's own legend explains them once."""
+    """Colour and marker of each; the page's own legend explains them once."""
     chosen = styles(architectures)
     names = [labels.architecture(name) for name in chosen]
     colours = [colour for colour, _ in chosen.values()]

@@ -15,7 +15,7 @@ def script() -> str:
 
 
 def versions() -> str:
-    """What is embedded, for the foot of the page."""
+    """Versions of the embedded libraries, for the foot of the page."""
     import vl_convert
 
     return f"Vega {vl_convert.get_vega_version()}, Vega-Lite {vl_convert.get_vegalite_versions()[-1]}"

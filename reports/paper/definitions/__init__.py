@@ -1,6 +1,6 @@
-"""The figures and tables of the paper, and some that no paper shows: what is drawn of which runs, as YAML beside this.
+"""Definitions of the paper's figures and tables, and of some that no paper shows: YAML files beside this one.
 
-    title: Noise on pictures to be described, along training
+    title: Noise on images to be captioned, along training
     source: "X-Fusion, Fig. 6"
     kind: curves                       # table, curves, costs or samples
     by: train.i2t_noise                # a line, row or column each
@@ -21,8 +21,8 @@ from bench.config import user_yaml
 
 
 @dataclass(frozen=True)
-class Exhibit:
-    """What is to be shown, and of which runs."""
+class Definition:
+    """A figure or table to be drawn, and of which runs."""
 
     name: str  # of its files
     title: str
@@ -38,12 +38,12 @@ class Exhibit:
     needs: str = ""
 
 
-def read() -> list[Exhibit]:
-    """All, in their order."""
-    return [_exhibit(path) for path in sorted(Path(__file__).parent.glob("*.yaml"))]
+def read() -> list[Definition]:
+    """All definitions, in their order."""
+    return [_definition(path) for path in sorted(Path(__file__).parent.glob("*.yaml"))]
 
 
-def _exhibit(path: Path) -> Exhibit:
+def _definition(path: Path) -> Definition:
     content = user_yaml.read(path.read_text(encoding="utf-8"))
     lists = {key: tuple(content[key]) for key in ("metrics", "costs", "panels") if key in content}
-    return Exhibit(path.stem.partition("-")[2], **(content | lists))
+    return Definition(path.stem.partition("-")[2], **(content | lists))

@@ -13,12 +13,12 @@ FILE = Path(__file__).with_name("xfusion.yaml")
 
 @cache
 def content() -> dict[str, Any]:
-    """All of the file."""
+    """The whole file."""
     return user_yaml.read(FILE.read_text(encoding="utf-8"))
 
 
 def scale() -> dict[str, float]:
-    """Of what size the paper's experiments are, at least."""
+    """Sizes of the paper's experiments, at least."""
     return content()["scale"]
 
 
@@ -30,7 +30,7 @@ def value(table: str, settings: dict[str, Any], metric: str) -> float | None:
 
 
 def beside(table: str, sides: list[dict[str, Any]], metric: str) -> str:
-    """What the paper printed of the same comparison: "FID 14.2, 19.1"; nothing where it printed none."""
+    """The paper's numbers for the same comparison: "FID 14.2, 19.1"; nothing where it printed none."""
     measure = content()["stands_beside"].get(metric)
     if not measure:
         return ""

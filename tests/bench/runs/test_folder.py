@@ -150,9 +150,9 @@ def test_any_byte_changed_by_hand_is_seen(run):
     (folder / "captions.jsonl").write_text("2", encoding="utf-8")
     assert results.change(folder, run.result("e" * 10, 3)) == "captions.jsonl was changed after it landed"
     picture = folder / "samples" / "00000.png"
-    assert results.picture_is_whole(picture, run.result("e" * 10, 3))
+    assert results.image_is_whole(folder, picture, run.result("e" * 10, 3))
     picture.write_text("2", encoding="utf-8")
-    assert not results.picture_is_whole(picture, run.result("e" * 10, 3))
+    assert not results.image_is_whole(folder, picture, run.result("e" * 10, 3))
 
 
 def test_a_result_of_another_schema_is_refused(run):

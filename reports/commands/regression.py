@@ -1,4 +1,4 @@
-"""The regression gate. `regress`: do the folder's runs measure what the baseline says? Exit status 1 if not; writes
+"""The regression check. `regress`: do the folder's runs measure what the baseline says? Exit status 1 if not; writes
 regress.md and regress.xml into the folder. `bless`: make its runs the baseline; shows what would change, and asks.
 """
 
@@ -49,7 +49,7 @@ def _bless(args: argparse.Namespace) -> int:
     session = measured.read(args.folder)
     path = args.baseline or baseline.default_path(session.name)
     new = baseline.made(session)
-    print("\n".join(changes(baseline.read(path), new)))
+    print("\n".join(changes(baseline.read(path), new, session.metrics)))
     if not (args.yes or _agreed(path, args.folder)):
         print("nothing was changed")
         return 0
