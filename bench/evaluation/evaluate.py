@@ -77,8 +77,10 @@ def save(evaluated: Evaluated, folder: Path) -> None:
     for name, samples in evaluated.samples.items():
         (folder / name).mkdir()
         _save_samples(samples, evaluated.real.get(name), folder / name)
-    items = {name: score.per_item for name, score in evaluated.scores.items() if score.per_item is not None}
-    (folder / "per_item.json").write_text(json.dumps(items), encoding="utf-8")
+    items = {name: score.per_item for name, score in evaluated.scores.items()}
+    items |= {f"{name}_before": score.before_per_item for name, score in evaluated.scores.items()}
+    kept = {name: values for name, values in items.items() if values is not None}
+    (folder / "per_item.json").write_text(json.dumps(kept), encoding="utf-8")
 
 
 def _save_samples(samples: Sequence[Sample], real: np.ndarray | None, folder: Path) -> None:

@@ -13,6 +13,7 @@ from bench.runs.identity import eval_id, eval_identity, train_identity
 from bench.system.plugins import plugins
 from bench.tasks.base import IMAGE, TEXT, tasks_of
 
+FINEST = 4  # decimal places of a fraction that is an axis
 NOUNS = {IMAGE: "images", TEXT: "captions"}  # what a task generates, by modality
 
 
@@ -63,14 +64,20 @@ def _axes(train: TrainConfig) -> dict[str, dict[str, Any]]:
     """Settings of the tasks that figures may have as an axis, with their titles."""
     known = plugins("task")
     own = {item.name for name in train.tasks for item in fields(known[name].settings)}
-    own |= {f"{name}_fraction" for name in train.tasks}
+    fractions = {f"{name}_fraction" for name in train.tasks}
     return {
         item.name: {
             "key": f"train.{item.name}",
             "title": item.metadata.get("title") or item.name.replace("_", " "),
             "unit": item.metadata.get("unit", ""),
-            "value": getattr(train, item.name),
+            "value": _value(train, item.name, fractions),
         }
         for item in fields(train)
-        if item.name in own
+        if item.name in own | fractions
     }
+
+
+def _value(train: TrainConfig, name: str, fractions: set[str]) -> Any:
+    """Value of a setting; of two thirds 0.6667, as requests and claims write it."""
+    value = getattr(train, name)
+    return round(value, FINEST) if name in fractions else value

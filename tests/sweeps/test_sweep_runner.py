@@ -19,6 +19,7 @@ from bench.config.load import load
 from bench.runs import identity
 from bench.runs import lease as claims
 from bench.runs.failures import LOST_WORKER, Failure
+from bench.runs.format import SCHEMA
 from bench.runs.lease import Held
 from sweeps import events, plan, report, runner, worker
 from sweeps.jobs import jobs
@@ -124,7 +125,7 @@ def test_sweep_json_tells_workers_and_reports_where_everything_is():
     planned = made("0,1")
     run(planned)
     content = json.loads((planned.results / "sweep.json").read_text(encoding="utf-8"))
-    assert content["schema"] == 1 and content["name"] == "noise" and content["preset"] == "smoke"
+    assert content["schema"] == SCHEMA and content["name"] == "noise" and content["preset"] == "smoke"
     for point in content["points"]:
         folder = planned.results / content["runs_root"] / point["run_id"]
         assert (folder / "evals" / point["eval_id"] / f"step-{point['step']}" / "result.json").exists()

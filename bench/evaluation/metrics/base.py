@@ -56,13 +56,14 @@ class Score:
     note: str | None = None
     per_item: list[float] | None = None  # in the order of the items given, for paired comparisons
     before: float | None = None  # the same quantity before training
+    before_per_item: list[float] | None = None
 
     def __post_init__(self) -> None:
         assert self.direction in DIRECTIONS, self.direction
         assert math.isfinite(self.value), f"a score must be finite, not {self.value}"
 
     def to_json(self) -> dict[str, Any]:
-        """Entry of `result.json`. `per_item` is left out: it is stored in a file of its own."""
+        """Entry of `result.json`. Items are left out: they are stored in a file of their own."""
         numbers = {"chance": self.chance, "ceiling": self.ceiling, "before": self.before}
         return {
             "value": float(self.value),

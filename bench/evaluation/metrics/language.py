@@ -133,4 +133,7 @@ class Retention(MetricFile):
             return scores
 
         known = assets.once(("language", subject.config.runtime.products), lambda: measured(before))
-        return {name: replace(score, before=known[name].value) for name, score in measured(after).items()}
+        return {
+            name: replace(score, before=known[name].value, before_per_item=known[name].per_item)
+            for name, score in measured(after).items()
+        }
