@@ -74,6 +74,10 @@ class FusionModule(L.LightningModule):
         parts = {f"loss_{name}": mean for name, mean in zip(terms, means, strict=True)}
         return {"loss": reduce(operator.add, weighted), **parts}
 
+    def on_fit_start(self) -> None:
+        """The trainer has put the model on its device and loaded the checkpoint, if there is one."""
+        self.average.follow()
+
     def on_before_batch_transfer(self, step: Step, dataloader_idx: int) -> Step:
         """Every rank has the whole step at hand, counts it, and takes its share."""
         self.seen = seen_after(self.seen, step, self.model.patches.tokens)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from sweeps import worker
@@ -47,18 +48,27 @@ def frozen_trained() -> None:
 
 
 def noise_cap_ignored() -> None:
-    """Images to be captioned are as noisy as the schedule allows."""
-    _training_with("bench.data.mixing", "Mixture", lambda train: replace(train, i2t_noise=1.0))
+    """Captioned images are as noisy as the schedule allows."""
+    from bench.tasks.i2t import ImageToText
+
+    _training_with(ImageToText, lambda train: replace(train, i2t_noise=1.0))
 
 
 def ratio_swapped() -> None:
-    """Swap the numbers of text-to-image and image-to-text pairs."""
-    _training_with("bench.data.mixing", "Mixture", lambda train: replace(train, t2i_fraction=1 - train.t2i_fraction))
+    """Each task has the other's share of the pairs."""
+    from bench.data.mixing import Mixture
+
+    def swapped(train: Any) -> Any:
+        return replace(train, tasks=dict(zip(train.tasks, reversed(train.tasks.values()), strict=True)))
+
+    _training_with(Mixture, swapped)
 
 
 def slow_learning() -> None:
     """The learning rate is 0.3 times what was asked for."""
-    _training_with("bench.training.module", "FusionModule", lambda train: replace(train, lr=0.3 * train.lr))
+    from bench.training.module import FusionModule
+
+    _training_with(FusionModule, lambda train: replace(train, lr=0.3 * train.lr))
 
 
 def captions_shifted() -> None:
@@ -72,30 +82,34 @@ def captions_shifted() -> None:
 
 
 def guidance_dropped() -> None:
-    """Images are generated from the caption alone."""
-    from bench.evaluation import evaluate
+    """Images are generated without guidance, from the caption alone."""
+    from bench.models import generation
 
     def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
         return lambda model, ids, lengths, empty, noise, scale, *how: normal(
             model, ids, lengths, empty, noise, 1.0, *how
         )
 
-    plant(evaluate, "sample_latents", faulty)
+    plant(generation, "sample_latents", faulty)
 
 
 def wrong_split() -> None:
-    """FID and KID are taken to images of the training split."""
+    """FID and KID are distances from images of the training split."""
     from bench.config.schema import DataConfig
     from bench.data import open_split
-    from bench.evaluation import scoring
-
-    def train_split(pictures: Any) -> Any:
-        return open_split(DataConfig(train_size=len(pictures)), "train")  # as many
+    from bench.evaluation import scorers
 
     def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda pictures, net, asked: normal(train_split(pictures), net, asked)
+        def features(assets: Any, config: Any, asked: int) -> Any:
+            def split(name: str) -> Any:
+                return open_split(DataConfig(train_size=len(assets.images(name))), "train")  # as many
 
-    plant(scoring, "_reference_features", faulty)
+            others = SimpleNamespace(images=split, once=assets.once, device=assets.device)
+            return normal(others, config, asked)
+
+        return features
+
+    plant(scorers, "reference_features", faulty)
 
 
 def plant(owner: Any, name: str, faulty: Callable[[Any], Any]) -> None:
@@ -103,12 +117,12 @@ def plant(owner: Any, name: str, faulty: Callable[[Any], Any]) -> None:
     setattr(owner, name, faulty(getattr(owner, name)))
 
 
-def _training_with(module: str, name: str, change: Callable[[Any], Any]) -> None:
-    """Have a class, whose second argument they are, made with changed settings of training."""
-    owner = getattr(__import__(module, fromlist=[name]), name)
+def _training_with(owner: type, change: Callable[[Any], Any]) -> None:
+    """Have a class made with changed settings of training, wherever they stand among its arguments."""
+    from bench.config.schema import TrainConfig
 
     def faulty(normal: Callable[..., None]) -> Callable[..., None]:
-        return lambda self, first, train, *others: normal(self, first, change(train), *others)
+        return lambda self, *given: normal(self, *[change(g) if isinstance(g, TrainConfig) else g for g in given])
 
     plant(owner, "__init__", faulty)
 

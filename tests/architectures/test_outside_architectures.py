@@ -202,7 +202,7 @@ def test_a_package_is_listed_without_being_imported(install):
     assert found.options == {"bias": (True, False)} and not found.language_frozen()
     script = "import sys; from bench.__main__ import main; main(['list']);"
     script += " print({'torch', 'toy_package'} & {*sys.modules})"
-    environment = {"PYTHONPATH": f"{inner.parents[1]}:{Path(__file__).parents[1]}"}
+    environment = {"PYTHONPATH": f"{inner.parents[1]}:{Path(__file__).parents[2]}"}
     said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert "a width of their own. [toy-fusion 1.5]\n" in said.stdout and said.stdout.endswith("set()\n"), said.stderr
     with pytest.raises(RuntimeError, match="imported"):

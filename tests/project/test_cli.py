@@ -15,6 +15,7 @@ from bench.__main__ import COMMANDS
 from bench.__main__ import main as bench
 from bench.config.load import presets
 from bench.system.command_line import exit_status
+from bench.system.plugins import PACKAGES, plugins
 from sweeps.__main__ import main as sweeps
 
 PROJECT = Path(__file__).parents[2]
@@ -78,7 +79,9 @@ def test_a_wrong_request_is_one_line_on_stderr_and_status_2(request_, capsys, tm
 def test_list_names_everything(capsys):
     assert bench(["list"]) == 0
     said = capsys.readouterr().out
-    for name in (*architectures.catalogue(), *presets(), "scenes", "coco", "llm", "features"):
+    extensions = [name for kind in PACKAGES for name in plugins(kind)]
+    assert {"t2i", "i2t", "text", "image", "fid", "cider", "scenes", "coco"} <= {*extensions}
+    for name in (*architectures.catalogue(), *presets(), *extensions, "llm", "features"):
         assert f"  {name} " in said
 
 
@@ -148,6 +151,7 @@ import sys
 from bench.__main__ import main as bench
 from sweeps.__main__ import main as sweeps
 from bench.system.command_line import exit_status
+from bench.system.plugins import PACKAGES, plugins
 from sweeps import runner
 for words in ("list", "show smoke", "show --help", "doctor", "show nothing", "eval smoke", "sample smoke --prompt x"):
     try:

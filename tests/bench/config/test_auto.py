@@ -75,7 +75,8 @@ def test_bfloat16_training_multiplies_in_bfloat16_and_attends_in_float32(archite
         experiment = prepare(config)
         head = experiment.module.model.lm_head
         with trained_precision(experiment.module.model, config):
-            losses[name] = experiment.module.losses(experiment.mixture[0]).total
+            terms = experiment.module.terms(experiment.mixture[0])
+            losses[name] = experiment.module.total(terms)["loss"]
             assert head(torch.zeros(1, head.in_features)).dtype == getattr(torch, name)
     assert attended == {torch.float32}
     assert losses["bfloat16"].dtype == torch.float32

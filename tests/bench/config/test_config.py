@@ -84,9 +84,15 @@ WRONG = {
     "model.patch_size=3": "data.image_size: 32 is no multiple of 24",
     "data.image_size=33": "data.image_size: 33 is no multiple of 8",
     "eval.features=inception": "inception is not in this version",
-    "data.name=cocoo": "data.name: 'cocoo' is none of scenes, coco (did you mean 'coco'?)",
+    "data.name=cocoo": "data.name: unknown data set 'cocoo' (did you mean 'coco'?)",
     "data.name=coco": "data.root: data.name=coco needs data.root=FOLDER",
     "data.root=pictures": "did you mean data.name=coco?",
+    "train.tasks.t2j=1": "train.tasks: unknown task 't2j' (did you mean 't2i'?)",
+    "train.tasks.t2i=-1": "train.tasks.t2i: a share must be at least 0, not -1",
+    "train.tasks={t2i: 0, i2t: 0}": "train.tasks: no task has a share",
+    "train.tasks.t2i=0.5": "train.tasks.t2i",
+    "train.losses.imag.weight=1": "train.losses: unknown loss 'imag' (did you mean 'image'?)",
+    "train.losses.image.weight=1": "train.losses.image: its weight is train.image_weight",
     "seed=[0,1]": "seed",
 }
 
@@ -139,7 +145,19 @@ def reads(schema: type, group: str) -> set[str]:
                     pairs = zip(one.elts, other.elts, strict=True) if tuples else [(one, other)]
                     holders |= {last_name(target) for target, value in pairs if last_name(value) in holders} - {""}
         found |= {n.attr for n in nodes if isinstance(n, ast.Attribute) and last_name(n.value) in holders}
+        ends = [ending(n.args[1]) for n in nodes if is_getattr(n) and last_name(n.args[0]) in holders]
+        found |= {name for name in get_type_hints(schema) if any(end and name.endswith(end) for end in ends)}
     return found
+
+
+def is_getattr(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and last_name(node.func) == "getattr"
+
+
+def ending(node: ast.expr) -> str:
+    """The constant end of an f-string, "_fraction" of `f"{name}_fraction"`; "" of anything else."""
+    last = node.values[-1] if isinstance(node, ast.JoinedStr) else None
+    return str(last.value) if isinstance(last, ast.Constant) else ""
 
 
 def last_name(node: ast.expr | None) -> str:

@@ -21,6 +21,7 @@ from bench.data import images as pictures
 from bench.data.images import BrokenPicture, open_picture, read_picture
 from bench.evaluation.evaluate import Evaluated, save
 from bench.system.errors import UserError
+from bench.tasks.base import GeneratedCaption, GeneratedImage
 from reports.figures.samples import _captions
 
 TURNED = (0x0112, 3, 1, 6)  # the tag of the orientation: shown a quarter turn clockwise
@@ -158,11 +159,15 @@ def test_an_id_names_no_file_and_is_no_markup(tmp_path: Path) -> None:
     ids = ["../../escaped", "/escaped", "<b onclick=x>|"]
     images = np.zeros((3, 8, 8, 3), np.uint8)
     (tmp_path / "run").mkdir()
-    save(Evaluated({}, images, images, ["a"] * 3, ids, ["b"] * 3, [["<i>c</i>"]] * 3, ids), tmp_path / "run")
+    pictures = [GeneratedImage(name, "a", image) for name, image in zip(ids, images, strict=True)]
+    texts = [GeneratedCaption(name, "b", ["<i>c</i>"]) for name in ids]
+    save(Evaluated({}, {}, {"t2i": pictures, "i2t": texts}, {"t2i": images}), tmp_path / "run")
     assert sorted(p.name for p in tmp_path.rglob("*.png")) == sorted(2 * [f"{n:05d}.png" for n in range(3)])
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
-    lines = (tmp_path / "run" / "captions.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line)["id"] for line in lines] == ids
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["i2t", "per_item.json", "t2i"]
+    for name in ("t2i/prompts.jsonl", "i2t/captions.jsonl"):
+        lines = (tmp_path / "run" / name).read_text(encoding="utf-8").splitlines()
+        assert [json.loads(line)["id"] for line in lines] == ids
     page = _captions({"One": [json.loads(line) for line in lines]}, "here")
     assert r"\<b onclick=x\>\|" in page and r"\<i\>c\</i\>" in page
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.evaluation.metrics.attributes import caption_attributes, image_attributes
+from bench.evaluation.metrics.caption_attributes import caption_attributes
+from bench.evaluation.metrics.image_attributes import image_attributes
 from bench.scenes import ATTRIBUTES, Scene, captions, sample_scenes
 from bench.system.errors import UserError
 
@@ -81,5 +82,5 @@ def test_nothing_to_score_is_refused():
     scenes = sample_scenes("test", 2)
     with pytest.raises(UserError, match="a caption for every scene"):
         caption_attributes([], [])
-    with pytest.raises(UserError, match="a picture for every scene"):
+    with pytest.raises(UserError, match="an? image for every scene"):
         image_attributes(IMAGE, scenes, Claims(scenes), None)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.base import Score
 from bench.evaluation.metrics.chance import derangement
 from bench.models.weights_digest import parameters_digest
 
@@ -20,7 +20,7 @@ def test_a_score_is_plain_json_without_its_items():
     score = Score(np.float32(0.5), np.int64(3), "lower", "x", None, chance=np.float64(1), note="n", per_item=[1.0])
     assert json.loads(json.dumps(score.to_json(), allow_nan=False)) == {
         "value": 0.5, "n": 3, "direction": "lower", "unit": "x", "weights": None,
-        "chance": 1.0, "ceiling": None, "note": "n",
+        "chance": 1.0, "ceiling": None, "before": None, "note": "n",
     }  # fmt: skip
     with pytest.raises(AssertionError):
         Score(float("nan"), 3, "lower", "x", None)
@@ -29,7 +29,7 @@ def test_a_score_is_plain_json_without_its_items():
 
 
 def test_a_score_is_read_without_torch():
-    code = "import sys, bench.evaluation.metrics; assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)"
+    code = "import sys, bench.evaluation.metrics.base; assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
 
 

@@ -16,8 +16,9 @@ from bench.config.load import load
 from bench.config.schema import Config, DataConfig
 from bench.data import open_split
 from bench.data.assets import Assets
-from bench.evaluation import scoring
-from bench.evaluation.metrics import Score
+from bench.evaluation import scorers, scoring
+from bench.evaluation.metrics import cider, clip_score, fid, image_attributes, language
+from bench.evaluation.metrics.base import Score
 from bench.evaluation.selftest import attributes, distances
 from bench.evaluation.selftest.checks import Check, keeps, never_improves, own_partner, worsens
 from bench.evaluation.selftest.corruptions import CAPTIONS, PICTURES, drop_words, exchange
@@ -30,7 +31,10 @@ from bench.scenes import ATTRIBUTES
 from bench.system.command_line import exit_status
 
 ASKED = 64
-REAL = {name: getattr(scoring, name) for name in ("kid", "clip_score", "cider", "image_attributes", "perplexity")}
+MEASURED_IN = {
+    "kid": fid, "clip_score": clip_score, "cider": cider, "image_attributes": image_attributes, "perplexity": language,
+}  # fmt: skip
+REAL = {name: getattr(module, name) for name, module in MEASURED_IN.items()}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +44,7 @@ def config(tmp_path_factory) -> Config:
 
 @pytest.fixture
 def fresh(config) -> Assets:
-    """A assets that remembers nothing of another test's faults."""
+    """Assets that remembers nothing of another test's faults."""
     return Assets(config)
 
 
@@ -123,7 +127,7 @@ def test_all_that_is_reported_is_tested_and_passes(config, found):
 def test_a_flipped_direction_fails_every_metric_that_has_one(found):
     flipped = {"rises": "higher", "falls": "lower"}
     graded = [check for check in found.checks if check.bound.split()[0] in flipped]
-    directed = {check.metric for check in found.checks} - {"caption_length", "exam_before", "perplexity_before"}
+    directed = {check.metric for check in found.checks} - {"caption_length"}
     assert {check.metric for check in graded} == directed
     for check in graded:
         other = flipped[check.bound.split()[0]]
@@ -170,14 +174,14 @@ FAULTS = {
 
 def test_planted_faults_fail_under_their_own_names_alone(config, monkeypatch, capsys, tmp_path):
     for name, fault in FAULTS.items():
-        monkeypatch.setattr(scoring, name, fault)
+        monkeypatch.setattr(MEASURED_IN[name], name, fault)
     monkeypatch.setattr("bench.evaluation.selftest.run.assets_of", Assets)
     file = tmp_path / "verdict.json"
     settings = [f"data.test_size={2 * ASKED}", f"runtime.runs={tmp_path / 'runs'}"]
     assert exit_status(lambda: main(["metrics", "selftest", "smoke", *settings, "--json", str(file)])) == 1
     stored = json.loads(file.read_text(encoding="utf-8"))
     images = {f"image_{name}" for name in ("attributes", "all_right", *ATTRIBUTES)}
-    assert set(stored["failed"]) == {"fid", "kid", "clip_score", "cider", "perplexity_after"} | images
+    assert set(stored["failed"]) == {"fid", "kid", "clip_score", "cider", "perplexity"} | images
     assert stored["failed"]["fid"] == "its net reads real pictures"  # or so it must seem where the scenes are others
     kid = ("written out, own resizing", "a set from itself: below 0", "N = 16, mean of 400: closed form", "unbiased")
     assert all(check in stored["failed"]["kid"] for check in kid)
@@ -192,37 +196,38 @@ def through_a_coarser_grid(images, size):
     return F.interpolate(shrunk, (size, size))
 
 
-def other_split(pictures, net, asked):
-    return net.features(open_split(DataConfig(test_size=2 * ASKED), "validation").images(range(asked, 2 * ASKED)))
+def other_split(assets, config, asked):
+    others = open_split(DataConfig(test_size=2 * ASKED), "validation").images(range(asked, 2 * ASKED))
+    return scorers.feature_net(assets, config).features(others)
 
 
 @pytest.mark.parametrize(
     ("where", "fault"),
     [
         ("bench.models.feature_net.to_pixels", through_a_coarser_grid),  # another resizing, of both sets
-        ("bench.evaluation.scoring._reference_features", other_split),  # FID on the wrong split
+        ("bench.evaluation.scorers.reference_features", other_split),  # FID on the wrong split
     ],
 )
 def test_distances_from_other_features_fail(config, fresh, monkeypatch, where, fault):
     monkeypatch.setattr(where, fault)
-    pictures = fresh.pictures("test")
-    clean = scoring.image_measures(pictures.images(range(ASKED)), [""] * ASKED, fresh, config)
-    features = distances.Features.of(pictures, scoring.feature_net(fresh, config), ASKED)
+    pictures = fresh.images("test")
+    clean = scoring.image_scores(pictures.images(range(ASKED)), [""] * ASKED, fresh, config)
+    features = distances.Features.of(pictures, scorers.feature_net(fresh, config), ASKED)
     found = failed(distances.checks(clean, features, seed=0))
     assert "by eigenvalues, own resizing" in found["fid"] and "written out, own resizing" in found["kid"]
 
 
 def test_distances_by_a_net_that_knows_nothing_fail(config, fresh):
-    net = scoring.feature_net(fresh, config)
+    net = scorers.feature_net(fresh, config)
     with torch.no_grad():
         for weights in net.parameters():
             weights.copy_(weights.flatten()[torch.randperm(weights.numel())].view_as(weights))
-    clean = scoring.image_measures(fresh.pictures("test").images(range(ASKED)), [""] * ASKED, fresh, config)
+    clean = scoring.image_scores(fresh.images("test").images(range(ASKED)), [""] * ASKED, fresh, config)
     assert set(failed(attributes.reads_real_pictures(clean))) == {"fid", "kid"}
 
 
 def test_the_independent_features_are_those_of_the_net_at_any_size(config, fresh):
-    net = scoring.feature_net(fresh, config)
+    net = scorers.feature_net(fresh, config)
     for size in (32, 64, 48):
         pictures = open_split(DataConfig(test_size=40, image_size=size), "test")
         ours = distances.Features.of(pictures, net, 20).all
@@ -237,7 +242,7 @@ def test_a_model_that_changed_its_language_at_step_0_is_seen(config, fresh, monk
         return model
 
     monkeypatch.setattr("bench.evaluation.selftest.language.build_model", forgetful)
-    assert "at step 0: as before" in failed(language_checks(fresh, config))["perplexity_after"]
+    assert "at step 0: as before" in failed(language_checks(fresh, config))["perplexity"]
 
 
 @pytest.mark.parametrize(

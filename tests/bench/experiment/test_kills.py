@@ -20,8 +20,10 @@ import pytest
 from experiments import small_config
 
 from bench.config.schema import Config
-from bench.evaluation import evaluate, scoring
+from bench.evaluation import evaluate
+from bench.evaluation.metrics import clip_score
 from bench.experiment import execute
+from bench.models import generation
 from bench.runs import folder as store
 from bench.runs import lease
 from bench.runs.failures import DISK_FULL, Failure, classify
@@ -40,8 +42,8 @@ BOUNDARIES = {  # name -> the object and attribute that is called there, and whi
     "before a checkpoint has its name": (checkpoints.checksummed, "save", -2),
     "before a checkpoint is proven": (checkpoints, "damage", 2),
     "between training and evaluation": (evaluate, "evaluate", 1),
-    "in sampling": (evaluate, "decode_latents", 1),
-    "in scoring": (scoring, "clip_score", 1),
+    "in sampling": (generation, "decode_latents", 1),
+    "in scoring": (clip_score, "clip_score", 1),
     "while samples are written": (evaluate, "_write_lines", 1),
     "before the last rename": (store.os, "rename", 1),
     "after the last rename": (store, "flush", 1),

@@ -26,7 +26,7 @@ from bench.experiment import execute
 from bench.models.pretrained import load_clip, load_features, load_llm, load_vae
 from bench.system.errors import UserError
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[3]
 LOAD = {"llm": load_llm, "vae": load_vae, "clip": load_clip, "features": load_features}
 SOME_WEIGHT = {
     "llm": "lm_head.weight", "vae": "decoder.conv_out.weight", "clip": "text_projection.weight",
@@ -183,7 +183,7 @@ def test_nothing_is_asked_at_the_terminal_nor_run_where_the_files_were_not_looke
     """A terminal whose user says yes to everything, and loaders alone: what any file not thought of would meet."""
     cases = [(kind, str(with_code(tmp_path / f"{kind}-{name}", kind, name))) for kind in OWN for name in OWN[kind]]
     script = (
-        "import sys\nfrom bench import pretrained\nfrom bench.system.errors import UserError\n"
+        "import sys\nfrom bench.models import pretrained\nfrom bench.system.errors import UserError\n"
         "pretrained.check_files = lambda *_: None\n"
         "for kind, folder in " + repr(cases) + ":\n"
         "    try:\n        getattr(pretrained, f'load_{kind}')(folder)\n    except UserError:\n        pass\n"

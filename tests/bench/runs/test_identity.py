@@ -12,6 +12,8 @@ from bench.config.load import load
 from bench.config.schema import Config
 from bench.runs import identity
 from bench.runs.identity import eval_id, run_folder, run_id, train_id
+from bench.system.plugins import plugins
+from bench.training.losses.base import Loss
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ TRAINING = [
     "model.patch_size=2", "model.image_positions=shared", "model.image_delimiters=true", "model.image_attention=causal",
     "model.time_conditioning=none", "train.steps=13", "train.batch_size=9", "train.lr=3e-3", "train.warmup_steps=5",
     "train.betas=[0.9,0.99]", "train.weight_decay=0.1", "train.grad_clip=2", "train.text_weight=0.5",
-    "train.image_weight=2", "train.t2i_fraction=0.5", "train.i2t_noise=0.5", "train.denoise_noisy_i2t=true",
+    "train.image_weight=2", "train.t2i_fraction=0.5", "train.i2t_fraction=0.5", "train.tasks.t2i=5", "train.i2t_noise=0.5", "train.denoise_noisy_i2t=true",
     "train.timestep_distribution=uniform", "train.caption_dropout=0.2", "train.ema_decay=0.5",
     "train.precision=bfloat16", "train.lr_schedule=constant", "runtime.threads=2",
     "runtime.compile=true", "runtime.devices=2",
@@ -60,6 +62,48 @@ def test_what_changes_no_number_changes_no_name(weights, override):
     assert (train_id(plain), eval_id(plain)) == (train_id(other), eval_id(other))
 
 
+@pytest.mark.parametrize(
+    ("asked", "trained", "scored"),
+    [
+        ([], "16a48421ad", "a754e1b3e4"),
+        (
+            ["train.t2i_fraction=0.5", "train.i2t_noise=0.25", "model.architecture=gated_layer"],
+            "0a1185ff01",
+            "a754e1b3e4",
+        ),
+        (["train.t2i_fraction=1", "data.objects=2"], "bdb6c214ff", "8f8885a080"),
+    ],
+)
+def test_runs_of_format_1_keep_their_names(weights, asked, trained, scored):
+    """As they were before tasks, losses and data sets had files of their own. (A changed preset may change them.)"""
+    config = load("smoke", [*weights, "runtime.products=blas", *asked])
+    assert (train_id(config), eval_id(config)) == (trained, scored)
+
+
+def test_shares_count_however_they_are_said(weights):
+    one, other = "train.t2i_fraction=0.6667", "train.i2t_fraction=0.3333"
+    shares = ["train.tasks={t2i: 6667, i2t: 3333}"], ["train.tasks={i2t: 6666, t2i: 13334}"]
+    assert len({train_id(load("smoke", [*weights, *said])) for said in ([], *shares, [one], [other], [one, other])}) == 1
+    assert "tasks" not in identity.train_identity(load("smoke", weights))["train"]
+
+
+def test_a_further_loss_counts_with_its_weight(weights, monkeypatch):
+    class Further(Loss):
+        name, title = "further", "a further loss"
+
+    monkeypatch.setitem(plugins("loss"), "further", Further)
+    settings = [[], ["train.losses.further.weight=1"], ["train.losses.further.weight=2"]]
+    assert len({train_id(load("smoke", [*weights, *more])) for more in settings}) == 3
+    plain = identity.train_identity(load("smoke", weights))
+    assert "losses" not in plain["train"] and "plugins" not in plain
+    monkeypatch.setattr(Further, "distribution", "further 1.0")
+    first = load("smoke", [*weights, *settings[1]])
+    assert identity.train_identity(first)["plugins"] == {"loss further": "further 1.0"}
+    before = train_id(first)
+    monkeypatch.setattr(Further, "distribution", "further 1.1")
+    assert train_id(first) != before
+
+
 def test_every_setting_stands_in_one_of_the_lists_above(weights):
     def keys(config, prefix=""):
         for item in fields(config):
@@ -67,7 +111,8 @@ def test_every_setting_stands_in_one_of_the_lists_above(weights):
             yield from keys(value, f"{prefix}{item.name}.") if is_dataclass(value) else [f"{prefix}{item.name}"]
 
     said = {text.partition("=")[0] for text in [*TRAINING, *EVALUATION, *NEITHER, *weights]}
-    others = {"data.name", "data.root", "data.image_size", "model.options", "runtime.products"}  # see the tests below
+    said = {key if not key.startswith("train.tasks.") else "train.tasks" for key in said}
+    others = {"data.name", "data.root", "data.image_size", "model.options", "runtime.products", "train.losses"}  # see the tests below
     assert set(keys(Config())) == said | others
 
 

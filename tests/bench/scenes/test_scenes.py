@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.data.sets.scenes import ScenesSplit, scenes_digest
+from bench.config.schema import DataConfig
+from bench.data.sets.scenes import Scenes, ScenesSplit
 from bench.scenes import (
     all_right,
     caption_attributes,
@@ -206,7 +207,8 @@ def test_split_keeps_the_protocol():
 
 
 def test_digest_tells_settings_apart():
+    names = ("objects", "train_size", "test_size", "image_size")
     settings = [(1, 9, 9, 32), (2, 9, 9, 32), (1, 8, 9, 32), (1, 9, 8, 32), (1, 9, 9, 64)]
-    digests = {scenes_digest(*each) for each in settings}
+    digests = {Scenes.digest(DataConfig(**dict(zip(names, each, strict=True)))) for each in settings}
     assert len(digests) == 5 and all(len(d) == 12 for d in digests)
-    assert scenes_digest(*settings[0]) in digests
+    assert Scenes.digest(DataConfig(objects=1, train_size=9, test_size=9, image_size=32)) in digests

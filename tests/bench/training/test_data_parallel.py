@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from batches import batch_of
 from experiments import SMALLER, shared_cache, small_config
 
 import architectures
@@ -23,6 +24,17 @@ from bench.training import checkpoints
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
 DDP = ["runtime.devices=2", "runtime.strategy=ddp", "runtime.accelerator=cpu", "train.precision=float32"]
+
+
+class Ranks:
+    """Stands in for the trainer of one of several ranks, whose counts add up to ``together``."""
+
+    def __init__(self, world_size: int, together: torch.Tensor) -> None:
+        self.world_size, self.together, self.strategy = world_size, together, self
+
+    def reduce(self, counts: torch.Tensor, reduce_op: str) -> torch.Tensor:
+        assert reduce_op == "sum" and counts.shape == self.together.shape
+        return self.together
 
 
 @every
@@ -40,17 +52,23 @@ def test_average_of_the_ranks_is_the_whole(tmp_path, name, fraction, ranks, deno
             if parameter.requires_grad:
                 parameter += 0.02 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1))
 
-    def worked(step):
-        module.zero_grad()
-        losses = module.losses(step)
-        losses.total.backward()
-        gradients = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
-        return torch.stack(losses).detach(), gradients
-
     shares = [step.share(rank, ranks) for rank in range(ranks)]
     if fraction in ("0.8334", "0.1667"):
-        assert {part.i2t is None for part in shares} | {part.t2i is None for part in shares} == {True, False}
-    losses, gradients = worked(step)
+        assert {batch_of(part, task) is None for part in shares for task in ("t2i", "i2t")} == {True, False}
+    counts = [[mean.count for mean in module.terms(part).values()] for part in shares]
+    together = torch.tensor(counts, dtype=torch.float64).sum(0)
+    assert together.tolist() == [mean.count for mean in module.terms(step).values()]
+    module.trainer = Ranks(ranks, together)
+
+    def worked(step, whole=False):
+        module.zero_grad()
+        terms = module.terms(step)
+        losses = module.total(terms, None if whole else module._shares(terms))
+        losses["loss"].backward()
+        gradients = {n: p.grad for n, p in module.named_parameters() if p.grad is not None}
+        return torch.stack(list(losses.values())).detach(), gradients
+
+    losses, gradients = worked(step, whole=True)
     of_ranks = [worked(part) for part in shares]
     torch.testing.assert_close(sum(part for part, _ in of_ranks) / ranks, losses)
     assert set().union(*(own for _, own in of_ranks)) == set(gradients)
@@ -172,7 +190,10 @@ def test_no_process_outlives_another_and_the_run_goes_on(long, tmp_path, victim)
 def test_nothing_outlives_who_asked_for_a_run_in_its_own_process(long):
     """However that one ends: here by kill -9."""
     config, command = long
-    asks = f"from bench import own_process, loading; own_process.run(loading.load('smoke', {command[5:]}))"
+    asks = (
+        "from bench.config.load import load; from bench.experiment import own_process; "
+        f"own_process.run(load('smoke', {command[5:]}))"
+    )
     asking = subprocess.Popen([sys.executable, "-c", asks], stderr=subprocess.DEVNULL)
     wait_for_a_checkpoint(config, asking)
     (first,) = children(asking.pid)
@@ -202,15 +223,16 @@ def test_a_loss_that_one_process_finds_not_finite_stops_both(tmp_path):
     settings = [*SMALLER, *DDP, f"runtime.runs={tmp_path / 'runs'}", f"runtime.cache={shared_cache()}"]
     script = tmp_path / "script.py"
     script.write_text(
-        "from bench import execute, ranks\n"
         "from bench.config.load import load\n"
-        "normal = execute.FusionModule.losses\n"
-        "def exploding(module, step):\n"
-        "    losses = normal(module, step)\n"
-        "    bad = ranks.rank(2) == 1 and module.global_step == 3\n"
-        "    return losses._replace(total=losses.total * float('nan')) if bad else losses\n"
-        "experiment.FusionModule.losses = exploding\n"
-        f"experiment.run(load('smoke', {settings}))\n",
+        "from bench.experiment import execute\n"
+        "from bench.training import distributed\n"
+        "normal = execute.FusionModule.total\n"
+        "def exploding(module, *terms):\n"
+        "    losses = normal(module, *terms)\n"
+        "    bad = distributed.rank(2) == 1 and module.global_step == 3\n"
+        "    return losses | {'loss': losses['loss'] * float('nan')} if bad else losses\n"
+        "execute.FusionModule.total = exploding\n"
+        f"execute.run(load('smoke', {settings}))\n",
         encoding="utf-8",
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}

@@ -23,12 +23,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import architectures
 from bench.data.assets import Assets
-from bench.data.counts import Seen
-from bench.data.encoded import encode_images
-from bench.data.mixing import Step
-from bench.evaluation import evaluate, scoring
+from bench.data.batches import Step
+from bench.data.counts import nothing_seen
+from bench.evaluation import evaluate, scorers, scoring
 from bench.evaluation.selftest.language import Known
 from bench.experiment import execute
+from bench.models.codec import encode_images
 from bench.training.module import FusionModule
 
 CUDA = torch.device("cuda", 0)
@@ -124,7 +124,7 @@ def fake(tmp_path, monkeypatch) -> Iterator[Callable[..., tuple[execute.Experime
             parts = execute.prepare(config)
             assets, step = parts.assets, parts.mixture[0]
             assets.encoded("test")
-            for network in (scoring.feature_net(assets, config), scoring.image_text_model(assets, config)[0]):
+            for network in (scorers.feature_net(assets, config), scorers.image_text_model(assets, config)[0]):
                 networks.append(network)
             monkeypatch.setattr(nn.Module, "_apply", moved)
             monkeypatch.setattr(FakeTensor, "numpy", as_numpy, raising=False)
@@ -141,7 +141,8 @@ def fake(tmp_path, monkeypatch) -> Iterator[Callable[..., tuple[execute.Experime
 
 def on_gpu(module: FusionModule) -> FusionModule:
     """As the trainer puts it there: what a checkpoint holds is loaded before."""
-    module.on_load_checkpoint({"average": module.average.state_dict(), "train_seconds": 0.0, "seen": Seen()._asdict()})
+    seen = nothing_seen(module.train_config.tasks)
+    module.on_load_checkpoint({"average": module.average.state_dict(), "train_seconds": 0.0, "seen": seen})
     module.to(CUDA)
     module.on_fit_start()
     return module
@@ -152,9 +153,10 @@ def test_training_and_its_average_follow_the_model(fake, name):
     parts, step = fake(name)
     module = on_gpu(parts.module)
     assert module.device == module.model.device == CUDA
-    losses = module.losses(module.transfer_batch_to_device(step, CUDA, 0))
-    assert {loss.device for loss in losses} == {CUDA}
-    backward(losses.total)
+    terms = module.terms(module.transfer_batch_to_device(step, CUDA, 0))
+    losses = module.total(terms)
+    assert {loss.device for loss in losses.values()} == {CUDA} and len(losses) == 3
+    backward(losses["loss"])
     assert all(parameter.grad.device == CUDA for parameter in module.average.trained.values())
     optimizer = module.configure_optimizers()
     optimizer["optimizer"].step()
@@ -174,9 +176,10 @@ def test_evaluation_takes_all_networks_to_the_model(fake, name):
     assert parts.config.eval.guidance_scale != 1
     with module.average.applied():
         found = evaluate.evaluate(module.model, assets, parts.config)
-    assert {"fid", "clip_score", "image_attributes", "exam_before", "exam_after"} <= set(found.scores)
+    assert {"fid", "clip_score", "image_attributes", "exam"} <= set(found.scores)
+    assert found.scores["exam"].before is not None
     assert {p.device for network in (assets.llm, assets.vae) for p in network.parameters()} == {CUDA}
-    assert encode_images(assets.vae, found.images).device == CUDA
+    assert encode_images(assets.vae, np.stack([sample.image for sample in found.samples["t2i"]])).device == CUDA
     assets.texts = texts
     for model in (module.model, *(Known(ahead, len(assets.tokenizer), CUDA) for ahead in range(3))):
         with pytest.raises(ZeroDivisionError):  # no tokens: their number is what a fake tensor cannot know

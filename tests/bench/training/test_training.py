@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 
+import batches
 import pytest
 import torch
 from experiments import small_config
@@ -43,32 +44,36 @@ def test_joint_loss(tmp_path, name, cap, denoise):
     model, step = parts.module.model, parts.mixture[3]
     squares, nats = [], []
     with torch.no_grad():
-        for pairs, order in ((step.t2i, "drawing"), (step.i2t, "describing")):
-            for latents, noise, sigma, ids, length in zip(*pairs, strict=True):
+        for task in ("t2i", "i2t"):
+            rows = [*batches.image(step, task)[:3], *batches.text(step, task)[:2]]
+            for latents, noise, sigma, ids, length in zip(*rows, strict=True):
                 image = Image(((1 - sigma) * latents + sigma * noise)[None], sigma[None])
                 caption = Text(ids[None, :length])
-                if order == "drawing":
+                if task == "t2i":
                     (_, states), _ = model([caption, image])
                 else:
                     (states, told), _ = model([image, caption])
                     nats += (-F.log_softmax(model.logits(told)[0, :-1], -1)[range(length - 1), ids[1:length]]).tolist()
-                if order == "drawing" or (denoise == "true" and float(cap) > 0):
+                if task == "t2i" or (denoise == "true" and float(cap) > 0):
                     squares += (model.velocity(states)[0] - (noise - latents)).square().flatten().tolist()
-        losses = parts.module.losses(step)
+        terms = parts.module.terms(step)
+        losses = parts.module.total(terms)
+    assert (terms["text"].count, terms["image"].count) == (len(nats), len(squares))
     text, image = torch.tensor(nats).mean(), torch.tensor(squares).mean()
-    torch.testing.assert_close(losses.text, text, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(losses.image, image, rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(losses.total, 0.3 * text + image, rtol=1e-4, atol=1e-5)
+    assert losses.keys() == {"loss", "loss_text", "loss_image"}
+    torch.testing.assert_close(losses["loss_text"], text, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(losses["loss_image"], image, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(losses["loss"], 0.3 * text + image, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("fraction", "missing"), [("0", "t2i"), ("1", "i2t")])
 def test_one_task_alone(tmp_path, fraction, missing):
     parts = prepared(tmp_path, "dual_tower", f"train.t2i_fraction={fraction}")
     step = parts.mixture[0]
-    assert getattr(step, missing) is None
-    losses = parts.module.losses(step)
-    losses.total.backward()
-    assert (losses.image if missing == "t2i" else losses.text) == 0
+    assert batches.batch_of(step, missing) is None and len(step.batches) == 1
+    losses = parts.module.total(parts.module.terms(step))
+    losses["loss"].backward()
+    assert losses["loss_image" if missing == "t2i" else "loss_text"] == 0
 
 
 def test_gate_learns_at_its_own_rate(tmp_path):
@@ -209,14 +214,16 @@ def test_what_training_has_seen_is_counted(tmp_path, monkeypatch, fraction):
     steps = [parts.mixture[step] for step in range(6)]
     image_tokens = parts.mixture.split.latents[0, 0].size + 2
     for task in ("t2i", "i2t"):
-        rows = [getattr(step, task) for step in steps if getattr(step, task) is not None]
-        assert seen[f"{task}_pairs"] == sum(len(pairs.ids) for pairs in rows)
-        padded = sum(pairs.ids.numel() for pairs in rows)
-        tokens = sum(int(length) + image_tokens for pairs in rows for length in pairs.lengths)
+        rows = [batches.text(step, task) for step in steps if batches.batch_of(step, task)]
+        assert seen[f"{task}_pairs"] == sum(len(captions.ids) for captions in rows)
+        padded = sum(captions.ids.numel() for captions in rows)
+        tokens = sum(int(length) + image_tokens for captions in rows for length in captions.lengths)
         assert seen[f"{task}_tokens"] == tokens <= padded + image_tokens * seen[f"{task}_pairs"]
     assert seen["t2i_pairs"] + seen["i2t_pairs"] == 6 * config.train.batch_size
-    noises = [level for step in steps if step.i2t is not None for level in step.i2t.sigma.tolist()]
-    assert seen["i2t_noise"] == pytest.approx(sum(noises) / max(1, len(noises)), rel=1e-12)
+    described = [batches.image(step, "i2t") for step in steps if batches.batch_of(step, "i2t")]
+    noises = [level for images in described for level in images.sigma.tolist()]
+    assert seen.get("i2t_mean_noise", 0.0) == pytest.approx(sum(noises) / max(1, len(noises)), rel=1e-12)
+    assert "t2i_mean_noise" not in seen  # its image conditions nothing
     assert run_folder(config).read_metrics()[-1].items() >= seen.items()
 
 
@@ -234,13 +241,14 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):
 def test_a_non_finite_loss_stops_the_run(tmp_path, monkeypatch):
     """The message names the step and the last good checkpoint; the run is marked failed."""
     config = small_config(tmp_path)
-    normal = execute.FusionModule.losses
+    normal = execute.FusionModule.total
 
-    def exploding(module, step):
-        losses = normal(module, step)
-        return losses._replace(total=losses.total * float("nan")) if module.global_step == 3 else losses
+    def exploding(module, *terms):
+        losses = normal(module, *terms)
+        exploded = losses | {"loss": losses["loss"] * float("nan")}
+        return exploded if module.global_step == 3 else losses
 
-    monkeypatch.setattr(execute.FusionModule, "losses", exploding)
+    monkeypatch.setattr(execute.FusionModule, "total", exploding)
     with pytest.raises(NonFiniteLoss, match=r"nan at step 4; last good checkpoint: .*step-00000002\.ckpt"):
         execute.run(config)
     folder = run_folder(config)
@@ -263,14 +271,37 @@ def test_result_is_complete(tmp_path):
     execute.run(config)
     folder = run_folder(config).result_folder(eval_id(config), 6)
     result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-    for name in ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam_after"):
+    for name in ("fid", "kid", "clip_score", "cider", "image_attributes", "caption_attributes", "exam"):
         score = result["metrics"][name]
         assert score["n"] > 0 and score["unit"] and score["direction"] in ("lower", "higher")
         if name in ("fid", "kid", "clip_score", "image_attributes"):
             assert score["weights"].startswith("embedded:")
-    assert result["metrics"]["exam_after"] == result["metrics"]["exam_before"]  # the dual tower keeps its language
-    assert len(list((folder / "samples").glob("*.png"))) == 8
-    assert len((folder / "captions.jsonl").read_text(encoding="utf-8").splitlines()) == 8
+        assert score["title"] and score["meaning"] and score["headline"] is True is score["table"]
+    of_task = {name: result["metrics"][name]["task"] for name in ("fid", "clip_score", "cider", "exam", "perplexity")}
+    assert of_task == {"fid": "t2i", "clip_score": "t2i", "cider": "i2t", "exam": None, "perplexity": None}
+    for name in ("exam", "perplexity"):  # the dual tower keeps its language
+        assert result["metrics"][name]["value"] == result["metrics"][name]["before"] > 0
+    assert result["metrics"]["fid"]["before"] is None
+    assert result["tasks"] == {
+        "t2i": {"title": "text-to-image", "layout": ["text", "image"], "output": "image", "share": 6667, "samples": 8},
+        "i2t": {"title": "image-to-text", "layout": ["image", "text"], "output": "text", "share": 3333, "samples": 8},
+    }
+    values = {name: axis["value"] for name, axis in result["axes"].items()}
+    assert values == {
+        "i2t_noise": 0.0, "denoise_noisy_i2t": False, "caption_dropout": 0.1,
+        "t2i_fraction": 0.6667, "i2t_fraction": 0.3333,
+    }  # fmt: skip
+    assert all(axis["key"] == f"train.{name}" for name, axis in result["axes"].items())
+    for where in ("samples", "real"):
+        assert sorted(path.name for path in (folder / "t2i" / where).iterdir()) == [f"{i:05d}.png" for i in range(8)]
+    prompts, captions = (
+        [json.loads(line) for line in (folder / name).read_text(encoding="utf-8").splitlines()]
+        for name in ("t2i/prompts.jsonl", "i2t/captions.jsonl")
+    )
+    assert [list(row) for row in prompts] == [["id", "sample", "prompt"]] * 8
+    assert [row["sample"] for row in prompts] == [f"{i:05d}.png" for i in range(8)]
+    assert [list(row) for row in captions] == [["id", "caption", "references"]] * 8
+    assert [row["id"] for row in prompts] == [row["id"] for row in captions]
     items = json.loads((folder / "per_item.json").read_text(encoding="utf-8"))
     assert {"clip_score", "cider", "image_attributes", "caption_attributes"} <= items.keys()
 
