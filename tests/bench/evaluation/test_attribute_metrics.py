@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.evaluation.metrics.attributes import caption_attributes, image_attributes
+from bench.evaluation.metrics.parts.attributes import caption_attributes, image_attributes
 from bench.scenes import ATTRIBUTES, Scene, captions, sample_scenes
 from bench.system.errors import UserError
 
