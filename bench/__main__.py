@@ -10,7 +10,7 @@
   python -m bench metrics selftest [PRESET] [key=value ...]         whether every metric can be trusted on this data
   python -m bench zoo build|check [NAME ...]       make or measure the embedded weights
 
-Settings are written as in the presets' YAML, with dots: model.architecture=gated_layer train.i2t_noise=0.5
+Settings are written as in the presets' YAML, with dots: model.architecture=gated_layer train.lr=3e-3
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 from bench.config.checks import ranged
 from bench.system.errors import UserError
-from bench.system.plugins import plugins
+from bench.system.plugins import plugins, source
 
 LOGGERS = ("csv", "tensorboard", "wandb", "mlflow")  # what runtime.loggers may name
 
@@ -56,7 +56,7 @@ class TrainSettings:
     grad_clip: float = ranged(1.0, 0)  # largest gradient norm, 0 = no clipping; gap
     text_weight: float = ranged(0.2, 0)  # of the caption loss; paper: 0.2
     image_weight: float = ranged(1.0, 0)  # of the diffusion loss; paper: 1.0
-    tasks: dict[str, int] = field(default_factory=dict)  # whole shares of a step's pairs; paper: {t2i: 2, i2t: 1}
+    tasks: dict[str, int] = field(default_factory=dict)  # whole shares of a step's pairs; paper: 2 to 1
     losses: dict[str, Any] = field(default_factory=dict)  # further terms, train.losses.NAME.weight=0.5; paper: none
     timestep_distribution: Literal["logit_normal", "uniform"] = "logit_normal"  # of diffusion times; gap
     ema_decay: float = ranged(0.995, 0, 1)  # of the weights that are evaluated, per step, 0 = none; gap
@@ -104,19 +104,28 @@ class RuntimeConfig:
 def _extended(base: type, kind: str, more: Callable[[Any], list[tuple[str, Any, Any]]] = lambda plugin: []) -> type:
     """`base` with the fields of its plug-ins' own settings, and `more` of each."""
     joined: dict[str, tuple[str, Any, Any]] = {}
-    for name, plugin in plugins(kind).items():
-        hints = get_type_hints(plugin.settings)
-        own = [(item.name, hints[item.name], _as_declared(item)) for item in fields(plugin.settings)]
-        for setting in [*own, *more(plugin)]:
+    for plugin in plugins(kind).values():
+        for setting in [*_own(plugin), *more(plugin)]:
             if setting[0] in joined or setting[0] in get_type_hints(base):
-                raise UserError(f"{kind} {name}: the setting '{setting[0]}' is taken; give it another name")
+                raise UserError(f"{source(plugin)}: the setting '{setting[0]}' is taken; give it another name")
             joined[setting[0]] = setting
     return make_dataclass(base.__name__, joined.values(), bases=(base,), namespace={"__module__": base.__module__})
+
+
+def _own(plugin: Any) -> list[tuple[str, Any, Any]]:
+    """Name, type and field of every setting of a plug-in. Raises UserError where they cannot be read."""
+    try:
+        hints = get_type_hints(plugin.settings)
+        return [(item.name, hints[item.name], _as_declared(item)) for item in fields(plugin.settings)]
+    except Exception as error:  # a file dropped in may hold anything
+        raise UserError(f"{source(plugin)}: its settings cannot be read ({type(error).__name__}: {error})") from error
 
 
 def _as_declared(item: Any) -> Any:
     if item.default_factory is not MISSING:
         return field(default_factory=item.default_factory, metadata=item.metadata)
+    if item.default is MISSING:
+        raise TypeError(f"'{item.name}' has no default")
     return field(default=item.default, metadata=item.metadata)
 
 

@@ -65,7 +65,8 @@ def _resolve_tasks(train: TrainConfig) -> None:
     """
     known, shares = plugins("task"), train.tasks
     for name, share in shares.items():
-        plugin("task", name, "train.tasks")
+        for metric in plugin("task", name, "train.tasks").metrics or ():
+            plugin("metric", metric, f"train.tasks.{name}: its metrics")
         if share < 0:
             raise UserError(f"train.tasks.{name}: a share must be at least 0, not {share}")
     asked = {name: value for name in known if (value := getattr(train, f"{name}_fraction")) is not None}

@@ -19,6 +19,7 @@ from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import EncodedSplit, Source, encoded_split
 from bench.models.codec import token_ids
 from bench.models.pretrained import load_llm, load_vae
+from bench.tasks.base import IMAGE, TEXT, tasks_of
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -103,13 +104,16 @@ class Assets:
         return self._encoded[split]
 
     def longest_sequence(self, config: Config) -> int:
-        """Tokens of the longest sequence that a run of ``config`` makes: an image and a caption, or text alone."""
+        """Tokens of the longest sequence that a run of ``config`` makes: that of a task, or text alone."""
         _, side, _ = self.latent_shape
         image = (side // config.model.patch_size) ** 2 + 2 * config.model.image_delimiters
         read = max(self.encoded(split).tokens.shape[2] for split in ("train", config.eval.split))
+        text = max(read, 1 + config.eval.max_caption_tokens)
+        tokens = {IMAGE: image, TEXT: text}
+        longest = max(sum(tokens[kind] for kind in task.layout) for task in tasks_of(config.train).values())
         alone = [f"{item['prompt']} {item['answer']}" for item in self.exam] + self.texts
         longest_alone = max(map(len, self.tokenizer(alone)["input_ids"])) if alone else 0
-        return max(image + max(read, 1 + config.eval.max_caption_tokens), longest_alone)
+        return max(longest, longest_alone)
 
     def _beside_llm(self, name: str) -> list[dict]:
         folder = resolve(self.config.model.llm, "llm")

@@ -58,8 +58,8 @@ def evaluate(model: FusionTransformer, assets: Assets, config: Config) -> Evalua
     scores, declarations = {}, {}
     for name, task in tasks.items():
         for metric, score in task_scores(task, samples[name], assets, config).items():
-            scores[f"{_prefix(task)}{metric}"] = score
-            declarations[f"{_prefix(task)}{metric}"] = _declaration(metric, task)
+            scores[task.score(metric)] = score
+            declarations[task.score(metric)] = _declaration(metric, task)
     for metric, score in language_scores(model, assets, config).items():
         scores[metric], declarations[metric] = score, _declaration(metric, None)
     return Evaluated(scores, declarations, samples, real)
@@ -109,13 +109,9 @@ def _asked(task: Task, config: Config) -> int:
     return config.eval.num_images if task.output == IMAGE else config.eval.num_captions
 
 
-def _prefix(task: Task) -> str:
-    return f"{task.name}_" if task.prefix is None else task.prefix
-
-
 def _declaration(name: str, task: Task | None) -> dict[str, Any]:
     metric = declared()[name]
-    title = f"{task.name}: {metric.title}" if task and _prefix(task) else metric.title
+    title = f"{task.name}: {metric.title}" if task and task.score(name) != name else metric.title
     return {
         "title": title,
         "task": task.name if task else None,

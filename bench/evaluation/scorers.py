@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 from transformers import CLIPModel, CLIPProcessor
 
 from bench.config.schema import Config
 from bench.data.assets import Assets
 from bench.models.feature_net import FeatureNet
 from bench.models.pretrained import load_clip, load_features, weights_digest
+from bench.tasks.base import Task
 
 REFERENCE_BATCH = 1024
 
@@ -28,16 +28,19 @@ def image_text_model(assets: Assets, config: Config) -> tuple[CLIPModel, CLIPPro
     return clip.to(assets.device), processor
 
 
-def reference_features(assets: Assets, config: Config, asked: int) -> np.ndarray:
-    """Features of the split's images beyond the ``asked`` first, or of all if those are fewer, (m, d)."""
+def reference_features(assets: Assets, config: Config, asked: int, task: Task | None = None) -> np.ndarray:
+    """Features of the split's images, as the task has them to be, beyond the ``asked`` first, or of all if those are
+    fewer, (m, d)."""
     images, net = assets.images(config.eval.split), feature_net(assets, config)
 
     def make() -> np.ndarray:
-        others = torch.arange(asked if len(images) >= 2 * asked else 0, len(images))
-        chunks = [chunk.tolist() for chunk in others.split(REFERENCE_BATCH)]
-        return np.concatenate([net.features(images.images(chunk)) for chunk in chunks])
+        others = range(asked if len(images) >= 2 * asked else 0, len(images))
+        chunks = [others[start : start + REFERENCE_BATCH] for start in range(0, len(others), REFERENCE_BATCH)]
+        real = [task.true_images(images, chunk) if task else images.images(chunk) for chunk in chunks]
+        return np.concatenate([net.features(chunk) for chunk in real])
 
-    return assets.once(("reference", config.eval.split, weights_label(config.eval.features, "features"), asked), make)
+    label = weights_label(config.eval.features, "features")
+    return assets.once(("reference", task.name if task else None, config.eval.split, label, asked), make)
 
 
 def weights_label(name: str, kind: str) -> str:

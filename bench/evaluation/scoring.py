@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,9 +10,21 @@ import numpy as np
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
 from bench.data.assets import Assets
-from bench.evaluation.metrics.base import IMAGE, LANGUAGE, TEXT, Captions, Images, Language, Metric, Score, Subject
+from bench.evaluation.metrics.base import (
+    IMAGE,
+    LANGUAGE,
+    TEXT,
+    Captions,
+    Images,
+    Language,
+    Metric,
+    MetricFile,
+    Score,
+    Subject,
+)
 from bench.models.codec import decode_latents
-from bench.system.plugins import plugins
+from bench.system.errors import UserError
+from bench.system.plugins import plugins, source
 from bench.tasks.base import GeneratedCaption, GeneratedImage, Sample, Task
 
 Scores = dict[str, Score]
@@ -21,18 +33,17 @@ Scores = dict[str, Score]
 def measured(subject: Subject, of: str, only: Sequence[str] | None = None) -> Scores:
     """Scores of a subject by all metric files for it, or by those named."""
     scores: Scores = {}
-    for name, file in plugins("metric").items():
-        if file.of == of and (only is None or name in only):
-            found = file().measure(subject)
-            scores |= {metric.name: found[metric.name] for metric in file.metrics if metric.name in found}
+    for file in _files(of, only):
+        found = file().measure(subject)
+        scores |= {metric.name: found[metric.name] for metric in file.metrics if metric.name in found}
     return {name: scores[name] for name in declared() if name in scores}
 
 
 def image_scores(
-    images: np.ndarray, prompts: Sequence[str], assets: Assets, config: Config, only: Sequence[str] | None = None
+    images: np.ndarray, prompts: Sequence[str], assets: Assets, config: Config, task: Task | None = None
 ) -> Scores:
-    """Scores of images (n, H, W, 3) uint8 generated from the first prompts of the split."""
-    return measured(Images(assets, config, images, prompts), IMAGE, only)
+    """Scores of images (n, H, W, 3) uint8 generated for the first items of the split, with their prompts."""
+    return measured(Images(assets, config, images, prompts, task), IMAGE, task.metrics if task else None)
 
 
 def caption_scores(
@@ -58,17 +69,40 @@ def task_scores(task: Task, samples: Sequence[Sample], assets: Assets, config: C
 
     def ceilings() -> Scores:
         latents = task.true_latents(assets, settings.split, range(len(images))).to(assets.vae.device)
-        return image_scores(decode_latents(assets.vae, latents), prompts, assets, config, task.metrics)
+        return image_scores(decode_latents(assets.vae, latents), prompts, assets, config, task)
 
     key = ("ceilings", task.name, settings.split, settings.features, settings.clip, len(images))
     best = assets.once(key, ceilings)
-    scores = image_scores(np.stack([sample.image for sample in images]), prompts, assets, config, task.metrics)
+    scores = image_scores(np.stack([sample.image for sample in images]), prompts, assets, config, task)
     return {name: replace(score, ceiling=best[name].value) for name, score in scores.items()}
 
 
+def check_names(tasks: Mapping[str, Task]) -> None:
+    """Raise UserError for a file of metrics that cannot be used, or two scores of one name."""
+    declared()
+    taken: dict[str, str] = {}
+    for name, task in tasks.items():
+        metrics = [metric for file in _files(task.output, task.metrics) for metric in file.metrics]
+        for score in [task.score(metric.name) for metric in metrics]:
+            if taken.setdefault(score, name) != name:
+                raise UserError(f"train.tasks.{name}: its score '{score}' has the name of one of {taken[score]}")
+
+
+def _files(of: str, only: Sequence[str] | None) -> list[type[MetricFile]]:
+    """Files of metrics for a subject, or those of them that are named."""
+    return [file for name, file in plugins("metric").items() if file.of == of and (only is None or name in only)]
+
+
 def declared() -> dict[str, Metric]:
-    """Every metric by name, in the order of tables: of images, of captions, of the language."""
+    """Every metric by name, in the order of tables: of images, of captions, of the language.
+
+    Raises UserError for a file of metrics that cannot be used.
+    """
     files = sorted(plugins("metric").values(), key=lambda file: ((IMAGE, TEXT, LANGUAGE).index(file.of), file.place))
-    every = [metric for file in files for metric in file.metrics]
-    assert len({metric.name for metric in every}) == len(every), "two metrics have one name"
-    return {metric.name: metric for metric in every}
+    every: dict[str, Metric] = {}
+    for file in files:
+        for metric in file.metrics:
+            if metric.name in every:
+                raise UserError(f"{source(file)}: the name of the metric '{metric.name}' is taken")
+            every[metric.name] = metric
+    return every

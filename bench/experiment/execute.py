@@ -19,6 +19,7 @@ from bench.data.assets import Assets, assets_of
 from bench.data.mixing import Mixture
 from bench.evaluation import evaluate
 from bench.evaluation.metrics.cider import check_java
+from bench.evaluation.scoring import check_names
 from bench.experiment.publish import publish
 from bench.models.build import build_model
 from bench.models.flops import count_flops
@@ -36,6 +37,7 @@ from bench.training import checkpoints, distributed
 from bench.training.loggers import Mirrors
 from bench.training.loop import train
 from bench.training.module import FusionModule, NonFiniteLoss
+from bench.training.terms import check_trained
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ def run(config: Config) -> dict[str, Any]:
     if distributed.rank(config.runtime.devices) > 0:
         _train_along(config, folder)
     check_java()
+    check_names(tasks_of(config.train))
     with folder.claim(config.runtime.lease):
         done = landed(config, folder)  # it may have landed since
         if done is not None:
@@ -172,8 +175,17 @@ def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, A
 
 
 def step_flops(module: FusionModule, mixture: Mixture) -> int:
-    """Floating point operations of the first training step, forward and backward, as torch counts them."""
+    """Floating point operations of the first training step, forward and backward, as torch counts them.
+
+    Raises UserError for a loss that would train what lies outside the model.
+    """
     step = mixture[0]
-    flops = count_flops(lambda: module.total(module.terms(step))["loss"].backward())
+
+    def work() -> None:
+        terms = module.terms(step)
+        check_trained(module.model, terms)
+        module.total(terms)["loss"].backward()
+
+    flops = count_flops(work)
     module.zero_grad(set_to_none=True)
     return flops

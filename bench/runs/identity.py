@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import fields
 from functools import cache
 from math import gcd
@@ -14,15 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.schema import Config, DataConfig
-from bench.runs.folder import RunFolder
 from bench.runs.format import IDENTITY
+from bench.runs.folder import RunFolder
 from bench.system.plugins import plugins
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 SCORING = ("threads", "compile", "products")  # runtime settings that change last digits of what a process computes
 ROUNDING = (*SCORING, "devices")  # and of training: what changes last digits counts
 UNSAID = {"devices": 1, "products": "blas"}
-FORMER_TASKS, FORMER_SETS = ("t2i", "i2t"), ("coco", "scenes")  # of format 1, in whose words their runs keep their names
+FORMER_TASKS, FORMER_SETS = (
+    ("t2i", "i2t"),
+    ("coco", "scenes"),
+)  # of format 1, in whose words their runs keep their names
 
 
 def train_id(config: Config) -> str:
@@ -71,7 +75,7 @@ def train_identity(config: Config) -> dict[str, Any]:
         "model": model,
         "train": _train_settings(config),
         **rounding(config, ROUNDING),
-        **_from_outside(config),
+        **from_outside({"data set": [config.data.name], "task": config.train.tasks, "loss": config.train.losses}),
     }
 
 
@@ -83,7 +87,8 @@ def eval_identity(config: Config) -> dict[str, Any]:
     del settings["every"]
     for kind in ("clip", "features"):
         settings[kind] = weights_digest(settings[kind], kind)
-    return {"schema": IDENTITY, "data": _data_identity(config), "eval": settings, **rounding(config, SCORING)}
+    outside = from_outside({"data set": [config.data.name]})
+    return {"schema": IDENTITY, "data": _data_identity(config), "eval": settings, **rounding(config, SCORING), **outside}
 
 
 def rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
@@ -96,10 +101,10 @@ def _data_identity(config: Config) -> dict[str, Any]:
     """The data's settings, with the folder's digest for its path. What is tolerated in it changes no number."""
     data = dict(vars(config.data))
     digest = _data_digest(config.runtime.cache, *data.items())
-    sets = plugins("data set")
-    for name, data_set in sets.items():
+    counted = FORMER_SETS if config.data.name in FORMER_SETS else (config.data.name,)
+    for name, data_set in plugins("data set").items():
         own = [item.name for item in fields(data_set.settings)]
-        for setting in own if name not in (*FORMER_SETS, config.data.name) else data_set.not_hashed:
+        for setting in data_set.not_hashed if name in counted else own:
             del data[setting]
     return data | {"digest": digest}
 
@@ -127,9 +132,8 @@ def _train_settings(config: Config) -> dict[str, Any]:
     return train | ({"losses": losses} if losses else {})
 
 
-def _from_outside(config: Config) -> dict[str, Any]:
+def from_outside(asked: dict[str, Iterable[str]]) -> dict[str, Any]:
     """Distribution and version of every plug-in that takes part and is not of this project, for its code may change."""
-    asked = {"data set": [config.data.name], "task": [*config.train.tasks], "loss": [*config.train.losses]}
     found = {
         f"{kind} {name}": distribution
         for kind, names in asked.items()

@@ -8,8 +8,10 @@ at once: heavy libraries are imported inside the methods.
 from __future__ import annotations
 
 import importlib
+import sys
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +50,14 @@ def plugins(kind: str) -> dict[str, Any]:
     found = {}
     for path in sorted(folder.glob("*.py")):
         if path.stem not in ("__init__", "base"):
-            chosen = _class_of(kind, f"{package}.{path.stem}", str(path))
-            if chosen is not None:
-                chosen.name = path.stem
-                found[path.stem] = chosen
+            found[path.stem] = _class_of(kind, path.stem, f"{package}.{path.stem}", str(path))
     group = f"xfusion_bench.{package.rpartition('.')[2]}"
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         where = f"entry point {entry.name} of {_distribution(entry)}"
         if entry.name in found:
             raise UserError(f"{where}: the name of the {kind} '{entry.name}' is taken")
-        chosen = _class_of(kind, entry.value, where)
-        if chosen is None:
-            raise UserError(f"{where}: {entry.value} has no class of a {kind} (derive one from {package}.base)")
-        chosen.name, chosen.distribution = entry.name, _distribution(entry)
-        found[entry.name] = chosen
+        found[entry.name] = chosen = _class_of(kind, entry.name, entry.value, where)
+        chosen.distribution = _distribution(entry)
     return found
 
 
@@ -74,8 +70,15 @@ def plugin(kind: str, name: str, setting: str) -> Any:
     return known[name]
 
 
-def _class_of(kind: str, module: str, where: str) -> Any:
-    """The class of the kind that a module defines, None where it defines none."""
+def source(plugin: type[Plugin]) -> str:
+    """The file of a plug-in, for messages."""
+    return sys.modules[plugin.__module__].__file__ or plugin.__module__
+
+
+def _class_of(kind: str, name: str, module: str, where: str) -> Any:
+    """The class of the kind that a module defines, named."""
+    if not name.isidentifier() or iskeyword(name):
+        raise UserError(f"{where}: '{name}' names no {kind} (write letters, digits and _)")
     try:
         content = vars(importlib.import_module(module))
     except Exception as error:  # a file dropped in may hold anything
@@ -86,10 +89,21 @@ def _class_of(kind: str, module: str, where: str) -> Any:
         for value in content.values()
         if isinstance(value, type) and issubclass(value, Plugin) and value.__module__ == module and value.kind == kind
     ]
+    if not classes:
+        raise UserError(f"{where}: there is no class of a {kind} (derive one from {PACKAGES[kind]}.base)")
     if len(classes) > 1:
         names = ", ".join(each.__name__ for each in classes)
         raise UserError(f"{where}: more than one class of a {kind} in a file: {names}")
-    return classes[0] if classes else None
+    (chosen,) = classes
+    chosen.name = name
+    declared = [
+        item for base in chosen.__mro__ if issubclass(base, Plugin) for item in vars(base).get("__annotations__", ())
+    ]
+    if unsaid := [item for item in declared if not hasattr(chosen, item)]:
+        raise UserError(
+            f"{where}: {chosen.__name__} does not say {', '.join(unsaid)} (as {PACKAGES[kind]}.base declares)"
+        )
+    return chosen
 
 
 def _distribution(entry: EntryPoint) -> str:

@@ -65,6 +65,10 @@ class Task(Plugin):
         """Modality of what is generated."""
         return self.layout[-1]
 
+    def score(self, metric: str) -> str:
+        """Name of the task's score by a metric."""
+        return f"{f'{self.name}_' if self.prefix is None else self.prefix}{metric}"
+
     def segments(self, pairs: Pairs) -> Sequence[Segment]:
         """Segments of a training batch, made of ``pairs``: one of each modality of the layout, in its order."""
         raise NotImplementedError

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
+from torch import Tensor
 
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
 from bench.config.schema import TrainConfig
 from bench.data.batches import Batch, Segment, TextSegment
 from bench.models.diffusion import noised
-from bench.system.plugins import plugins
-from bench.training.losses.base import Loss
+from bench.system.errors import UserError
+from bench.system.plugins import plugins, source
+from bench.training.losses.base import Loss, Mean
 
 
 def losses_of(train: TrainConfig) -> list[tuple[Loss, float]]:
@@ -38,6 +40,31 @@ def add_heads(model: FusionTransformer, losses: Sequence[Loss], seed: int) -> No
             head = loss.head(model)
         if head is not None:
             model.heads[loss.name] = head.to(model.device)
+
+
+def check_trained(model: FusionTransformer, terms: Mapping[str, Mean]) -> None:
+    """Raise UserError for a loss that would train what lies outside the model: neither averaged nor saved."""
+    inside = {id(parameter) for parameter in model.parameters()}
+    for name, mean in terms.items():
+        strangers = [leaf for leaf in _leaves(mean.sum) if id(leaf) not in inside]
+        if strangers:
+            shape = tuple(strangers[0].shape)
+            raise UserError(
+                f"{source(plugins('loss')[name])}: trains a parameter of shape {shape} outside the model, where it is "
+                "neither optimised nor saved (return its module from `head`)"
+            )
+
+
+def _leaves(value: Tensor) -> Iterator[Tensor]:
+    """Tensors that a backward pass from ``value`` would give a gradient."""
+    nodes, seen = [value.grad_fn], set()
+    while nodes:
+        node = nodes.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            if hasattr(node, "variable"):
+                yield node.variable
+            nodes += [following for following, _ in node.next_functions]
 
 
 def model_input(batch: Batch) -> tuple[list[Text | Image], list[bool]]:

@@ -34,8 +34,9 @@ class DataSet(Plugin):
 
     @classmethod
     def digest(cls, data: Any, cache: str | None = None) -> str:
-        """Twelve hex digits of what the data set holds, wherever it lies; part of a run's identity. Needs no torch.
+        """Twelve hex digits of the images, at ``data.image_size``, and captions, wherever they lie. Needs no torch.
 
-        In the folder ``cache`` hashes of files may be kept.
+        Runs are named by it, and encoded images are kept under it. In the folder ``cache`` hashes of files
+        may be kept.
         """
         raise NotImplementedError

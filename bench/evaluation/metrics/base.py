@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bench.config.schema import Config
     from bench.data.assets import Assets
     from bench.data.captioned_images import CaptionedImages
+    from bench.tasks.base import Task
 
 DIRECTIONS = ("lower", "higher", "neither")
 IMAGE, TEXT, LANGUAGE = "image", "text", "language"
@@ -94,6 +95,7 @@ class Images(Subject):
 
     images: np.ndarray  # (n, H, W, 3) uint8
     prompts: Sequence[str]
+    task: Task | None = None  # that they are to solve; None: the split's own images are the true ones
 
 
 @dataclass(frozen=True)

@@ -120,6 +120,6 @@ class Distances(MetricFile):
 
         label = weights_label(subject.config.eval.features, "features")
         features = feature_net(subject.assets, subject.config).features(subject.images)
-        reference = reference_features(subject.assets, subject.config, len(subject.images))
+        reference = reference_features(subject.assets, subject.config, len(subject.images), subject.task)
         # between sets of one size KID needs no subsets
         return {"fid": fid(features, reference, label), "kid": kid(features, reference[: len(features)], label)}

@@ -14,9 +14,10 @@ from typing import Any
 from bench.config.schema import Config
 from bench.models.pretrained import weights_digest
 from bench.runs.format import IDENTITY, SCHEMA, read_own
-from bench.runs.identity import CANONICAL, eval_identity
+from bench.runs.identity import CANONICAL, eval_identity, from_outside
 from bench.system.errors import writing_to
 from bench.system.files import write_atomically
+from bench.system.plugins import plugins
 from bench.system.provenance import PROJECT, files_digest, package_versions
 
 FOLDER = "selftest"
@@ -27,7 +28,7 @@ MEASURING = (
 """Distributions that take part in a measurement."""
 
 CODE = (
-    "evaluation/metrics/*.py", "evaluation/scoring.py", "models/feature_net.py", "scenes/*.py", "data/sets/scenes.py",
+    "evaluation/metrics/**/*.py", "evaluation/scor*.py", "models/feature_net.py", "scenes/*.py", "data/sets/scenes.py",
 )  # fmt: skip
 """Files of bench/ that take part in one."""
 
@@ -47,6 +48,7 @@ def measure_identity(config: Config) -> dict[str, Any]:
         "llm": weights_digest(config.model.llm, "llm"),  # the exam and the texts lie beside it
         "packages": package_versions(MEASURING),
         "code": files_digest(_code()),
+        **from_outside({"metric": plugins("metric"), "data set": [config.data.name]}),
     }
 
 
