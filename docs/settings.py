@@ -53,7 +53,8 @@ def document() -> str:
             parts += _own(f"### `model.architecture={found.name}`", _docstring(found.sources[0]), options)
     parts += ["", "## Training: `train`", *_table(_rows("train.", schema.TrainSettings))]
     for task in own["task"]:
-        share = (f"`train.{task.name}_fraction`", "number", "–", "0 to 1", "its share of two tasks: short for `train.tasks`")
+        meaning = "its share of two tasks: short for `train.tasks`"
+        share = (f"`train.{task.name}_fraction`", "number", "–", "0 to 1", meaning)
         parts += _own(f"### Task `{task.name}`", task.summary(), [*_rows("train.", task.settings), share])
     parts += ["", "## Evaluation: `eval`", *_table(_rows("eval.", schema.EvalConfig))]
     parts += ["", "## Runtime: `runtime`", *_table(_rows("runtime.", schema.RuntimeConfig))]
@@ -119,15 +120,15 @@ def _comments(settings: type) -> dict[str, str]:
     source = inspect.getsource(settings)
     (node,) = ast.parse(source).body
     assert isinstance(node, ast.ClassDef)
-    words = {token.start[0]: token.string.lstrip("# ") for token in tokenize.generate_tokens(io.StringIO(source).readline)
-             if token.type == tokenize.COMMENT}  # fmt: skip
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    words = {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
     alone = {number for number, line in enumerate(source.splitlines(), 1) if line.strip().startswith("#")}
     found = {}
     for field in node.body:
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
             lines = [line for line in range(field.lineno, (field.end_lineno or field.lineno) + 1) if line in words]
             above = field.lineno - 1
-            while not lines and above in alone or (lines and lines[0] == above + 1 and above in alone):
+            while above in alone:
                 lines.insert(0, above)
                 above -= 1
             found[field.target.id] = " ".join(words[line] for line in lines)

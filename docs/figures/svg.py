@@ -78,7 +78,8 @@ class Drawing:
         """A snowflake: these weights are frozen."""
         half, high = size * 0.5, size * 0.866
         strokes = f"M{x - size:g} {y:g}H{x + size:g}"
-        strokes += f"M{x - half:g} {y - high:g}L{x + half:g} {y + high:g}M{x - half:g} {y + high:g}L{x + half:g} {y - high:g}"
+        strokes += f"M{x - half:g} {y - high:g}L{x + half:g} {y + high:g}"
+        strokes += f"M{x - half:g} {y + high:g}L{x + half:g} {y - high:g}"
         self.elements.append(f'<path class="flake" d="{strokes}"/>')
 
     def svg(self) -> str:
