@@ -105,9 +105,11 @@ def _block(drawing: Drawing, layer: Layer, block: Block, x: float, y: float) -> 
         drawing.flake(left + 18, y + 15)
     queries = inner * QUERIES - 3
     on_the_left = block.transforms != (IMAGE,) and block.name != "F_gate"
-    rows = [("MLP", "MLP", 0, inner), ("attention", "attention", 0, inner)][: 1 if layer.joint else 2]
-    rows += [("keys", "queries", 0 if on_the_left else inner - queries, queries)]
-    rows += [("keys", "keys, values", queries + 6 if on_the_left else 0, inner - queries - 6)]
+    rows: list[tuple[str, str, float, float]] = [
+        ("keys", "queries", 0 if on_the_left else inner - queries, queries),
+        ("keys", "keys, values", queries + 6 if on_the_left else 0, inner - queries - 6),
+    ]
+    rows += [(name, name, 0, inner) for name in (["MLP"] if layer.joint else ["MLP", "attention"])]
     for row, name, start, width in rows:
         drawing.box(left + 10 + start, y + PARTS[row], width, PART, "part")
         drawing.words(left + 10 + start + width / 2, y + PARTS[row] + 20, name, anchor="middle")

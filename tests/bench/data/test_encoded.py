@@ -8,7 +8,8 @@ import torch
 from experiments import small_config
 
 from bench.data.assets import Assets
-from bench.data.encoded import Source, decode_latents, encode_images, encoded_split, padded, token_ids
+from bench.data.encoded import Source, encoded_split
+from bench.models.codec import decode_latents, encode_images, padded, token_ids
 
 
 @pytest.fixture(scope="module")
