@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from bench.config.schema import TrainSettings
 from bench.runs.identity import CANONICAL
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
@@ -16,8 +17,7 @@ from bench.system.files import size_of
 LOOKED_AT = 400  # finished runs read at most, the newest
 ENOUGH = 5  # of one shape
 SAMPLED = 2  # of one shape, whose bytes are counted
-OF_DATA = ("name", "image_size", "objects")
-OF_TRAINING = ("batch_size", "t2i_fraction", "denoise_noisy_i2t", "precision")
+COSTLY = ("batch_size", "precision", "tasks", "losses")  # settings of every training that a step's cost depends on
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,19 @@ class _Seen:
 
 
 def shape(train_identity: dict[str, Any]) -> str:
-    """Settings that a step's cost depends on, as a text: not seed, noise, learning rate or length."""
+    """Settings that a step's cost depends on, as a text: not seed, learning rate or length.
+
+    Of the tasks' own settings shares, switches and choices count; noise levels and the like are fractions.
+    """
     data, train = train_identity["data"], train_identity["train"]
     rest = {name: value for name, value in train_identity.items() if name not in ("schema", "seed", "data", "train")}
-    parts = [rest, {name: data[name] for name in OF_DATA}, {name: train[name] for name in OF_TRAINING}]
-    return CANONICAL.encode(parts)
+    common = {item.name for item in fields(TrainSettings)} - {*COSTLY}
+    training = {
+        name: value
+        for name, value in train.items()
+        if name not in common and (name.endswith("_fraction") or not isinstance(value, float))
+    }
+    return CANONICAL.encode([rest, {name: value for name, value in data.items() if name != "digest"}, training])
 
 
 class Experience:

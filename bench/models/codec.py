@@ -16,12 +16,9 @@ ENCODE_BATCH = 256
 
 
 def encode_images(vae: AutoencoderKL, images: np.ndarray) -> Tensor:
-    """(n, H, W, 3) uint8 -> (n, C, h, w): the posterior's mean, shifted and scaled as the VAE's config says.
-
-    In float32 whatever precision a model is evaluated in, as latents are kept for all runs.
-    """
+    """(n, H, W, 3) uint8 -> (n, C, h, w): the posterior's mean, shifted and scaled as the VAE's config says."""
     batches = torch.from_numpy(images).split(ENCODE_BATCH)
-    with torch.inference_mode(), torch.autocast(vae.device.type, enabled=False):
+    with torch.inference_mode(), torch.autocast(vae.device.type, enabled=False):  # the cache serves every precision
         means = [vae.encode(_to_unit(batch.to(vae.device))).latent_dist.mode() for batch in batches]
     latents = torch.cat(means)
     return (latents - (vae.config.shift_factor or 0.0)) * vae.config.scaling_factor
