@@ -25,7 +25,7 @@ sweep_arguments = $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') $(if $(
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
 .PHONY: help sweep-noise sweep-ratio sweep-architectures figures regress bless bench bench-gate bench-growth test \
-	test-slow lint zoo zoo-check
+	test-slow lint zoo zoo-check docs
 
 help:                 ## list the targets and variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 24
@@ -80,6 +80,10 @@ zoo: $(ready)                  ## build the embedded weights again (minutes; det
 
 zoo-check: $(ready)            ## measure the embedded weights against their bounds
 	@$(PYTHON) -m bench zoo check
+
+docs: $(ready)                 ## draw the figures of docs/ and its table of settings anew
+	@$(PYTHON) -m docs.figures
+	@$(PYTHON) -m docs.settings
 
 # The stamp is older than the requirements after they change, and the set-up runs again.
 .venv/.ready: setup.cfg constraints.txt

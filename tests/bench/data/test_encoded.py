@@ -42,6 +42,13 @@ def test_decoding_undoes_encoding(assets):
     assert np.abs(rebuilt.astype(int) - images).mean() < 6  # levels of 255
 
 
+def test_latents_do_not_depend_on_the_precision_of_whoever_asks_first(assets):
+    images = assets.images("test").images(range(4))
+    with torch.autocast("cpu", torch.bfloat16):
+        asked_in_an_evaluation = encode_images(assets.vae, images)
+    assert torch.equal(asked_in_an_evaluation, encode_images(assets.vae, images))
+
+
 def test_made_once_and_whole(tmp_path):
     """A second call reads the cache; one that is interrupted leaves nothing that a later one would take for whole."""
     config = small_config(tmp_path, f"runtime.cache={tmp_path / 'cache'}", "data.test_size=4")

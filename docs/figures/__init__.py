@@ -1,0 +1,1 @@
+"""Drawings of the documents, each made from one description."""

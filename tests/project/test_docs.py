@@ -1,0 +1,129 @@
+"""The documents: their drawings and tables are fresh, the paths that they name exist, their examples run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from experiments import SMALLER, shared_cache
+
+PROJECT = Path(__file__).parents[2]
+DOCS = PROJECT / "docs"
+PAGES = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(DOCS.glob("*.md"))
+ROOMS = ("architectures", "bench", "benchmarks", "docs", "reports", "sweeps", "tests", ".ci")
+FILES = ("Makefile", "setup.cfg", "constraints.txt", "ruff.toml", "CITATION.cff", "README.md", "CONTRIBUTING.md")
+BLOCK = re.compile(r"^```(python|toml)\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def made(module: str, target: Path) -> None:
+    subprocess.run([sys.executable, "-m", module, str(target)], cwd=PROJECT, check=True)
+
+
+def test_drawings_are_what_the_script_draws(tmp_path):
+    made("docs.figures", tmp_path)
+    drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.svg")}
+    assert drawn == {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "figures").glob("*.svg")}
+    assert drawn, "nothing was drawn"
+
+
+def test_the_table_of_settings_is_fresh(tmp_path):
+    made("docs.settings", tmp_path / "settings.md")
+    assert (tmp_path / "settings.md").read_text() == (DOCS / "settings.md").read_text(), "run `make docs`"
+
+
+def named_paths(text: str) -> set[str]:
+    """Paths in backticks that belong to this repository."""
+    outside_code = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+    quoted = re.findall(r"`([\w./*-]+)`", outside_code)
+    return {name for name in quoted if name in FILES or ("/" in name and name.split("/")[0] in ROOMS)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_paths_in_backticks_exist(page):
+    named = named_paths(page.read_text(encoding="utf-8"))
+    assert {name for name in named if not [*PROJECT.glob(name.rstrip("/"))]} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    """To files of the repository, and to headings of the same page or another."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith(("http:", "https:")):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (page.parent / name) if name else page
+        assert path.exists(), f"{page.name}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+            assert anchor in slugs, f"{page.name}: {target}"
+
+
+def test_a_path_that_is_not_there_is_found():
+    assert named_paths("`bench/nowhere.py` and `key=value`, `I/O`\n```\n`bench/x`\n```\n") == {"bench/nowhere.py"}
+
+
+EXAMPLES = {name: text for _, name, text in BLOCK.findall((DOCS / "extending.md").read_text(encoding="utf-8"))}
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory) -> Path:
+    """A copy of the project with every example in its place, and an installed package that offers the launcher."""
+    folder = tmp_path_factory.mktemp("extended")
+    for room in ("architectures", "bench", "sweeps", "reports"):
+        shutil.copytree(PROJECT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in EXAMPLES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    package = tomllib.loads(EXAMPLES["pyproject.toml"])["project"]
+    (folder / "my_fusion").mkdir()
+    shutil.copy(folder / "bench/tasks/upscale.py", folder / "my_fusion/upscale_too.py")
+    renamed = (folder / "my_fusion/upscale_too.py").read_text(encoding="utf-8")
+    renamed = renamed.replace("upscale_factor", "factor_too")  # a setting's name is unique
+    (folder / "my_fusion/upscale_too.py").write_text(renamed, encoding="utf-8")
+    about = folder / f"my_fusion-{package['version']}.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Name: {package['name']}\nVersion: {package['version']}\n", encoding="utf-8")
+    groups = package["entry-points"].items()
+    lines = [f"[{group}]\n" + "".join(f"{name} = {at}\n" for name, at in points.items()) for group, points in groups]
+    (about / "entry_points.txt").write_text("\n".join(lines), encoding="utf-8")
+    return folder
+
+
+def python(folder: Path, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    ran = subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
+    return ran.stdout
+
+
+def test_examples_of_every_kind_are_listed(extended):
+    said = python(extended, "-m", "bench", "list")
+    kinds = {path.split("/")[0] for path in EXAMPLES if "/" in path}
+    assert kinds == {"architectures", "bench"} and len(EXAMPLES) == 7
+    for path in EXAMPLES:
+        if "/" in path:
+            assert f"  {Path(path).stem} " in said
+    assert "upscale_too" in said and "[my-fusion 1.0]" in said
+
+
+def test_examples_are_trained_together_by_the_example_launcher(extended):
+    asked = [
+        "seed=0", "model.architecture=[image_bias]", "model.options.scale=0.5", "data.name=stripes",
+        "train.tasks.upscale=5000", "train.losses.mean_latent.weight=0.1", "train.losses.mean_latent.layer=2",
+        f"runtime.cache={shared_cache()}", "launcher.name=one_at_a_time", "launcher.nice=1",
+    ]  # fmt: skip
+    python(extended, "-m", "sweeps", "run", "architecture", "smoke", *SMALLER, *asked)
+    (run,) = (extended / "runs").glob("image_bias-*")
+    (result,) = (json.loads(path.read_text()) for path in run.glob("evals/*/*/result.json"))
+    assert result["tasks"]["upscale"]["samples"] == 8 and result["axes"]["upscale_factor"]["value"] == 2
+    assert {"fid", "brightness", "upscale_fid", "upscale_brightness", "cider"} <= result["metrics"].keys()
+    assert result["metrics"]["brightness"]["ceiling"] is not None
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-1]["loss_mean_latent"] > 0 and rows[-1]["upscale_pairs"] > 0
