@@ -51,8 +51,12 @@ def batches_of(mix: Mixture) -> list[Batch]:
 
 def same(one: Step, other: Step) -> bool:
     """Bit by bit."""
+
+    def equal(x, y):
+        return torch.equal(x, y) if isinstance(x, Tensor) else x == y
+
     return [batch.task for batch in one.batches] == [batch.task for batch in other.batches] and all(
-        type(a) is type(b) and all(torch.equal(x, y) if isinstance(x, Tensor) else x == y for x, y in zip(a, b, strict=True))
+        type(a) is type(b) and all(map(equal, a, b))
         for left, right in zip(one.batches, other.batches, strict=True)
         for a, b in zip(left.segments, right.segments, strict=True)
     )
