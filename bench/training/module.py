@@ -75,7 +75,7 @@ class FusionModule(L.LightningModule):
         return {"loss": reduce(operator.add, weighted), **parts}
 
     def on_fit_start(self) -> None:
-        """The trainer has put the model on its device and loaded the checkpoint, if there is one."""
+        """The parameters are on their device, and what a checkpoint held is loaded."""
         self.average.follow()
 
     def on_before_batch_transfer(self, step: Step, dataloader_idx: int) -> Step:

@@ -51,9 +51,13 @@ def batches_of(mix: Mixture) -> list[Batch]:
 
 def same(one: Step, other: Step) -> bool:
     """Bit by bit."""
+
+    def equal(x, y):
+        return torch.equal(x, y) if isinstance(x, Tensor) else x == y
+
     return [batch.task for batch in one.batches] == [batch.task for batch in other.batches] and all(
-        type(a) is type(b) and all(torch.equal(x, y) if isinstance(x, Tensor) else x == y for x, y in zip(a, b, strict=True))
-        for left, right in zip(one.batches, other.batches)
+        type(a) is type(b) and all(map(equal, a, b))
+        for left, right in zip(one.batches, other.batches, strict=True)
         for a, b in zip(left.segments, right.segments, strict=True)
     )
 
@@ -107,8 +111,8 @@ def rows_of(step: Step) -> list[tuple[str, list]]:
     ]
 
 
-def shared_out(split: EncodedSplit, shares: list[int], size: int, names: str = "abc") -> Mixture:
-    tasks = dict(zip(names, shares))
+def shared_out(split: EncodedSplit, shares: list[int], size: int) -> Mixture:
+    tasks = dict(zip("abc", shares, strict=False))
     return Mixture(split, TrainConfig(batch_size=size, tasks=tasks), 0, EMPTY, dict.fromkeys(tasks, Everything()))
 
 
@@ -134,7 +138,7 @@ def test_any_number_of_tasks_get_their_shares(split, shares, size):
     for step in range(3):
         rows = np.array(mix._rows_until((step + 1) * size)) - mix._rows_until(step * size)
         assert [(batch.task, len(batch)) for batch in mix[step].batches] == [
-            (task, row) for task, row in zip("abc", rows) if row
+            (task, row) for task, row in zip("abc", rows, strict=False) if row
         ]
 
 
