@@ -16,8 +16,10 @@ from experiments import SMALLER, shared_cache
 
 PROJECT = Path(__file__).parents[2]
 DOCS = PROJECT / "docs"
-PAGES = [PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted(DOCS.glob("*.md"))
 ROOMS = ("architectures", "bench", "benchmarks", "docs", "reports", "sweeps", "tests", ".ci")
+PAGES = sorted(PROJECT.glob("*.md")) + sorted(path for room in ROOMS for path in (PROJECT / room).rglob("*.md"))
+SOURCES = [PROJECT / "Makefile", PROJECT / "setup.cfg"]
+SOURCES += [path for room in ROOMS for path in sorted((PROJECT / room).rglob("*.*")) if path.suffix in (".py", ".yaml")]
 FILES = ("Makefile", "setup.cfg", "constraints.txt", "ruff.toml", "CITATION.cff", "README.md", "CONTRIBUTING.md")
 BLOCK = re.compile(r"^```(python|toml)\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -38,36 +40,64 @@ def test_the_table_of_settings_is_fresh(tmp_path):
     assert (tmp_path / "settings.md").read_text() == (DOCS / "settings.md").read_text(), "run `make docs`"
 
 
+def prose(page: Path) -> str:
+    """A page without its blocks of code."""
+    return re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
 def named_paths(text: str) -> set[str]:
     """Paths in backticks that belong to this repository."""
-    outside_code = re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
-    quoted = re.findall(r"`([\w./*-]+)`", outside_code)
+    quoted = re.findall(r"`([\w./*-]+)`", text)
     return {name for name in quoted if name in FILES or ("/" in name and name.split("/")[0] in ROOMS)}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_paths_in_backticks_exist(page):
-    named = named_paths(page.read_text(encoding="utf-8"))
-    assert {name for name in named if not [*PROJECT.glob(name.rstrip("/"))]} == set()
+def is_there(dotted: str) -> bool:
+    """Whether a dotted name is a module, or stands in the file of the module that its first parts name."""
+    path = PROJECT
+    for part in dotted.split("."):
+        if (path / part).is_dir():
+            path = path / part
+        elif (path / f"{part}.py").exists():
+            path = path / f"{part}.py"
+        else:
+            file = path if path.is_file() else path / "__init__.py"
+            return path != PROJECT and re.search(rf"\b{part}\b", file.read_text(encoding="utf-8")) is not None
+    return True
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+TEXTS = {path: prose(path) if path in PAGES else path.read_text(encoding="utf-8") for path in [*PAGES, *SOURCES]}
+
+
+def test_paths_in_backticks_exist():
+    named = {(path.relative_to(PROJECT), name) for path, text in TEXTS.items() for name in named_paths(text)}
+    assert len(named) > 50
+    assert {(str(page), name) for page, name in named if not [*PROJECT.glob(name.rstrip("/"))]} == set()
+
+
+def test_modules_in_backticks_exist():
+    dotted = re.compile(rf"`(?:python -m )?((?:{'|'.join(ROOMS[:-1])})(?:\.\w+)+)`")
+    named = {(path.relative_to(PROJECT), name) for path, text in TEXTS.items() for name in dotted.findall(text)}
+    assert len(named) > 10
+    assert {(str(page), name) for page, name in named if not is_there(name)} == set()
+    assert is_there("bench.system.errors.UserError") and not is_there("bench.errors.UserError")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
 def test_links_lead_somewhere(page):
     """To files of the repository, and to headings of the same page or another."""
-    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
         if target.startswith(("http:", "https:")):
             continue
         name, _, anchor = target.partition("#")
         path = (page.parent / name) if name else page
-        assert path.exists(), f"{page.name}: {target}"
+        assert path.exists(), target
         if anchor:
             headings = re.findall(r"^#+ (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-            slugs = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-            assert anchor in slugs, f"{page.name}: {target}"
+            assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}, target
 
 
-def test_a_path_that_is_not_there_is_found():
-    assert named_paths("`bench/nowhere.py` and `key=value`, `I/O`\n```\n`bench/x`\n```\n") == {"bench/nowhere.py"}
+def test_only_paths_of_the_repository_are_looked_for():
+    assert named_paths("`bench/data/mixing.py`, `key=value`, `I/O`, `t2i/samples/`") == {"bench/data/mixing.py"}
 
 
 EXAMPLES = {name: text for _, name, text in BLOCK.findall((DOCS / "extending.md").read_text(encoding="utf-8"))}
