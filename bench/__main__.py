@@ -20,8 +20,8 @@ import sys
 from bench.system.command_line import asks_for_help, chosen, exit_status
 
 COMMANDS = {  # command -> its module in bench/commands
-    "list": "describe",
-    "show": "describe",
+    "list": "show",
+    "show": "show",
     "train": "train",
     "eval": "train",
     "sample": "sample",

@@ -72,7 +72,7 @@ def land(
             (attempt / "per_item.json").write_text(
                 json.dumps({name: list(some) for name, some in items.items()}), encoding="utf-8"
             )
-        run.land_result(EVAL_ID, step, attempt, result | more)
+        run.publish_result(EVAL_ID, step, attempt, result | more)
     return point(run.run_id, architecture, seed, step, shares["i2t_noise"])
 
 

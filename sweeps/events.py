@@ -43,7 +43,7 @@ class Events:
     def submit(self) -> None:
         """Give the launcher every job that no other process is at."""
         for run_id, job in self.open.items():
-            if self._watch.alive(job.folder.claim_files):
+            if self._watch.alive(job.folder.lease_files):
                 self._elsewhere[run_id] = job
         self.launcher.submit([job for run_id, job in self.open.items() if run_id not in self._elsewhere])
 
@@ -68,7 +68,7 @@ class Events:
             yield Event("started", job)
         elif job.done:
             yield self._done(job, news.seconds)
-        elif news.error.startswith("held") or self._watch.alive(job.folder.claim_files):
+        elif news.error.startswith("held") or self._watch.alive(job.folder.lease_files):
             self._elsewhere[job.run_id] = job
             yield self._held(job)
         elif news.kind == "ended" and (failure := job.folder.failure() or _said(news)):
@@ -90,13 +90,13 @@ class Events:
         for job in list(self._elsewhere.values()):
             if job.done:
                 yield self._done(job, 0.0)
-            elif not self._watch.alive(job.folder.claim_files):
+            elif not self._watch.alive(job.folder.lease_files):
                 del self._elsewhere[job.run_id]
                 yield self._again(job, "free", SILENT)
 
     def _held(self, job: Job) -> Event:
-        seen = lease.sighting(job.folder.claim_files)
-        return Event("held", job, error=str(seen.holder) if seen else "another process")
+        seen = lease.lease_state(job.folder.lease_files)
+        return Event("held", job, error=str(seen.owner) if seen else "another process")
 
     def _done(self, job: Job, seconds: float) -> Event:
         self._close(job)

@@ -25,7 +25,7 @@ from sweeps.jobs import configs_of
 
 def main(sweep: Path) -> int:
     """Work until there are no more jobs."""
-    interrupts.on(signal.SIGINT, signal.SIGTERM)
+    interrupts.handle(signal.SIGINT, signal.SIGTERM)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
     jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()

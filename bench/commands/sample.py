@@ -52,11 +52,11 @@ def _sample(config: Config, prompt: str, output: Path) -> None:
 
 
 def _caption(config: Config, path: Path) -> None:
-    from bench.data.images import BrokenPicture, open_picture
+    from bench.data.images import BrokenImage, open_image
 
     try:
-        picture = open_picture(path, config.data.image_size)  # H W 3
-    except BrokenPicture as error:
+        picture = open_image(path, config.data.image_size)  # H W 3
+    except BrokenImage as error:
         raise UserError(f"--image: {path}: {error}") from error
     from bench.evaluation import evaluate
     from bench.experiment import execute

@@ -11,7 +11,7 @@ from bench.config.load import load
 from bench.config.schema import Config
 from bench.runs import identity
 from bench.runs.lease import Held, Lost
-from bench.runs.watching import outlived
+from bench.runs.watching import owner_is_gone
 from bench.system import parent_watch
 from bench.system.command_line import add_request, split_request
 from bench.system.errors import UserError
@@ -28,11 +28,11 @@ def run(command: str, args: argparse.Namespace) -> int:
     if command == "eval":
         config.eval.every = 0  # what was not scored along training cannot be without training again
     folder, eval_id, step = identity.run_folder(config), identity.eval_id(config), config.train.steps
-    result = identity.landed(config, folder)
+    result = identity.published_result(config, folder)
     if result is None:
         if command == "eval":
             refuse_untrained(config)
-        parent_watch.follow()
+        parent_watch.exit_with_parent()
         fix_threads(config.runtime.threads)
         if config.runtime.devices > 1 or config.runtime.strategy == "ddp":  # else torch warns: no rank may lack a task
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -61,7 +61,7 @@ def trained_and_scored(config: Config) -> dict[str, Any]:
     try:
         return execute.run(config)
     except Held:
-        if not outlived(identity.run_folder(config).claim_files):
+        if not owner_is_gone(identity.run_folder(config).lease_files):
             raise
     return execute.run(config)
 

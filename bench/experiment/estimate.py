@@ -45,7 +45,7 @@ def multiplying_rate(config: Config, width: int = 512, rows: int = 2048) -> floa
     device = distributed.device(config.runtime.accelerator)
     dtype = torch.bfloat16 if config.train.precision == "bfloat16" else torch.float32
     layer = nn.Linear(width, 4 * width, bias=False, dtype=dtype, device=device)
-    set_matmul_backend(layer, config.runtime.products)
+    set_matmul_backend(layer, config.runtime.matmul_backend)
     states = torch.ones(rows, width, dtype=dtype, device=device)
     best = 0.0
     for _ in range(5):

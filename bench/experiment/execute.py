@@ -24,7 +24,7 @@ from bench.models.build import build_model
 from bench.models.flops import count_flops
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
-from bench.runs.identity import eval_id, eval_identity, landed, run_folder, train_identity
+from bench.runs.identity import eval_id, eval_identity, published_result, run_folder, train_identity
 from bench.runs.lease import Lost
 from bench.system import git
 from bench.system.errors import UserError
@@ -33,7 +33,7 @@ from bench.system.provenance import start_facts
 from bench.system.quiet import quiet_libraries
 from bench.tasks.base import tasks_of
 from bench.training import checkpoints, distributed
-from bench.training.loggers import Mirrors
+from bench.training.loggers import RunLoggers
 from bench.training.loop import train
 from bench.training.module import FusionModule, NonFiniteLoss
 
@@ -60,19 +60,19 @@ def run(config: Config) -> dict[str, Any]:
 
     Raises:
         UserError: the request cannot be served.
-        claims.Held: another process is at this run.
-        claims.Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
+        lease.Held: another process is at this run.
+        lease.Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
     """
     folder = run_folder(config)
-    done = landed(config, folder)
+    done = published_result(config, folder)
     if done is not None:
         folder.tidy()
         return done
     if distributed.rank(config.runtime.devices) > 0:
         _train_along(config, folder)
     check_java()
-    with folder.claim(config.runtime.lease):
-        done = landed(config, folder)  # it may have landed since
+    with folder.acquire(config.runtime.lease):
+        done = published_result(config, folder)  # maybe since
         if done is not None:
             return done
         try:
@@ -90,14 +90,15 @@ def prepare(config: Config) -> Experiment:
     quiet_libraries()
     torch.set_num_threads(config.runtime.threads)
     keep_freed_memory()
-    if config.runtime.products == "onednn" and not torch.backends.mkldnn.is_available():
-        raise UserError("runtime.products: this torch was built without oneDNN (did you mean runtime.products=blas?)")
+    if config.runtime.matmul_backend == "onednn" and not torch.backends.mkldnn.is_available():
+        hint = "did you mean runtime.matmul_backend=blas?"
+        raise UserError(f"runtime.matmul_backend: this torch was built without oneDNN ({hint})")
     assets = assets_of(config)
-    set_matmul_backend(assets.llm, config.runtime.products)
+    set_matmul_backend(assets.llm, config.runtime.matmul_backend)
     channels, size, _ = assets.latent_shape
     longest = 0 if config.model.llm == "embedded" else assets.longest_sequence(config)
     model = build_model(config, assets.llm, channels, size, longest)
-    set_matmul_backend(model, config.runtime.products)
+    set_matmul_backend(model, config.runtime.matmul_backend)
     if config.runtime.compile:
         model.compile_blocks()
     module = FusionModule(model, config.train, config.seed)
@@ -139,11 +140,11 @@ def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
     if changes := git.changes():
         folder.keep(changes.file, changes.patch)
     start = start_facts(config.model.architecture, config.runtime.threads)
-    with folder.start(to_yaml(config), facts, start), Mirrors(config, folder, eval_id(config)) as mirrors:
+    with folder.start(to_yaml(config), facts, start), RunLoggers(config, folder, eval_id(config)) as mirrors:
         return _trained_and_scored(experiment, mirrors)
 
 
-def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, Any]:
+def _trained_and_scored(experiment: Experiment, mirrors: RunLoggers) -> dict[str, Any]:
     config, folder, module = experiment.config, experiment.folder, experiment.module
     flops = step_flops(module, experiment.mixture)
 
@@ -160,7 +161,7 @@ def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, A
             with module.average.applied():
                 evaluated = evaluate.evaluate(module.model, experiment.assets, config)
             cost["score_seconds"] = round(time.perf_counter() - begin, 3)
-            publish(config, folder, step, evaluated, {"seen": module.seen, "cost": cost})
+            publish(config, folder, step, evaluated, {"seen": module.counts, "cost": cost})
         result = folder.result(eval_id(config), step)
         assert result is not None
         mirrors.result(result)

@@ -56,7 +56,7 @@ def _train(overrides: list[str]) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env={name: value for name, value in os.environ.items() if name not in RANKS} | parent_watch.tied(),
+        env={name: value for name, value in os.environ.items() if name not in RANKS} | parent_watch.child_environment(),
     )
     try:
         _, stderr = process.communicate()

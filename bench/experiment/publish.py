@@ -53,7 +53,7 @@ def publish(
     }
     with folder.attempt() as attempt:
         evaluate.save(evaluated, attempt)
-        folder.land_result(eval_id(config), step, attempt, result)
+        folder.publish_result(eval_id(config), step, attempt, result)
 
 
 def _axes(train: TrainConfig) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The version of the files that this project leaves: another version's are refused, never misread."""
+"""Format version of the files that this project writes: files of another are refused, never misread."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 from bench.system.errors import UserError
 
-SCHEMA = 1
+FORMAT = 1  # the key "schema" of every file
 
 
 def read_own(path: Path) -> dict[str, Any] | None:
-    """What a JSON file of this project holds, None if there is none. Raises UserError if another schema wrote it."""
+    """Content of a JSON file of this project, None if there is none. Raises UserError for another format."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         found = content["schema"]
@@ -22,6 +22,6 @@ def read_own(path: Path) -> dict[str, Any] | None:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a file of xfusion-bench: move it away, or name another folder") from error
-    if found != SCHEMA:
-        raise UserError(f"{path} has schema {found}, this version has {SCHEMA}: move it away, or name another folder")
+    if found != FORMAT:
+        raise UserError(f"{path} has format {found}, this version has {FORMAT}: move it away, or name another folder")
     return content

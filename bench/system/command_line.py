@@ -63,7 +63,7 @@ def split_request(words: list[str]) -> tuple[str, list[str]]:
 
 def exit_status(main: Callable[[], int]) -> int:
     """Run `main`; turn what it raises into a message on stderr and an exit status."""
-    interrupts.on(signal.SIGINT, signal.SIGTERM)  # `kill` stops as cleanly as Ctrl-C
+    interrupts.handle(signal.SIGINT, signal.SIGTERM)  # `kill` stops as cleanly as Ctrl-C
     try:
         return main()
     except (UserError, ArchitectureError) as error:

@@ -29,7 +29,7 @@ class Numbers(NamedTuple):
     values: dict[str, float]
 
 
-class Mirror:
+class RunLogger:
     """One logger: made when there is something to show, used until it fails."""
 
     def __init__(self, name: str, config: Config, folder: StoredRun) -> None:
@@ -78,12 +78,12 @@ class Mirror:
             )
 
 
-class Mirrors:
+class RunLoggers:
     """All mirrors of one start of a run. A context manager: leaving it closes them."""
 
     def __init__(self, config: Config, folder: StoredRun, eval_id: str) -> None:
         self.folder, self.eval_id = folder, eval_id
-        self.mirrors = [Mirror(name, config, folder) for name in dict.fromkeys(config.runtime.loggers)]
+        self.mirrors = [RunLogger(name, config, folder) for name in dict.fromkeys(config.runtime.loggers)]
         self.begun = False
 
     def row(self, row: dict[str, Any]) -> None:
@@ -94,7 +94,7 @@ class Mirrors:
         """Show a result that has landed."""
         self._show(_result(result))
 
-    def __enter__(self) -> Mirrors:
+    def __enter__(self) -> RunLoggers:
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:

@@ -25,7 +25,7 @@ LOG_EVERY = 10  # steps between rows of metrics.jsonl
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 Evaluate = Callable[[FusionModule, int], Any]
-Mirror = Callable[[dict[str, Any]], None]
+RunLogger = Callable[[dict[str, Any]], None]
 
 
 def train(
@@ -34,7 +34,7 @@ def train(
     mixture: Mixture,
     folder: RunFolder,
     evaluate: Evaluate,
-    mirror: Mirror = lambda row: None,
+    mirror: RunLogger = lambda row: None,
 ) -> None:
     """Train ``module`` to ``train.steps``, from the newest checkpoint that no missing evaluation lies before.
 
@@ -58,7 +58,7 @@ def train(
         callbacks.append(_Evaluations(config, evaluate, clock))
     if strategy != "auto":
         callbacks.insert(0, distributed.OwnSignals())
-        os.environ.update(parent_watch.tied())  # of the processes that Lightning starts
+        os.environ.update(parent_watch.child_environment())  # of the processes that Lightning starts
     show = config.runtime.progress and sys.stderr.isatty()
     if show:
         callbacks.append(_Bar(refresh_rate=10))
@@ -82,7 +82,7 @@ def train(
     )
     loader = step_loader(mixture, lambda: trainer.global_step, config.runtime.workers)
     try:
-        with interrupts.deferred():
+        with interrupts.delayed():
             trainer.fit(module, loader, ckpt_path=resume, weights_only=True if resume else None)
     except NonFiniteLoss as error:
         last = checkpoints.newest(folder)
@@ -121,7 +121,7 @@ class _Clock(L.Callback):
 class _Metrics(L.Callback):
     """The append-only truth of training."""
 
-    def __init__(self, folder: RunFolder, mirror: Mirror) -> None:
+    def __init__(self, folder: RunFolder, mirror: RunLogger) -> None:
         self.folder, self.mirror = folder, mirror
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -132,7 +132,7 @@ class _Metrics(L.Callback):
         row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         for layer, block in enumerate(module.model.blocks):
             row |= {f"{name}_{layer}": value for name, value in block.diagnostics().items()}
-        row |= module.seen
+        row |= module.counts
         row["seconds"] = round(module.train_seconds, 3)
         self.folder.append_metrics(row)
         self.mirror(row)
@@ -143,9 +143,9 @@ class _Checkpoints(L.Callback):
         self.every, self.mixture, self.folder = config.runtime.checkpoint_every, mixture, folder
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        stop = trainer.strategy.reduce_boolean_decision(interrupts.requested(), all=False)  # every rank hears of it
+        stop = trainer.strategy.reduce_boolean_decision(interrupts.pending(), all=False)  # every rank hears of it
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stop:
-            self.folder.check_held()
+            self.folder.check_lease()
             trainer.save_checkpoint(self.folder.checkpoint(trainer.global_step), weights_only=False)
         if stop:
             raise KeyboardInterrupt

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from architectures.transformer import FusionTransformer
 from bench.config.schema import TrainConfig
 from bench.data.batches import Step
-from bench.data.counts import nothing_seen, seen_after, upgraded
+from bench.data.counts import counts_after, upgraded, zero_counts
 from bench.models.weights_digest import parameters_digest
 from bench.training.ema import MovingAverage
 from bench.training.losses.base import Mean, Output
@@ -42,7 +42,7 @@ class FusionModule(L.LightningModule):
         self.average = MovingAverage(model, train.ema_decay)
         self.last: dict[str, Tensor] = {}  # "loss", and every term of it as "loss_<name>"
         self.train_seconds = 0.0  # interruptions and evaluations left out
-        self.seen = nothing_seen(train.tasks)
+        self.counts = zero_counts(train.tasks)
         outside = [name for name, p in self.named_parameters() if p.requires_grad and not name.startswith("model.")]
         assert not outside, f"trained outside the model, so neither averaged nor saved: {outside}"
 
@@ -76,7 +76,7 @@ class FusionModule(L.LightningModule):
 
     def on_before_batch_transfer(self, step: Step, dataloader_idx: int) -> Step:
         """Every rank has the whole step at hand, counts it, and takes its share."""
-        self.seen = seen_after(self.seen, step, self.model.patches.tokens)
+        self.counts = counts_after(self.counts, step, self.model.patches.tokens)
         return step.share(self.global_rank, self.trainer.world_size)
 
     def training_step(self, step: Step, batch_idx: int) -> Tensor:
@@ -154,10 +154,10 @@ class FusionModule(L.LightningModule):
         checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k in trained}
         checkpoint["average"] = self.average.state_dict()
         checkpoint["train_seconds"] = self.train_seconds
-        checkpoint["seen"] = self.seen
+        checkpoint["seen"] = self.counts
         checkpoint["frozen_digest"] = self.frozen_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.average.load_state_dict(checkpoint["average"])
         self.train_seconds = checkpoint["train_seconds"]
-        self.seen = upgraded(checkpoint["seen"])
+        self.counts = upgraded(checkpoint["seen"])

@@ -16,7 +16,7 @@ from architectures.patches import ImageTokens
 from architectures.products import set_matmul_backend
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
-from bench.config.auto import resolve_products
+from bench.config.auto import resolve_matmul_backend
 from benchmarks.speed.shapes import Shape
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -70,8 +70,8 @@ def model_of(shape: Shape, architecture: str, device: str = "cpu") -> FusionTran
 
 
 def matmul_backend_of(shape: Shape, device: str) -> str:
-    """The matmul backend that ``runtime.products=auto`` means here."""
-    return resolve_products("auto", shape.dtype, "cpu" if device == "cpu" else "gpu")
+    """The matmul backend that ``runtime.matmul_backend=auto`` means here."""
+    return resolve_matmul_backend("auto", shape.dtype, "cpu" if device == "cpu" else "gpu")
 
 
 def by_blas(model: Model) -> Model:

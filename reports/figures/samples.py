@@ -76,7 +76,7 @@ def _pictures(point: Point, folder: str) -> Pictures:
     """Those of the first prompts, in samples/ or real/; one that was changed since is left out."""
     asked = [Item(line["sample"], line["id"], line["prompt"]) for line in read_lines(point.folder / "prompts.jsonl")]
     files = {item: point.folder / folder / item.sample for item in sorted(asked)[:PROMPTS]}
-    return {item: file for item, file in files.items() if results.picture_is_whole(file, point.result)}
+    return {item: file for item, file in files.items() if results.image_is_unchanged(file, point.result)}
 
 
 def _grid(pictures: dict[str, Pictures], captions: Captions, where: str) -> bytes:

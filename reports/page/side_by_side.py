@@ -124,7 +124,7 @@ def _kept(point: Point, most: int) -> _Kept:
 
 def _shown(file: Path | None, point: Point) -> str:
     """The picture as a data URI; "" where there is none, or it was changed since it landed."""
-    return _uri(file) if file and results.picture_is_whole(file, point.result) else ""
+    return _uri(file) if file and results.image_is_unchanged(file, point.result) else ""
 
 
 def _ids(kept: _Kept) -> list[str]:

@@ -63,7 +63,7 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
 def leftovers(job: Job, last_too: bool) -> list[Leftover]:
     """Files of one run that may be removed: none while a process works on it."""
     folder = job.folder
-    if lease.seems_alive(folder.claim_files):
+    if lease.seems_alive(folder.lease_files):
         return []
     found = [
         Leftover(path, "left by a dead process") for path in (*folder.path.rglob(".*.draft"), folder.path / "attempts")

@@ -68,6 +68,6 @@ def _progress(point: Point, status: str) -> str:
         parts.append(f"{(point.step - row['step']) * row['seconds'] / row['step'] / 60:.1f} min of training left")
     elif row and row["step"] >= point.step:
         parts.append("trained, not scored yet")
-    if status == "running" and (seen := lease.sighting(point.folder.claim_files)):
-        parts.append(str(seen.holder))
+    if status == "running" and (seen := lease.lease_state(point.folder.lease_files)):
+        parts.append(str(seen.owner))
     return ", ".join(parts)

@@ -42,8 +42,8 @@ def finish(plan: plans.Plan, index: int, seconds: float = 24.0, score: float = 6
         point.folder.append_metrics({"step": step, "loss": 1.5, "seconds": seconds * step / 12})
     cost = {"train_seconds": seconds, "score_seconds": score, "train_flops": 2.4e12}
     result = {"metrics": {}, "cost": cost, "eval_identity": known["eval"]}
-    with point.folder.claim(), point.folder.attempt() as attempt:
-        point.folder.land_result(point.eval_id, point.step, attempt, result)
+    with point.folder.acquire(), point.folder.attempt() as attempt:
+        point.folder.publish_result(point.eval_id, point.step, attempt, result)
     return point
 
 
@@ -108,7 +108,7 @@ def test_status_tells_what_is_under_way_and_why_runs_failed(capsys):
     assert "1 done, 0 running, 1 partial, 1 failed, 1 pending" in said
     assert "step 5 of 12, loss 2.25" in said
     assert f"non-finite loss: the loss is nan at step 3 ({failed.folder.error_file})" in said
-    with partial.folder.claim():
+    with partial.folder.acquire():
         main(["status", *REQUEST])
     assert re.search(
         r"running .* step 5 of 12, loss 2.25, 0.2 min of training left, process \d+ on ", capsys.readouterr().out
@@ -193,7 +193,7 @@ def test_clean_takes_a_clusters_logs_once_all_is_done(capsys):
 def test_clean_leaves_alone_what_a_process_is_at():
     plan = planned()
     done = finish(plan, 0)
-    with done.folder.claim():
+    with done.folder.acquire():
         (done.folder.path / "attempts" / "alive").mkdir(parents=True)
         assert main(["clean", *REQUEST, "--yes"]) == 0
         assert (done.folder.path / "attempts" / "alive").exists() and done.folder.checkpoint(6).exists()

@@ -16,8 +16,7 @@ import pytest
 from experiments import leave_weights, weights_in
 
 from bench.config.load import load
-from bench.runs import identity
-from bench.runs import lease as claims
+from bench.runs import identity, lease
 from bench.runs.failures import LOST_WORKER, Failure
 from bench.runs.lease import Held
 from sweeps import events, plan, report, runner, worker
@@ -44,8 +43,8 @@ for line in sys.stdin:
             folder.fail(Failure("bug", "ValueError: no"))
             print(json.dumps("bug: ValueError: no"), flush=True)
             break
-        with folder.claim(), folder.attempt() as attempt:
-            folder.land_result(*ids, attempt, {"metrics": {"fid": {"value": 12.345}}})
+        with folder.acquire(), folder.attempt() as attempt:
+            folder.publish_result(*ids, attempt, {"metrics": {"fid": {"value": 12.345}}})
     else:
         print("null", flush=True)
 """
@@ -154,7 +153,7 @@ def test_cancelling_stops_the_workers():
 HOLD = """
 import sys, time
 from bench.runs.folder import RunFolder
-with RunFolder(sys.argv[1]).claim(float(sys.argv[2])):
+with RunFolder(sys.argv[1]).acquire(float(sys.argv[2])):
     print("held", flush=True)
     time.sleep(float(sys.argv[3]))
 """
@@ -186,7 +185,7 @@ def test_a_run_held_elsewhere_that_is_done_there_is_not_done_again(capsys):
         told = iter(waiting)
         assert next(told).kind == "held"
         with point.folder.attempt() as attempt:  # the other process's work
-            point.folder.land_result(point.eval_id, point.step, attempt, {"metrics": {}})
+            point.folder.publish_result(point.eval_id, point.step, attempt, {"metrics": {}})
         assert [event.kind for event in told] == ["done"]
         other.kill()
     assert not Path("tried-0.0").exists()
@@ -214,13 +213,13 @@ def test_a_slurm_job_takes_a_run_over_from_a_node_that_is_lost_only(monkeypatch,
     planned = made("0")
     runner.prepare(planned)
     job, sweep = jobs(planned)[0], planned.results / "sweep.json"
-    claim = job.folder.claim_files
+    claim = job.folder.lease_files
     claim.mkdir(parents=True)
-    claims.take(claim, 1, claims.Holder("node7", 7, "elsewhere", 0, "41", lease=0.6, since="today"))
+    lease.take(claim, 1, lease.LeaseOwner("node7", 7, "elsewhere", 0, "41", lease=0.6, since="today"))
 
     def work(sweep: Path, run_id: str) -> str | None:
         try:
-            with job.folder.claim():
+            with job.folder.acquire():
                 return None
         except Held as other:
             return f"held: {other}"

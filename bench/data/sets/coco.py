@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.config.checks import ranged
 from bench.data.captions_file import Entry, count, read_captions, some
-from bench.data.images import BrokenPicture, read_picture
+from bench.data.images import BrokenImage, read_image
 from bench.data.manifest import Manifest
 from bench.data.named_files import twin
 from bench.data.sets.base import DataSet
@@ -54,8 +54,8 @@ class CocoSplit:
         hold = len(entries) * image_size**2 * 3 <= MEMORY_LIMIT
         for entry in entries:
             try:
-                picture = read_picture(entry.file, image_size)
-            except BrokenPicture as error:
+                picture = read_image(entry.file, image_size)
+            except BrokenImage as error:
                 broken.append(f"{entry.name} ({error}{twin(folder / 'images', entry.name)})")
                 continue
             self._entries.append(entry)
@@ -79,7 +79,7 @@ class CocoSplit:
         """The pictures at ``indices``: ``(n, image_size, image_size, 3)`` uint8."""
         if self._pixels is not None:
             return self._pixels[list(indices)]
-        return np.stack([read_picture(self._entries[index].file, self.image_size).pixels for index in indices])
+        return np.stack([read_image(self._entries[index].file, self.image_size).pixels for index in indices])
 
     def captions(self, index: int) -> list[str]:
         """Every reference caption of one picture, in the order of the file; white space is normalised."""

@@ -132,5 +132,5 @@ class Retention(MetricFile):
                 scores["perplexity"] = perplexity(logits, assets.tokenizer, assets.texts)
             return scores
 
-        known = assets.once(("language", subject.config.runtime.products), lambda: measured(before))
+        known = assets.once(("language", subject.config.runtime.matmul_backend), lambda: measured(before))
         return {name: replace(score, before=known[name].value) for name, score in measured(after).items()}

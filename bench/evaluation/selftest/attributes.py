@@ -31,7 +31,7 @@ def checks(kind: str, scenes: Sequence[Scene], measure: Callable[[Sequence[Scene
     return found
 
 
-def reads_real_pictures(clean: Scores) -> list[Check]:
+def reads_real_images(clean: Scores) -> list[Check]:
     """Distances fall and rise with features of a net that knows nothing, too: theirs must read the real pictures."""
     read = clean["image_attributes"]
     bound = 1 - SLACK["image"]

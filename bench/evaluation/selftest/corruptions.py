@@ -100,7 +100,7 @@ PICTURES: tuple[Corruption[np.ndarray], ...] = (
     Corruption("blur", BLURS, blur),
     Corruption("noise", NOISES, noise),
     Corruption("colours swapped", RECOLOURED, swap_colours),
-    Corruption("pictures exchanged", SHARES, exchange, exchanges=True),
+    Corruption("images exchanged", SHARES, exchange, exchanges=True),
 )
 CAPTIONS: tuple[Corruption[list[str]], ...] = (
     Corruption("words dropped", DROPPED, drop_words),

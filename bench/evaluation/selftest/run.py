@@ -14,8 +14,8 @@ from bench.data.assets import Assets, assets_of
 from bench.evaluation.metrics.cider import check_java
 from bench.evaluation.selftest.captions import caption_checks
 from bench.evaluation.selftest.checks import Check
+from bench.evaluation.selftest.images import image_checks
 from bench.evaluation.selftest.language import language_checks
-from bench.evaluation.selftest.pictures import picture_checks
 from bench.evaluation.selftest.sample_size import Row
 from bench.evaluation.selftest.verdict import measure_id, measure_identity
 from bench.system.errors import UserError
@@ -53,7 +53,7 @@ def selftest(config: Config) -> Found:
     assets = assets_of(config)
     asked = _asked(assets, config)
     _say("what is measured of pictures ...")
-    checks, rows = picture_checks(assets, config, asked)
+    checks, rows = image_checks(assets, config, asked)
     _say("of captions ...")
     checks += caption_checks(assets, config, asked)
     _say("of language ...")

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.config.schema import Config
 from bench.models.pretrained import weights_digest
-from bench.runs.format import SCHEMA, read_own
+from bench.runs.format import FORMAT, read_own
 from bench.runs.identity import CANONICAL, eval_identity
 from bench.system.errors import writing_to
 from bench.system.files import write_atomically
@@ -41,7 +41,7 @@ def measure_identity(config: Config) -> dict[str, Any]:
     """What `measure_id` hashes. How many are drawn and how does not count: that is the model's affair."""
     whole = eval_identity(config)
     return {
-        "schema": SCHEMA,
+        "schema": FORMAT,
         "data": whole["data"],
         "eval": {name: whole["eval"][name] for name in ("split", "clip", "features")},
         "llm": weights_digest(config.model.llm, "llm"),  # the exam and the texts lie beside it
@@ -67,7 +67,7 @@ def write(path: Path, verdict: dict[str, Any]) -> None:
     """Store a verdict as a file. Raises UserError if it cannot be written."""
     with writing_to(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps({"schema": SCHEMA, **verdict}, indent=1))
+        write_atomically(path, json.dumps({"schema": FORMAT, **verdict}, indent=1))
 
 
 def read(runs: Path, name: str) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from coco_files import edit, write_captions
 from PIL import Image
 
 from bench.data import data_digest, open_split
-from bench.data.images import BrokenPicture, open_picture
+from bench.data.images import BrokenImage, open_image
 from bench.data.sets.coco import CocoSplit
 from bench.system.errors import UserError
 
@@ -86,7 +86,7 @@ def test_centre_crop_and_antialiased_resize(tmp_path: Path) -> None:
     wide[:, :16], wide[:, 48:] = [255, 0, 0], [0, 0, 255]  # both sides are cropped away
     wide[::2, 16:48] = 255  # lines one pixel high average to grey; without antialiasing they would stay black or white
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    picture = open_picture(tmp_path / "wide.png", 8).astype(int)
+    picture = open_image(tmp_path / "wide.png", 8).astype(int)
     assert picture.shape == (8, 8, 3)
     assert (picture[:, 2:-2, 0] == picture[:, 2:-2, 2]).all(), "a side of the picture was not cropped away"
     assert abs(picture[2:-2, 2:-2] - 127.5).max() < 8
@@ -95,7 +95,7 @@ def test_centre_crop_and_antialiased_resize(tmp_path: Path) -> None:
 def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
     def shown(image: Image.Image, name: str, **options) -> list[int]:
         image.save(tmp_path / name, **options)
-        return open_picture(tmp_path / name, 4)[1, 1].tolist()
+        return open_image(tmp_path / name, 4)[1, 1].tolist()
 
     assert shown(Image.new("L", (6, 6), 90), "grey.png") == [90, 90, 90]
     assert shown(Image.new("1", (6, 6), 1), "bit.png") == [255, 255, 255]
@@ -117,7 +117,7 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # shown a quarter turn clockwise: white on top
     Image.fromarray(pixels).save(tmp_path / "turned.jpg", quality=100, exif=exif)
-    picture = open_picture(tmp_path / "turned.jpg", 8)
+    picture = open_image(tmp_path / "turned.jpg", 8)
     assert picture[:3].min() > 200 and picture[5:].max() < 50
 
 
@@ -130,8 +130,8 @@ def test_pictures_that_cannot_be_read(tmp_path: Path) -> None:
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tif")
     for name, reason in [("absent.png", "missing"), ("cut.png", "truncated"), ("text.png", "not a picture"),
                          ("empty.png", "not a picture"), ("float.tif", "no agreed white")]:
-        with pytest.raises(BrokenPicture, match=reason):
-            open_picture(tmp_path / name, 8)
+        with pytest.raises(BrokenImage, match=reason):
+            open_image(tmp_path / name, 8)
 
 
 def test_broken_pictures_are_named_skipped_and_counted(coco_folder: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -218,7 +218,7 @@ def test_distances_by_a_net_that_knows_nothing_fail(config, fresh):
         for weights in net.parameters():
             weights.copy_(weights.flatten()[torch.randperm(weights.numel())].view_as(weights))
     clean = scoring.image_measures(fresh.pictures("test").images(range(ASKED)), [""] * ASKED, fresh, config)
-    assert set(failed(attributes.reads_real_pictures(clean))) == {"fid", "kid"}
+    assert set(failed(attributes.reads_real_images(clean))) == {"fid", "kid"}
 
 
 def test_the_independent_features_are_those_of_the_net_at_any_size(config, fresh):

@@ -67,7 +67,7 @@ def test_every_setting_stands_in_one_of_the_lists_above(weights):
             yield from keys(value, f"{prefix}{item.name}.") if is_dataclass(value) else [f"{prefix}{item.name}"]
 
     said = {text.partition("=")[0] for text in [*TRAINING, *EVALUATION, *NEITHER, *weights]}
-    others = {"data.name", "data.root", "data.image_size", "model.options", "runtime.products"}  # see the tests below
+    others = {"data.name", "data.root", "data.image_size", "model.options", "runtime.matmul_backend"}  # see the tests below
     assert set(keys(Config())) == said | others
 
 
@@ -111,7 +111,7 @@ def test_a_run_is_named_by_the_precision_that_auto_means_here(weights, monkeypat
 
 def test_products_count_where_torchs_own_do_not_make_them(weights):
     blas, onednn = (
-        load("smoke", [*weights, "train.precision=float32", f"runtime.products={products}"])
+        load("smoke", [*weights, "train.precision=float32", f"runtime.matmul_backend={products}"])
         for products in ("blas", "onednn")
     )
     assert train_id(blas) != train_id(onednn) and eval_id(blas) != eval_id(onednn)

@@ -16,7 +16,7 @@ from bench.evaluation.selftest.distances import Features
 from bench.scenes import render_batch
 
 
-def picture_checks(assets: Assets, config: Config, asked: int) -> tuple[list[Check], list[sample_size.Row]]:
+def image_checks(assets: Assets, config: Config, asked: int) -> tuple[list[Check], list[sample_size.Row]]:
     """Put the first `asked` real pictures of the split, as if a model had drawn them, to every check."""
     pictures = assets.images(config.eval.split)
     truth, prompts = pictures.images(range(asked)), [prompt(pictures, index) for index in range(asked)]
@@ -32,7 +32,7 @@ def picture_checks(assets: Assets, config: Config, asked: int) -> tuple[list[Che
     found += sample_size.checks(rows)
     found += similarity.checks(truth, prompts, clean, *scorers.image_text_model(assets, config))
     if pictures.scenes is not None:
-        found += attributes.reads_real_pictures(clean)
+        found += attributes.reads_real_images(clean)
         net, scenes = scorers.feature_net(assets, config), pictures.scenes[: attributes.SHOWN]
         found += attributes.checks(
             "image",
