@@ -1,4 +1,4 @@
-"""A split as training wants it: VAE latents and caption tokens, computed once and memory-mapped from the cache."""
+"""Encoded splits: VAE latents and caption tokens, computed once and memory-mapped from the cache."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from diffusers import AutoencoderKL
     from transformers import PreTrainedTokenizerBase
 
-FORMAT = 1  # raise when what the files hold changes
+FORMAT = 1  # raise when the content of the files changes
 
 
 @dataclass(frozen=True)
 class EncodedSplit:
-    """N pictures with up to R captions of up to L tokens each, beginning and end included."""
+    """N images with up to R captions of up to L tokens each, beginning and end included."""
 
     latents: np.ndarray  # (N, C, h, w) float32, about zero mean and unit deviation
     tokens: np.ndarray  # (N, R, L) int32, right-padded with 0
-    lengths: np.ndarray  # (N, R) int32, 0 where a picture has fewer captions
+    lengths: np.ndarray  # (N, R) int32, 0 where an image has fewer captions
 
     def __len__(self) -> int:
         return len(self.latents)
 
 
 class Source(NamedTuple):
-    """What an encoding is made from."""
+    """Images, autoencoder and tokenizer that a split is encoded with."""
 
-    pictures: CaptionedImages
+    images: CaptionedImages
     vae: AutoencoderKL
     tokenizer: PreTrainedTokenizerBase
 
@@ -65,15 +65,15 @@ def encoded_split(config: Config, split: str, source: Callable[[], Source]) -> E
 
 
 def _encode_into(folder: Path, source: Source) -> None:
-    pictures, vae, tokenizer = source
-    chunks = np.array_split(np.arange(len(pictures)), -(-len(pictures) // 1024))
-    latents = np.concatenate([encode_images(vae, pictures.images(chunk.tolist())).cpu().numpy() for chunk in chunks])
+    split, vae, tokenizer = source
+    chunks = np.array_split(np.arange(len(split)), -(-len(split) // 1024))
+    latents = np.concatenate([encode_images(vae, split.images(chunk.tolist())).cpu().numpy() for chunk in chunks])
 
-    captions = [pictures.captions(index) for index in range(len(pictures))]
+    captions = [split.captions(index) for index in range(len(split))]
     flat, flat_lengths = padded(token_ids(tokenizer, [caption for row in captions for caption in row]))
     most = max(len(row) for row in captions)
-    tokens = np.zeros((len(pictures), most, flat.shape[1]), dtype=np.int32)
-    lengths = np.zeros((len(pictures), most), dtype=np.int32)
+    tokens = np.zeros((len(split), most, flat.shape[1]), dtype=np.int32)
+    lengths = np.zeros((len(split), most), dtype=np.int32)
     held = np.arange(most) < np.array([len(row) for row in captions])[:, None]  # N R, row-major as the flat list
     tokens[held], lengths[held] = flat, flat_lengths
 

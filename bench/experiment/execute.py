@@ -1,4 +1,4 @@
-"""A config to a finished run folder. The same call resumes what was interrupted, and does nothing where all is done."""
+"""Execute a config to a finished run folder: resumes an interrupted run, and does nothing for a finished one."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ class Experiment:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Train and score the run of ``config``; return its result, from the store if it is there.
+    """Train and score the run of ``config``; return its result, a stored one if there is.
 
     Does not return in the processes that Lightning has beside the first, where the run takes several devices.
 
     Raises:
         UserError: the request cannot be served.
-        lease.Held: another process is at this run.
-        lease.Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
+        Held: another process works on this run.
+        Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
     """
     folder = run_folder(config)
     done = published_result(config, folder)
@@ -86,7 +86,7 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def prepare(config: Config) -> Experiment:
-    """Load what the run stands on and build its model at step 0."""
+    """Load the run's assets and build its model at step 0."""
     quiet_libraries()
     torch.set_num_threads(config.runtime.threads)
     keep_freed_memory()
@@ -106,7 +106,7 @@ def prepare(config: Config) -> Experiment:
 
 
 def finished_model(config: Config) -> tuple[FusionTransformer, Assets]:
-    """The trained model of ``config``, holding the averaged weights, and its assets. The run must have been trained.
+    """The trained model of ``config``, with the averaged weights, and its assets. The run must have been trained.
 
     Raises:
         UserError: its checkpoint is damaged.
@@ -122,7 +122,7 @@ def finished_model(config: Config) -> tuple[FusionTransformer, Assets]:
 
 
 def _train_along(config: Config, folder: RunFolder) -> NoReturn:
-    """Work on this rank's share of each step and end with the training; the first process speaks and stops for all."""
+    """Train this rank's share of each step, then exit. Rank 0 alone prints, writes and handles signals."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     experiment = prepare(config)
@@ -133,18 +133,18 @@ def _train_along(config: Config, folder: RunFolder) -> NoReturn:
 
 def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
     reset_peak_memory()
-    experiment = replace(prepare(config), folder=folder)  # the one that is claimed, and knows if it is taken over
+    experiment = replace(prepare(config), folder=folder)  # with the lease
     identity = {"train": train_identity(config), "eval": eval_identity(config)}
     facts = {"architecture": config.model.architecture, "identity": identity}
     facts["frozen_digest"] = experiment.module.frozen_digest
     if changes := git.changes():
         folder.keep(changes.file, changes.patch)
     start = start_facts(config.model.architecture, config.runtime.threads)
-    with folder.start(to_yaml(config), facts, start), RunLoggers(config, folder, eval_id(config)) as mirrors:
-        return _trained_and_scored(experiment, mirrors)
+    with folder.start(to_yaml(config), facts, start), RunLoggers(config, folder, eval_id(config)) as loggers:
+        return _trained_and_scored(experiment, loggers)
 
 
-def _trained_and_scored(experiment: Experiment, mirrors: RunLoggers) -> dict[str, Any]:
+def _trained_and_scored(experiment: Experiment, loggers: RunLoggers) -> dict[str, Any]:
     config, folder, module = experiment.config, experiment.folder, experiment.module
     flops = step_flops(module, experiment.mixture)
 
@@ -164,10 +164,10 @@ def _trained_and_scored(experiment: Experiment, mirrors: RunLoggers) -> dict[str
             publish(config, folder, step, evaluated, {"seen": module.counts, "cost": cost})
         result = folder.result(eval_id(config), step)
         assert result is not None
-        mirrors.result(result)
+        loggers.result(result)
         return result
 
-    train(config, module, experiment.mixture, folder, evaluate_at, mirrors.row)
+    train(config, module, experiment.mixture, folder, evaluate_at, loggers.row)
     assert module.digest_frozen() == module.frozen_digest, "a frozen weight changed in training"
     return evaluate_at(module.to(distributed.device(config.runtime.accelerator)), config.train.steps)
 

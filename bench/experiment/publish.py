@@ -1,4 +1,4 @@
-"""The result of an evaluation, as reports read it: numbers, their declarations, and what they were measured on."""
+"""The published result of an evaluation: scores, their declarations, and the settings. Reports read it."""
 
 from __future__ import annotations
 

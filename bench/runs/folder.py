@@ -42,9 +42,9 @@ class RunFolder(StoredRun):
             with writing_to(self.path):
                 self._lease = stack.enter_context(lease.acquire(self.lease_files, seconds))
             self.error_file.unlink(missing_ok=True)
-            shutil.rmtree(self.path / "attempts", ignore_errors=True)  # of processes that died, as the drafts are
+            shutil.rmtree(self.path / "attempts", ignore_errors=True)  # of processes that died
             for folder in (self.path, self.checkpoints):
-                remove_drafts(folder, whosever=True)
+                remove_drafts(folder, of_any_process=True)
             remove_drafts(self.lease_files)
             try:
                 yield self

@@ -1,4 +1,4 @@
-"""THE LightningModule: identical for every architecture."""
+"""The LightningModule, the same for every architecture."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class NonFiniteLoss(RuntimeError):
 class FusionModule(L.LightningModule):
     """Joint training on all tasks by all losses; the batches of a step share one forward and one backward pass."""
 
-    strict_loading = False  # checkpoints hold what is trained, not the frozen language model
+    strict_loading = False  # checkpoints hold trained weights only
 
     def __init__(self, model: FusionTransformer, train: TrainConfig, seed: int = 0) -> None:
         super().__init__()
@@ -48,15 +48,15 @@ class FusionModule(L.LightningModule):
 
     @cached_property
     def frozen_digest(self) -> str:
-        """Of every weight that is not trained, as it was when first asked for."""
+        """Digest of all frozen weights, at the first call."""
         return self.digest_frozen()
 
     def digest_frozen(self) -> str:
-        """Of every weight that is not trained, as it is now."""
+        """Digest of all frozen weights now."""
         return parameters_digest((name, p) for name, p in self.model.named_parameters() if not p.requires_grad)
 
     def terms(self, step: Step) -> dict[str, Mean]:
-        """Every term of the loss, by name: a mean over what it scores in the step, or in a rank's share of it."""
+        """Terms of the loss by name, over the step or a rank's share of it."""
         layers = {layer for loss, _ in self.losses for layer in loss.layers()} | {self.model.depth}
         states = self.model.hidden_states([model_input(batch) for batch in step.batches], layers)
         outputs = [
@@ -75,7 +75,7 @@ class FusionModule(L.LightningModule):
         return {"loss": reduce(operator.add, weighted), **parts}
 
     def on_before_batch_transfer(self, step: Step, dataloader_idx: int) -> Step:
-        """Every rank has the whole step at hand, counts it, and takes its share."""
+        """Count the whole step, which every rank has, and take this rank's share."""
         self.counts = counts_after(self.counts, step, self.model.patches.tokens)
         return step.share(self.global_rank, self.trainer.world_size)
 
@@ -88,17 +88,17 @@ class FusionModule(L.LightningModule):
         return parts["loss"]
 
     def _shares(self, terms: Mapping[str, Mean]) -> list[float] | None:
-        """What each mean over a rank's rows weighs, so that the average over ranks is the mean over the step."""
-        ranks = self.trainer.world_size
-        if ranks == 1:
+        """Weight of each mean over a rank's rows, such that the average over ranks is the mean over the step."""
+        world_size = self.trainer.world_size
+        if world_size == 1:
             return None
         own = [mean.count for mean in terms.values()]
         counts = torch.tensor(own, dtype=torch.float64, device=self.device)
         every = self.trainer.strategy.reduce(counts, reduce_op="sum").tolist()
-        return [ranks * mine / whole if whole else 1.0 for mine, whole in zip(own, every, strict=True)]
+        return [world_size * mine / whole if whole else 1.0 for mine, whole in zip(own, every, strict=True)]
 
     def _over_ranks(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Loss and terms of the whole step, of which each rank has worked on its share."""
+        """Loss and terms of the whole step, from those of every rank."""
         if self.trainer.world_size == 1:
             return parts
         mean = self.trainer.strategy.reduce(torch.stack(list(parts.values())).detach(), reduce_op="mean")

@@ -1,7 +1,7 @@
-"""What a self-test found, kept where reports find it: `<runs>/selftest/<measure_id>.json`. No torch.
+"""Verdict of a self-test, stored for reports: `<runs>/selftest/<measure_id>.json`. No torch.
 
-`measure_id` names what measures and what is measured on: weights, data, library versions and the metrics' own code.
-A result carries it, so that a verdict on other weights or versions is never believed of it.
+`measure_id` hashes all that a score depends on but the model: weights, data, library versions and the metrics' code.
+A result carries it, so that a verdict on other weights or versions is never applied to it.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ def measure_id(config: Config) -> str:
 
 
 def measure_identity(config: Config) -> dict[str, Any]:
-    """What `measure_id` hashes. How many are drawn and how does not count: that is the model's affair."""
+    """Facts that `measure_id` hashes; not how many samples are generated, nor how."""
     whole = eval_identity(config)
     return {
         "schema": FORMAT,
         "data": whole["data"],
         "eval": {name: whole["eval"][name] for name in ("split", "clip", "features")},
-        "llm": weights_digest(config.model.llm, "llm"),  # the exam and the texts lie beside it
+        "llm": weights_digest(config.model.llm, "llm"),  # questions and texts lie beside it
         "packages": package_versions(MEASURING),
         "code": files_digest(_code()),
     }
@@ -71,6 +71,6 @@ def write(path: Path, verdict: dict[str, Any]) -> None:
 
 
 def read(runs: Path, name: str) -> dict[str, Any] | None:
-    """The verdict of `measure_id` `name`, None if there is none. Raises UserError for another schema."""
+    """The verdict of `measure_id` `name`, None if there is none. Raises UserError for another format."""
     verdict = read_own(runs / FOLDER / f"{name}.json")
     return verdict if verdict and verdict.get("measure_id") == name else None

@@ -128,8 +128,8 @@ def test_pictures_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture at all", encoding="utf-8")
     (tmp_path / "empty.png").touch()
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tif")
-    for name, reason in [("absent.png", "missing"), ("cut.png", "truncated"), ("text.png", "not a picture"),
-                         ("empty.png", "not a picture"), ("float.tif", "no agreed white")]:
+    for name, reason in [("absent.png", "missing"), ("cut.png", "truncated"), ("text.png", "not an image"),
+                         ("empty.png", "not an image"), ("float.tif", "no agreed white")]:
         with pytest.raises(BrokenImage, match=reason):
             open_image(tmp_path / name, 8)
 
@@ -139,8 +139,8 @@ def test_broken_pictures_are_named_skipped_and_counted(coco_folder: Path, caplog
     (coco_folder / "images" / names[0]).unlink()
     (coco_folder / "images" / names[1]).write_bytes(b"\x89PNG damaged")
     message = refusal(coco_folder, max_broken=1)
-    assert f"{names[0]} (missing)" in message and f"{names[1]} (not a picture)" in message
-    assert "2 pictures" in message and "data.max_broken=1" in message
+    assert f"{names[0]} (missing)" in message and f"{names[1]} (not an image)" in message
+    assert "2 images" in message and "data.max_broken=1" in message
     assert "data.max_broken=0" in refusal(coco_folder)
     whole = 40 - len(opened(coco_folder, "validation"))
     kept = opened(coco_folder, max_broken=2)
@@ -169,7 +169,7 @@ def test_folders_that_are_no_coco_folder(coco_folder: Path) -> None:
      ('{"images": [{"id": 1}], "annotations": []}', r"images[0]"),
      ('{"images": [], "annotations": [{"image_id": 1}]}', "annotations[0]"),
      ('{"images": [], "annotations": [{"image_id": 7, "caption": "x"}]}', "image 7"),
-     ('{"images": [], "annotations": []}', "holds no pictures")],
+     ('{"images": [], "annotations": []}', "holds no images")],
 )
 def test_captions_files_that_are_none(coco_folder: Path, content: str, reason: str) -> None:
     (coco_folder / "captions_train.json").write_bytes(content.encode("latin-1"))

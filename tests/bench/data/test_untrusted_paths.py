@@ -211,7 +211,7 @@ def test_repaired_pictures_are_counted(coco_folder: Path, caplog: pytest.LogCapt
     for name, block in zip(names, BROKEN_TAGS.values(), strict=False):
         turned(coco_folder / "images" / name, block)
     opened(coco_folder)
-    assert "2 pictures of the train split repaired" in caplog.text and names[0] in caplog.text
+    assert "2 images of the train split repaired" in caplog.text and names[0] in caplog.text
 
 
 def test_pixels_that_break_off_are_not_repaired(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from bench.evaluation import scoring
 from bench.evaluation.metrics import Score
 from bench.evaluation.selftest import attributes, distances
 from bench.evaluation.selftest.checks import Check, keeps, never_improves, own_partner, worsens
-from bench.evaluation.selftest.corruptions import CAPTIONS, PICTURES, drop_words, exchange
+from bench.evaluation.selftest.corruptions import CAPTIONS, IMAGES, drop_words, exchange
 from bench.evaluation.selftest.language import language_checks
 from bench.evaluation.selftest.run import selftest
 from bench.evaluation.selftest.verdict import measure_id
@@ -85,7 +85,7 @@ def test_what_must_stay_and_what_must_not_improve():
     assert own_partner("m", own, other).measured == (0.75,)
 
 
-@pytest.mark.parametrize("corruption", [*PICTURES, *CAPTIONS], ids=lambda corruption: corruption.name)
+@pytest.mark.parametrize("corruption", [*IMAGES, *CAPTIONS], ids=lambda corruption: corruption.name)
 def test_each_grade_spoils_more_than_the_one_before(corruption):
     rng = np.random.default_rng(0)
     items = rng.integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
@@ -178,7 +178,7 @@ def test_planted_faults_fail_under_their_own_names_alone(config, monkeypatch, ca
     stored = json.loads(file.read_text(encoding="utf-8"))
     images = {f"image_{name}" for name in ("attributes", "all_right", *ATTRIBUTES)}
     assert set(stored["failed"]) == {"fid", "kid", "clip_score", "cider", "perplexity_after"} | images
-    assert stored["failed"]["fid"] == "its net reads real pictures"  # or so it must seem where the scenes are others
+    assert stored["failed"]["fid"] == "its net reads real images"  # or so it must seem where the scenes are others
     kid = ("written out, own resizing", "a set from itself: below 0", "N = 16, mean of 400: closed form", "unbiased")
     assert all(check in stored["failed"]["kid"] for check in kid)
     said = capsys.readouterr().out
@@ -244,7 +244,7 @@ def test_a_model_that_changed_its_language_at_step_0_is_seen(config, fresh, monk
     ("request_", "says"),
     [
         (["metrics", "selftst"], "selftst"),
-        (["metrics", "selftest", "smoke", "data.test_size=100"], "has 100 pictures; the self-test needs 128"),
+        (["metrics", "selftest", "smoke", "data.test_size=100"], "has 100 images; the self-test needs 128"),
         (["metrics", "selftest", "smoke", "data.name=coco", "data.root=nowhere"], "nowhere"),
     ],
 )
