@@ -1,4 +1,4 @@
-"""Made-up results in run folders as training and scoring leave them, for whatever reads stored runs."""
+"""Fake results in run folders, for tests of whatever reads stored runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ COST = {"trainable_params": 7, "total_params": 9, "train_flops": 1e9, "train_sec
 
 
 def score(value: float, direction: str = "higher", n: int = 64, unit: str = "u", **more: Any) -> dict[str, Any]:
-    """A metric of a result; `more`: its weights, chance, ceiling and note."""
+    """Score of a metric in a result; `more`: its weights, chance, ceiling and note."""
     levels = dict.fromkeys(("weights", "chance", "ceiling", "note"))
     return {"value": value, "n": n, "direction": direction, "unit": unit} | levels | more
 
@@ -40,7 +40,7 @@ def land(
     references: Sequence[str] = ("a red star",),
     **more: Any,
 ) -> dict[str, Any]:
-    """Land a result of the model after `step` steps in the run folder `path`. Returns its point of sweep.json.
+    """Publish a result of the model after `step` steps in the run folder `path`. Returns its point of sweep.json.
 
     `train` and `cost`: settings and costs other than the usual; `items`: values by metric, one an item; `images`:
     by folder, `samples` or `real`; `more`: other entries of the result.
@@ -77,7 +77,7 @@ def land(
 
 
 def reseal(folder: Path, **changes: Any) -> None:
-    """Land a result anew with these entries, and with the files beside it as they are now."""
+    """Publish a result again with these entries, and checksums of the files beside it as they are now."""
     file = folder / results.NAME
     content = json.loads(file.read_text(encoding="utf-8")) | changes
     file.unlink()

@@ -1,4 +1,4 @@
-"""From a request to its runs: points with identity and status, and the sweep.json that reports read. No torch."""
+"""Plan of a sweep: its runs with identity and status, and the sweep.json that reports read. No torch."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
     results = RESULTS / (folder_name(whole, sweep, preset) + (f"-{fresh}" if fresh else ""))
     _check_results(results, sweep.name)
     fixed = [f"{key}={text}" for key, text in sweep.fixed.items()]
-    variants = ConfigGrid(preset, fixed)
+    configs = ConfigGrid(preset, fixed)
     if fresh:
-        variants.base.runtime.runs = str(Path(variants.base.runtime.runs) / fresh)
-    runs, threads = variants.base.runtime.runs, variants.base.runtime.threads
+        configs.base.runtime.runs = str(Path(configs.base.runtime.runs) / fresh)
+    runs, threads = configs.base.runtime.runs, configs.base.runtime.threads
     points: dict[tuple[str, str, int], Point] = {}  # values that come to the same, such as 1 and 1.0, are one run
-    for rows in itertools.product(*_rows(sweep.dimensions, variants)):
-        config = variants.config(change for row in rows for change in row.changes)
+    for rows in itertools.product(*_rows(sweep.dimensions, configs)):
+        config = configs.config(change for row in rows for change in row.changes)
         # Overrides run in another process: they must say all that this one resolved.
         resolved = [
             say("runtime.runs", runs),
@@ -107,12 +107,12 @@ class _Row:
     label: str
 
 
-def _rows(dimensions: Iterable[Dimension], variants: ConfigGrid) -> list[list[_Row]]:
-    return [[_row(dimension.axes, row, variants) for row in dimension.rows] for dimension in dimensions]
+def _rows(dimensions: Iterable[Dimension], configs: ConfigGrid) -> list[list[_Row]]:
+    return [[_row(dimension.axes, row, configs) for row in dimension.rows] for dimension in dimensions]
 
 
-def _row(axes: tuple[str, ...], row: tuple[Any, ...], variants: ConfigGrid) -> _Row:
-    changes = [(axis, variants.value(axis, value)) for axis, value in zip(axes, row, strict=True)]
+def _row(axes: tuple[str, ...], row: tuple[Any, ...], configs: ConfigGrid) -> _Row:
+    changes = [(axis, configs.value(axis, value)) for axis, value in zip(axes, row, strict=True)]
     # As the user wrote it (0 for 0.0), but for a number that was written as a text.
     said = [(axis, asked if type(asked) is not str else value)
             for (axis, value), asked in zip(changes, row, strict=True)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""`python -m sweeps.worker SWEEP_FILE`: does runs of a sweep, told one id a line on stdin; imports torch once.
+"""`python -m sweeps.worker SWEEP_FILE`: does runs of a sweep, whose ids come one a line on stdin; imports torch once.
 
 Answers each with a JSON line on stdout: null, or why there is no result. Stops when stdin closes, in the middle of a
 run too: then whoever gave out the jobs has gone.

@@ -37,6 +37,6 @@ def counts_after(counts: Counts, step: Step, image_tokens: int) -> Counts:
 
 
 def upgraded(counts: Counts) -> Counts:
-    """Counts as they are called now: format 1 said `<task>_noise`, which clashed with the cap's name."""
+    """Counts under today's names: format 1 said `<task>_noise`, which clashed with the cap's name."""
     return {name.replace("_noise", "_mean_noise") if name.endswith("_noise") and not name.endswith("_mean_noise")
             else name: value for name, value in counts.items()}  # fmt: skip

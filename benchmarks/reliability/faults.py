@@ -25,14 +25,14 @@ class Fault:
 
 
 def wrong_owner() -> None:
-    """A token's keys and values are made by the tower of its own modality, not by the one that reads it."""
+    """Let the tower of a token's own modality make its keys and values, not the one that reads it."""
     from architectures.dual_tower import DualTower
 
     plant(DualTower, "keys_values", lambda _: lambda self, packed, reader: self.towers[packed.kind].keys_values(packed))
 
 
 def frozen_trained() -> None:
-    """The text tower is not frozen."""
+    """Train the text tower."""
     from architectures.base import TEXT
     from architectures.dual_tower import DualTower
 
@@ -47,22 +47,27 @@ def frozen_trained() -> None:
 
 
 def noise_cap_ignored() -> None:
-    """Described pictures are as noisy as the schedule allows."""
-    _training_with("bench.data.mixing", "Mixture", lambda train: replace(train, i2t_noise=1.0))
+    """Ignore the cap on the noise of captioned images."""
+    from bench.tasks.i2t import ImageToText
+
+    plant(ImageToText, "__init__", lambda normal: lambda self, train: normal(self, replace(train, i2t_noise=1.0)))
 
 
 def ratio_swapped() -> None:
-    """Swap the numbers of pairs that are drawn and described."""
-    _training_with("bench.data.mixing", "Mixture", lambda train: replace(train, t2i_fraction=1 - train.t2i_fraction))
+    """Swap the shares of text-to-image and image-to-text pairs."""
+    def swapped(train: Any) -> Any:
+        return replace(train, tasks=dict(zip(train.tasks, reversed(train.tasks.values()), strict=True)))
+
+    _training_with("bench.data.mixing", "Mixture", swapped)
 
 
 def slow_learning() -> None:
-    """The learning rate is 0.3 times what was asked for."""
+    """Multiply the learning rate by 0.3."""
     _training_with("bench.training.module", "FusionModule", lambda train: replace(train, lr=0.3 * train.lr))
 
 
 def captions_shifted() -> None:
-    """In training, each image has the caption of the next one."""
+    """Give each training image the caption of the next one."""
     from bench.data.mixing import Mixture
 
     def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
@@ -72,30 +77,27 @@ def captions_shifted() -> None:
 
 
 def guidance_dropped() -> None:
-    """Pictures are drawn from the caption alone."""
-    from bench.evaluation import evaluate
+    """Generate images without classifier-free guidance."""
+    from bench.models import generation
 
     def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
         return lambda model, ids, lengths, empty, noise, scale, *how: normal(
             model, ids, lengths, empty, noise, 1.0, *how
         )
 
-    plant(evaluate, "sample_latents", faulty)
+    plant(generation, "sample_latents", faulty)
 
 
 def wrong_split() -> None:
-    """FID and KID are taken to pictures of the training split."""
-    from bench.config.schema import DataConfig
-    from bench.data import open_split
-    from bench.evaluation import scoring
-
-    def train_split(pictures: Any) -> Any:
-        return open_split(DataConfig(train_size=len(pictures)), "train")  # as many
+    """Compare FID and KID with images of the training split."""
+    from bench.evaluation import scorers
 
     def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda pictures, net, asked: normal(train_split(pictures), net, asked)
+        return lambda assets, config, asked: normal(
+            assets, replace(config, eval=replace(config.eval, split="train")), asked
+        )
 
-    plant(scoring, "_reference_features", faulty)
+    plant(scorers, "reference_features", faulty)
 
 
 def plant(owner: Any, name: str, faulty: Callable[[Any], Any]) -> None:

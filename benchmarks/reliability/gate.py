@@ -1,6 +1,6 @@
-"""`python -m benchmarks.reliability.gate`: does the regression gate raise an alarm when it should, and only then?
+"""`python -m benchmarks.reliability.gate`: false and missed alarms of the regression check.
 
-Trains the gate's config: ten seeds for a baseline, the three seeds of `make regress` with each of the planted faults,
+Trains the preset `gate`: ten seeds for a baseline, the three seeds of `make regress` with each of the planted faults,
 and 60 fresh seeds that make 20 unchanged repeats of three. What is done is kept in results/bench/gate, so the same
 command goes on where it stopped.
 """
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 
 def trained(into: str, seeds: range, jobs: int, worker: list[str] = NORMAL) -> Path:
-    """The results folder of the gate's sweep with these seeds, its runs done."""
+    """The results folder of the regression sweep with these seeds, its runs done."""
     made = planned(into, seeds)
     runner.prepare(made)
     if todo := runner.to_do(made):
@@ -102,7 +102,7 @@ def used(row: comparing.Row) -> float:
 
 
 def alarmed(name: str, fault: Fault, blessed: Baseline, jobs: int) -> bool:
-    """Test whether the gate finds the fault, and print by what."""
+    """Test whether the regression check finds the fault, and print how."""
     into = name.replace(" ", "-").replace("/", "-")
     share(fault, planned("baseline", GATED), Path("runs") / into)
     worker = [sys.executable, "-m", "benchmarks.reliability.faults", name]

@@ -32,7 +32,7 @@ def openings(path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_docstrings_open_with_their_subject(package):
     said = {name: line for path in sorted((PROJECT / package).rglob("*.py")) for name, line in openings(path).items()}
-    assert len(said) > 90
+    assert len(said) > 80
     assert {name: line for name, line in said.items() if line.startswith(RIDDLES)} == {}
 
 

@@ -16,7 +16,7 @@ from sweeps import plan as plans
 from sweeps.__main__ import main
 from sweeps.estimate import Experience, shape
 from sweeps.jobs import jobs
-from sweeps.likeness import differences, flat
+from sweeps.settings_diff import differences, flat
 
 REQUEST = ["noise", "smoke", "model.architecture=[dual_tower,gated_layer]", "train.i2t_noise=[0,1]"]
 MEGABYTE = b"x" * 1_000_000
@@ -92,7 +92,7 @@ def test_plan_counts_flops_where_nothing_of_the_kind_is_done(capsys, runs_done):
     request = [*REQUEST[:2], "model.architecture=gated_layer", "train.i2t_noise=[0,1]"]
     assert main(["plan", *request, "--count"]) == 0
     said = capsys.readouterr().out
-    assert ("rate of finished runs of other shapes" if runs_done else "rate of bare products") in said
+    assert ("rate of finished runs of other shapes" if runs_done else "rate of bare matmuls") in said
     assert "unlike any run" not in said and len(re.findall(r"pending .* s, \d+ MB", said)) == 2
 
 
