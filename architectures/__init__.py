@@ -24,7 +24,7 @@ GROUP = "xfusion_bench.architectures"
 
 @dataclass(frozen=True)
 class Description(Declaration):
-    """What is known of an architecture without importing torch."""
+    """Description of an architecture, read without importing torch."""
 
     name: str
     module: str

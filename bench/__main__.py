@@ -1,13 +1,13 @@
-"""One experiment: a config becomes a trained and scored run.
+"""Run one experiment: train a model by a config, and score it.
 
   python -m bench list                             architectures, presets, data sets, embedded weights
   python -m bench show    [PRESET] [key=value ...] the resolved settings and the identity; runs nothing
-  python -m bench train   [PRESET] [key=value ...] train and score; the same command goes on after an interruption
+  python -m bench train   [PRESET] [key=value ...] train and score; the same command resumes after an interruption
   python -m bench eval    [PRESET] [key=value ...] score a finished training, with other eval settings for example
-  python -m bench sample  [PRESET] [key=value ...] --prompt TEXT    draw a caption with a finished training
-  python -m bench caption [PRESET] [key=value ...] --image FILE     describe a picture with a finished training
+  python -m bench sample  [PRESET] [key=value ...] --prompt TEXT    generate an image with a finished training
+  python -m bench caption [PRESET] [key=value ...] --image FILE     caption an image with a finished training
   python -m bench doctor                           what this machine lacks, and how to get it
-  python -m bench metrics selftest [PRESET] [key=value ...]         whether every metric can be trusted on this data
+  python -m bench metrics selftest [PRESET] [key=value ...]         check every metric on this data
   python -m bench zoo build|check [NAME ...]       make or measure the embedded weights
 
 Settings are written as in the presets' YAML, with dots: model.architecture=gated_layer train.lr=3e-3
@@ -20,8 +20,8 @@ import sys
 from bench.system.command_line import asks_for_help, chosen, exit_status
 
 COMMANDS = {  # command -> its module in bench/commands
-    "list": "describe",
-    "show": "describe",
+    "list": "show",
+    "show": "show",
     "train": "train",
     "eval": "train",
     "sample": "sample",

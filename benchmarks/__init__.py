@@ -1,1 +1,1 @@
-"""How fast the fusion blocks are, against what is literal, necessary and known: scripts that measure in pairs."""
+"""Benchmarks of speed and reliability."""

@@ -1,5 +1,5 @@
-"""`python -m benchmarks`: what training, drawing and describing cost, against the floor, the literal way, each other
-and other libraries; tables, and JSON. With --growth instead: how a step's cost grows with its size, and a figure."""
+"""`python -m benchmarks`: speed of training, image generation and captioning, against the floor, the literal way,
+each other and other libraries; tables, and JSON. With --growth, the growth of a step's cost with its size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Made-up results in run folders as training and scoring leave them, for whatever reads stored runs."""
+"""Fake results in run folders, for tests of whatever reads stored runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from bench.runs import results
 from bench.runs.folder import RunFolder
-from bench.runs.format import SCHEMA
+from bench.runs.format import FORMAT
 from reports.stored import format_1
 
 EVAL_ID = "e0"
@@ -44,7 +44,7 @@ def land(
     tasks: Mapping[str, Mapping[str, Any]] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Land a result of the model after `step` steps in the run folder `path`. Returns its point of sweep.json.
+    """Publish a result of the model after `step` steps in the run folder `path`. Returns its point of sweep.json.
 
     `train` and `cost`: settings and costs other than the usual; `items`: values by metric, one an item; `images`:
     by folder, `samples` or `real`; `tasks`: others than text-to-image and image-to-text, by name: each has the images
@@ -82,7 +82,7 @@ def land(
             (attempt / "per_item.json").write_text(
                 json.dumps({name: list(some) for name, some in items.items()}), encoding="utf-8"
             )
-        run.land_result(EVAL_ID, step, attempt, result | more)
+        run.publish_result(EVAL_ID, step, attempt, result | more)
     return point(run.run_id, architecture, seed, step, settings["i2t_noise"])
 
 
@@ -103,7 +103,7 @@ def _write_images(folder: Path, images: Mapping[str, Iterable[Image]], prompts: 
 
 
 def reseal(folder: Path, **changes: Any) -> None:
-    """Land a result anew with these entries, and with the files beside it as they are now."""
+    """Publish a result again with these entries, and checksums of the files beside it as they are now."""
     file = folder / results.NAME
     content = json.loads(file.read_text(encoding="utf-8")) | changes
     file.unlink()
@@ -120,7 +120,7 @@ def ask(folder: Path, points: list[dict[str, Any]], x: str, y: Sequence[str] = (
     """Write the sweep.json of a results folder, two levels below that of `runs/`; `more`: other entries. Returns it."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
-        "schema": SCHEMA, "name": folder.name, "preset": "smoke", "question": "?", "source": "",
+        "schema": FORMAT, "name": folder.name, "preset": "smoke", "question": "?", "source": "",
         "plot": {"x": x, "y": list(y)}, "runs_root": "../../runs", "points": points,
     }  # fmt: skip
     (folder / "sweep.json").write_text(json.dumps(content | more), encoding="utf-8")

@@ -1,1 +1,1 @@
-"""Many experiments: a question as a YAML grid, planned, run and shared among workers."""
+"""Sweeps: a question as a YAML grid of experiments, planned, run and shared among workers."""

@@ -1,4 +1,4 @@
-"""Many experiments, none of them twice.
+"""Run many experiments, none of them twice.
 
   python -m sweeps plan   NAME [PRESET] [key=value ...]   what is done, what is not, and what that should cost
   python -m sweeps run    NAME [PRESET] [key=value ...]   do what is not done

@@ -7,11 +7,11 @@ import sys
 from sweeps.events import Event
 from sweeps.jobs import Job
 
-SHOWN = ("fid", "image_attributes", "caption_attributes", "cider")  # metrics told as a run finishes, where measured
+SHOWN = ("fid", "image_attributes", "caption_attributes", "cider")  # metrics printed as a run finishes
 
 
 class Console:
-    """Use as a context manager."""
+    """Console output of a sweep; a context manager."""
 
     def __init__(self, total: int, done: int) -> None:
         """Count from `done` of `total` runs."""
@@ -27,7 +27,7 @@ class Console:
         self.bar.close()
 
     def show(self, event: Event) -> None:
-        """Say what happened."""
+        """Print an event."""
         if event.kind in ("done", "failed"):
             self.finished += 1
             self.bar.update()
@@ -50,5 +50,5 @@ def describe(job: Job) -> str:
 
 
 def _shown(metrics: dict[str, float]) -> list[str]:
-    """The chief metrics as words."""
+    """Headline metrics as text."""
     return [f"{name} {metrics[name]:.3g}" for name in SHOWN if metrics.get(name) is not None]

@@ -16,7 +16,7 @@ from bench.config.schema import Config
 from bench.runs import identity
 from bench.system.errors import UserError
 
-ROUNDING = tuple(f"runtime.{name}" for name in identity.ROUNDING)
+ROUNDING = {f"runtime.{name}": f"runtime.{identity.HASHED_AS.get(name, name)}" for name in identity.ROUNDING}
 GROUPS = ("model.options.", "train.tasks.", "train.losses.")  # settings by names that no schema lists
 MOST_POINTS = 100_000
 
@@ -105,7 +105,8 @@ def folder_name(full: Sweep, asked: Sweep, preset: str) -> str:
     `noise` for all of preset default, `noise-smoke` for all of another preset, and with a digest of the narrowing for
     anything else. Settings under `runtime.` narrow nothing, but for those that change rounding.
     """
-    fixed = [f"{key}={text}" for key, text in asked.fixed.items() if key in ROUNDING or not key.startswith("runtime.")]
+    kept = {key: text for key, text in asked.fixed.items() if key in ROUNDING or not key.startswith("runtime.")}
+    fixed = [f"{ROUNDING.get(key, key)}={text}" for key, text in kept.items()]
     changed = {
         ",".join(new.axes): [row[0] if len(row) == 1 else row for row in new.rows]
         for new, old in zip(asked.dimensions, full.dimensions, strict=True)

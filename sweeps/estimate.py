@@ -1,4 +1,4 @@
-"""How long runs should take and how much disk: as finished runs of the same shape did, else by counted FLOPs."""
+"""Estimates of time and disk space: by finished runs of the same shape, else by counted FLOPs."""
 
 from __future__ import annotations
 

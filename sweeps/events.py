@@ -1,4 +1,4 @@
-"""From what a launcher tells and what the run folders say: what has become of each run."""
+"""Events of a sweep's runs, from the launcher's news and the run folders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE = 1.0  # seconds between looks at runs that other processes hold
 
 @dataclass(frozen=True)
 class Event:
-    """Something happened to a run: started, done, failed, held (by another process), free (again), or retried."""
+    """Event of a run: started, done, failed, held (by another process), free (again), or retried."""
 
     kind: str
     job: Job
@@ -31,7 +31,7 @@ class Event:
 
 
 class Events:
-    """Has jobs done by a launcher; iterating yields what happens, until every job is done or has failed."""
+    """Iterator of events: a launcher does the jobs, until each is done or has failed."""
 
     def __init__(self, launcher: Launcher, jobs: list[Job]) -> None:
         self.launcher = launcher
@@ -41,9 +41,9 @@ class Events:
         self._lost: Counter[str] = Counter()  # how often a run's worker was
 
     def submit(self) -> None:
-        """Give the launcher every job that no other process is at."""
+        """Give the launcher every job that no other process works on."""
         for run_id, job in self.open.items():
-            if self._watch.alive(job.folder.claim_files):
+            if self._watch.alive(job.folder.lease_files):
                 self._elsewhere[run_id] = job
         self.launcher.submit([job for run_id, job in self.open.items() if run_id not in self._elsewhere])
 
@@ -68,14 +68,14 @@ class Events:
             yield Event("started", job)
         elif job.done:
             yield self._done(job, news.seconds)
-        elif news.error.startswith("held") or self._watch.alive(job.folder.claim_files):
+        elif news.error.startswith("held") or self._watch.alive(job.folder.lease_files):
             self._elsewhere[job.run_id] = job
             yield self._held(job)
-        elif news.kind == "ended" and (failure := job.folder.failure() or _said(news)):
+        elif news.kind == "ended" and (failure := job.folder.failure() or _failure(news)):
             yield self._failed(job, failure, news.seconds)
         else:
             self._lost[job.run_id] += news.kind == "ended"  # without a result or a word
-            yield self._again(job, "retried", _said(news) or SILENT, news.seconds)
+            yield self._again(job, "retried", _failure(news) or SILENT, news.seconds)
 
     def _again(self, job: Job, kind: str, failure: Failure, seconds: float = 0.0) -> Event:
         """Submit a job whose worker is gone once more, unless that has happened too often."""
@@ -90,13 +90,13 @@ class Events:
         for job in list(self._elsewhere.values()):
             if job.done:
                 yield self._done(job, 0.0)
-            elif not self._watch.alive(job.folder.claim_files):
+            elif not self._watch.alive(job.folder.lease_files):
                 del self._elsewhere[job.run_id]
                 yield self._again(job, "free", SILENT)
 
     def _held(self, job: Job) -> Event:
-        seen = lease.sighting(job.folder.claim_files)
-        return Event("held", job, error=str(seen.holder) if seen else "another process")
+        seen = lease.lease_state(job.folder.lease_files)
+        return Event("held", job, error=str(seen.owner) if seen else "another process")
 
     def _done(self, job: Job, seconds: float) -> Event:
         self._close(job)
@@ -114,6 +114,6 @@ class Events:
         self._elsewhere.pop(job.run_id, None)
 
 
-def _said(news: News) -> Failure | None:
-    """The failure that a launcher's words tell, None if it had none."""
+def _failure(news: News) -> Failure | None:
+    """Failure in a launcher's news, None if there is none."""
     return Failure.parse(news.error) if news.error else None

@@ -1,4 +1,4 @@
-"""A job is a run to do: all that a worker is told is its id. Points that share a training are one job."""
+"""Jobs of a sweep: a run each, with all its evaluations. A worker is told the run's id only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bench.config.former_names import updated
 from bench.config.load import load
 from bench.config.schema import Config
 from bench.runs.folder import RunFolder
@@ -56,7 +57,7 @@ def configs_of(sweep: Path, run: str) -> list[Config]:
         raise UserError(f"{sweep} has no run {run}")
     configs = []
     for point in asked[run]:
-        config = load(preset, [*point["overrides"], "runtime.progress=false"])
+        config = load(preset, [*updated(point["overrides"]), "runtime.progress=false"])
         if (run_id(config), eval_id(config)) != (run, point["eval_id"]):
             raise UserError(
                 f"{run}: settings, data or weights are no longer those that {sweep} was planned with: plan again"

@@ -1,4 +1,4 @@
-"""From a request to its runs: points with identity and status, and the sweep.json that reports read. No torch."""
+"""Plan of a sweep: its runs with identity and status, and the sweep.json that reports read. No torch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.columns import column
-from bench.config.expand import Variants
+from bench.config.expand import ConfigGrid
 from bench.config.overrides import say
 from bench.runs import identity
 from bench.runs.folder import RunFolder
-from bench.runs.format import SCHEMA, read_own
+from bench.runs.format import FORMAT, read_own
 from bench.system.errors import UserError, writing_to
 from bench.system.files import write_atomically
 from sweeps import grid
@@ -70,18 +70,18 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
     results = RESULTS / (folder_name(whole, sweep, preset) + (f"-{fresh}" if fresh else ""))
     _check_results(results, sweep.name)
     fixed = [f"{key}={text}" for key, text in sweep.fixed.items()]
-    variants = Variants(preset, fixed)
+    configs = ConfigGrid(preset, fixed)
     if fresh:
-        variants.base.runtime.runs = str(Path(variants.base.runtime.runs) / fresh)
-    runs, threads = variants.base.runtime.runs, variants.base.runtime.threads
+        configs.base.runtime.runs = str(Path(configs.base.runtime.runs) / fresh)
+    runs, threads = configs.base.runtime.runs, configs.base.runtime.threads
     points: dict[tuple[str, str, int], Point] = {}  # values that come to the same, such as 1 and 1.0, are one run
-    for rows in itertools.product(*_rows(sweep.dimensions, variants)):
-        config = variants.config(change for row in rows for change in row.changes)
+    for rows in itertools.product(*_rows(sweep.dimensions, configs)):
+        config = configs.config(change for row in rows for change in row.changes)
         # Overrides run in another process: they must say all that this one resolved.
         resolved = [
             say("runtime.runs", runs),
             say("train.precision", config.train.precision),
-            say("runtime.products", config.runtime.products),
+            say("runtime.matmul_backend", config.runtime.matmul_backend),
         ]
         point = Point(
             architecture=config.model.architecture,
@@ -107,12 +107,12 @@ class _Row:
     label: str
 
 
-def _rows(dimensions: Iterable[Dimension], variants: Variants) -> list[list[_Row]]:
-    return [[_row(dimension.axes, row, variants) for row in dimension.rows] for dimension in dimensions]
+def _rows(dimensions: Iterable[Dimension], configs: ConfigGrid) -> list[list[_Row]]:
+    return [[_row(dimension.axes, row, configs) for row in dimension.rows] for dimension in dimensions]
 
 
-def _row(axes: tuple[str, ...], row: tuple[Any, ...], variants: Variants) -> _Row:
-    changes = [(axis, variants.value(axis, value)) for axis, value in zip(axes, row, strict=True)]
+def _row(axes: tuple[str, ...], row: tuple[Any, ...], configs: ConfigGrid) -> _Row:
+    changes = [(axis, configs.value(axis, value)) for axis, value in zip(axes, row, strict=True)]
     # As the user wrote it (0 for 0.0), but for a number that was written as a text.
     said = [(axis, asked if type(asked) is not str else value)
             for (axis, value), asked in zip(changes, row, strict=True)]  # fmt: skip
@@ -137,7 +137,7 @@ def write(plan: Plan) -> bool:
     Raises UserError if the folder cannot be written.
     """
     content: dict[str, Any] = {
-        "schema": SCHEMA,
+        "schema": FORMAT,
         "name": plan.sweep.name,
         "preset": plan.preset,
         "question": plan.sweep.question,

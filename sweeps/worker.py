@@ -1,4 +1,4 @@
-"""`python -m sweeps.worker SWEEP_FILE`: does runs of a sweep, told one id a line on stdin; imports torch once.
+"""`python -m sweeps.worker SWEEP_FILE`: does runs of a sweep, whose ids come one a line on stdin; imports torch once.
 
 Answers each with a JSON line on stdout: null, or why there is no result. Stops when stdin closes, in the middle of a
 run too: then whoever gave out the jobs has gone.
@@ -25,7 +25,7 @@ from sweeps.jobs import configs_of
 
 def main(sweep: Path) -> int:
     """Work until there are no more jobs."""
-    interrupts.on(signal.SIGINT, signal.SIGTERM)
+    interrupts.handle(signal.SIGINT, signal.SIGTERM)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print is no answer
     jobs: queue.SimpleQueue[str | None] = queue.SimpleQueue()

@@ -1,4 +1,4 @@
-"""`doctor`: Python, Java, packages, weights, disk, memory, GPU: what is missing and how to get it."""
+"""`doctor`: check Python, Java, packages, weights, disk, memory and GPU, and how to get what is missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """Takes nothing."""
+    """Add no arguments."""
 
 
 def run(command: str, args: argparse.Namespace) -> int:

@@ -1,7 +1,7 @@
-"""`metrics selftest`: whether the metrics can be trusted on this data, with these weights and libraries.
+"""`metrics selftest`: check the metrics on this data, with these weights and libraries.
 
-Every metric that an evaluation reports is measured on the truth and on spoilt copies of it, and where an answer is
-known, it must come out. Tables of runs that were measured alike then say so, or grey the metric that failed.
+Every metric that an evaluation reports is measured on the truth and on corrupted copies of it, and known answers must
+come out. Tables of runs measured in the same way then say so, or grey a metric that failed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """What to do, a request, and a file for the verdict."""
+    """Add the action, a request, and a file for the verdict."""
     parser.add_argument("action", choices=["selftest"], help="check every metric")
     add_request(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the verdict into this file too")
@@ -35,14 +35,14 @@ def run(command: str, args: argparse.Namespace) -> int:
 
     found = selftest(config)
     print(_table([["metric", "check", "measured", "bound", "passed"], *map(_cells, found.checks)]))
-    print("\nreal pictures from real ones (disjoint sets of N, without replacement; mean ± standard deviation)")
+    print("\nreal images from real ones (disjoint sets of N, without replacement; mean ± standard deviation)")
     print(_table([["N", "sets", "FID", "KID"], *map(_size_cells, found.rows)]))
     stored = verdict(config, found)
     kept = verdicts.keep(Path(config.runtime.runs), stored["measure_id"], stored)
     if args.json:
         verdicts.write(args.json, stored)
     metrics = len({check.metric for check in found.checks})
-    print(f"\n{len(found.checks)} checks of {metrics} metrics on {found.items} pictures in {found.seconds:.0f} s")
+    print(f"\n{len(found.checks)} checks of {metrics} metrics on {found.items} images in {found.seconds:.0f} s")
     for metric, reason in stored["failed"].items():
         print(f"FAILED {metric}: {reason}")
     print(f"{'FAILED' if found.failed else 'all passed'}; kept in {kept}")

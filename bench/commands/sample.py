@@ -13,7 +13,7 @@ from bench.system.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """A request, and a prompt or an image."""
+    """Add a request, and a prompt or an image."""
     add_request(parser)
     if command == "sample":
         parser.add_argument("--prompt", required=True, metavar="TEXT", help="what the image shows")
@@ -35,7 +35,7 @@ def run(command: str, args: argparse.Namespace) -> int:
 
 
 def _sample(config: Config, prompt: str, output: Path) -> None:
-    from PIL import Image
+    from PIL import Image as PILImage
 
     from bench.evaluation import evaluate
     from bench.experiment import execute
@@ -45,18 +45,18 @@ def _sample(config: Config, prompt: str, output: Path) -> None:
     with evaluate.precision(model, config):
         images = generate_images(model, assets, config.eval, [prompt])  # 1 H W 3
     try:
-        Image.fromarray(images[0]).save(output)
+        PILImage.fromarray(images[0]).save(output)
     except (OSError, ValueError) as error:
         raise UserError(f"--output: cannot write {output}: {error}") from error
     print(f"{prompt!r} generated into {output}")
 
 
 def _caption(config: Config, path: Path) -> None:
-    from bench.data.images import BrokenPicture, open_picture
+    from bench.data.images import BrokenImage, open_image
 
     try:
-        picture = open_picture(path, config.data.image_size)  # H W 3
-    except BrokenPicture as error:
+        image = open_image(path, config.data.image_size)  # H W 3
+    except BrokenImage as error:
         raise UserError(f"--image: {path}: {error}") from error
     from bench.evaluation import evaluate
     from bench.experiment import execute
@@ -64,6 +64,6 @@ def _caption(config: Config, path: Path) -> None:
     from bench.models.generation import generate_captions
 
     model, assets = execute.finished_model(config)
-    latents = encode_images(assets.vae, picture[None].copy())  # 1 C h w; the picture itself is read-only
+    latents = encode_images(assets.vae, image[None].copy())  # 1 C h w; the image itself is read-only
     with evaluate.precision(model, config):
         print(generate_captions(model, assets, config.eval, latents)[0])

@@ -1,4 +1,4 @@
-"""`train`: train and score one execute, or what is missing of it. `eval`: score a finished training only."""
+"""`train`: train and score one run, or finish it. `eval`: score a finished training only."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bench.config.load import load
 from bench.config.schema import Config
 from bench.runs import identity
 from bench.runs.lease import Held, Lost
-from bench.runs.watching import outlived
+from bench.runs.watching import owner_is_gone
 from bench.system import parent_watch
 from bench.system.command_line import add_request, split_request
 from bench.system.errors import UserError
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """Both take a request."""
+    """Add a request."""
     add_request(parser)
 
 
@@ -26,15 +26,15 @@ def run(command: str, args: argparse.Namespace) -> int:
     """Run the experiment and print its numbers. Returns 0, or 1 if it failed; raises UserError for a wrong request."""
     config = load(*split_request(args.request))
     if command == "eval":
-        config.eval.every = 0  # what was not scored along training cannot be without training again
+        config.eval.every = 0  # scores along training need a training
     folder, eval_id, step = identity.run_folder(config), identity.eval_id(config), config.train.steps
-    result = identity.landed(config, folder)
+    result = identity.published_result(config, folder)
     if result is None:
         if command == "eval":
             refuse_untrained(config)
-        parent_watch.follow()
+        parent_watch.exit_with_parent()
         fix_threads(config.runtime.threads)
-        if config.runtime.devices > 1 or config.runtime.strategy == "ddp":  # else torch warns: no rank may lack a task
+        if config.runtime.devices > 1 or config.runtime.strategy == "ddp":  # else torch warns that no rank lacks a task
             os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
         try:
             result = trained_and_scored(config)
@@ -55,13 +55,13 @@ def run(command: str, args: argparse.Namespace) -> int:
 
 
 def trained_and_scored(config: Config) -> dict[str, Any]:
-    """Run the experiment; a holder on another machine, which may have died, is watched first. Raises as it does."""
+    """Execute the run, after watching an owner on another machine, who may have died. Raises as `execute.run` does."""
     from bench.experiment import execute
 
     try:
         return execute.run(config)
     except Held:
-        if not outlived(identity.run_folder(config).claim_files):
+        if not owner_is_gone(identity.run_folder(config).lease_files):
             raise
     return execute.run(config)
 

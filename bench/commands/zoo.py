@@ -11,14 +11,14 @@ ZOO = Path(__file__).parents[1] / "zoo"
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """An action and names of nets."""
+    """Add an action and names of nets."""
     parser.add_argument("action", choices=["build", "check"], help="build: train and store; check: measure again")
     names = ", ".join(net_names())
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these, of {names} (default: all)")
 
 
 def net_names() -> list[str]:
-    """Every `train_<name>.py` of the zoo."""
+    """Names of the nets: every `train_<name>.py` of the zoo."""
     return sorted(path.stem.removeprefix("train_") for path in ZOO.glob("train_*.py"))
 
 

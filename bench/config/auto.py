@@ -1,4 +1,4 @@
-"""What `auto` means on the machine at hand: `train.precision` and `runtime.products`. No torch."""
+"""Values of `auto` on this machine, for `train.precision` and `runtime.matmul_backend`. No torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ INTEL = "GenuineIntel"  # a processor's vendor as it calls itself
 
 
 def resolve_precision(precision: str, accelerator: str) -> str:
-    """`precision` itself, or what ``auto`` means here for `accelerator`: bfloat16 where it is multiplied faster.
+    """`precision`, or for ``auto`` the value for this machine and `accelerator`: bfloat16 where it is faster.
 
     Measured 1.4 to 2.9 times faster on CPUs with the instructions, and every GPU that can train a language model has
     them.
@@ -25,26 +25,26 @@ def resolve_precision(precision: str, accelerator: str) -> str:
     return "bfloat16" if multiplies else "float32"
 
 
-def resolve_products(products: str, precision: str, accelerator: str) -> str:
-    """`products` itself, or what ``auto`` means here for a resolved `precision`: oneDNN where MKL holds back.
+def resolve_matmul_backend(backend: str, precision: str, accelerator: str) -> str:
+    """`backend`, or for ``auto`` the faster one for a resolved `precision`: oneDNN where MKL is slow.
 
-    MKL has AVX-512 code for Intel's processors alone. Only float32 products on a CPU have the choice.
+    MKL has AVX-512 code for Intel's processors alone. Only float32 matmuls on a CPU have the choice.
     """
-    if products != "auto":
-        return products
+    if backend != "auto":
+        return backend
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and gpu() is None)
     held_back = "avx512f" in _cpu_flags() and _cpu().get("vendor_id") != INTEL
     return "onednn" if on_cpu and precision == "float32" and held_back else "blas"
 
 
 def _cpu_flags() -> list[str]:
-    """What the first processor says it can do, [] where it does not say."""
+    """The first processor's flags, [] where they are unknown."""
     return _cpu().get("flags", "").split()
 
 
 @cache
 def _cpu() -> dict[str, str]:
-    """What the first processor says of itself (Linux)."""
+    """The first processor's entries in /proc/cpuinfo (Linux)."""
     try:
         first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")
     except OSError:

@@ -1,4 +1,4 @@
-"""What can be wrong with a setting, said in one line with its full dotted key."""
+"""Checks of settings, each with a one-line message that has the full dotted key."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from bench.config import former_names
 from bench.system.errors import UserError, nearest
 
 LARGEST = 2**63  # of whole numbers, for the libraries' sake
@@ -48,7 +49,9 @@ def check_keys(schema: type, given: Any) -> None:
 
 
 def nearest_setting(schema: type, key: str) -> str:
-    """The hint ` (did you mean 'x'?)`: the setting of the same last name, or most like `key`. Empty if none is."""
+    """The hint ` (did you mean 'x'?)`: today's name of a setting, or the one most like `key`. Empty if none is."""
+    if hint := former_names.hint(key):
+        return hint
     known = setting_keys(schema)
     same_name = [setting for setting in known if setting.split(".")[-1] == key.split(".")[-1]]
     close = same_name or get_close_matches(key, known, n=1)
@@ -123,7 +126,7 @@ def _option(key: str, spec: Any, value: Any) -> Any:
 
 
 def config_error(error: Exception, schema: type, overrides: list[str]) -> UserError:
-    """OmegaConf's complaint about a value as one line."""
+    """OmegaConf's error about a value as a one-line UserError."""
     key = getattr(error, "full_key", None) or " ".join(overrides)
     said = str(error).partition("\n    full_key:")[0] or type(error).__name__
     kind = setting_keys(schema).get(key.split("[")[0])

@@ -1,6 +1,6 @@
-"""What tables, labels and plots call a setting: the last part of its key, or all of it where other settings share that.
+"""Column names of settings in tables and plots: the last part of the key, or the whole where that is ambiguous.
 
-A name depends on nothing else that varies, so tables of different sweeps can be joined.
+A name depends on the key alone, so tables of different sweeps can be joined.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bench.config.schema import Config
 
 @cache
 def column(key: str) -> str:
-    """`lr` for train.lr, but train.batch_size, as there is an eval.batch_size."""
+    """Column name of a setting: `lr` for train.lr, but train.batch_size, as there is an eval.batch_size."""
     last = key.rpartition(".")[2]
     shared = any(other.rpartition(".")[2] == last for other in setting_keys(Config) if other != key)
     return key if shared else last

@@ -1,4 +1,4 @@
-"""Many configs that differ in a few settings, each as `load` would make it, but in microseconds."""
+"""Config grids: many configs that differ in a few settings, each as `load` makes it, but in microseconds."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bench.config.schema import Config
 from bench.config.validate import validate
 from bench.system.errors import UserError
 
-AS_THEY_ARE = (int, float, str)  # a value of exactly this declared type passes through OmegaConf unchanged
+PLAIN_TYPES = (int, float, str)  # a value of exactly this declared type passes through OmegaConf unchanged
 
 
-class Variants:
-    """The configs around one: preset and overrides are merged once, a value is typed once, every config validated."""
+class ConfigGrid:
+    """Configs around a base: preset and overrides are merged once, a value is typed once, every config validated."""
 
     def __init__(self, preset: str, overrides: list[str]) -> None:
-        """Raises UserError for what is wrong with the settings one by one; whether they go together is not asked."""
+        """Merge the base. Raises UserError for a wrong setting; whether settings go together is not checked."""
         self.base = load.merge(preset, overrides)
         self._kinds = setting_keys(Config)
         self._container = load.typed(preset).copy()
@@ -29,7 +29,7 @@ class Variants:
         """`value` as the setting's type has it. Raises UserError where it is of another."""
         from omegaconf import OmegaConf
 
-        if type(value) is self._kinds.get(key) and type(value) in AS_THEY_ARE:
+        if type(value) is self._kinds.get(key) and type(value) in PLAIN_TYPES:
             return value
         if isinstance(value, dict):
             raise UserError(f"{key}: a mapping is no value (write its names with dots)")

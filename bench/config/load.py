@@ -1,4 +1,4 @@
-"""From a request to its config: defaults < preset file < `key=value` overrides, each of its type, all checked."""
+"""Load a config: defaults < preset file < `key=value` overrides, each of its type, all checked."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def presets() -> list[str]:
 
 
 def load(preset: str = "default", overrides: list[str] | None = None) -> Config:
-    """Merge defaults < preset < overrides (`key=value`, values as in YAML), check everything, fill in what is open.
+    """Merge defaults < preset < overrides (`key=value`, values as in YAML), check everything, resolve `auto`.
 
-    Raises UserError, one line, for whatever is wrong with the request.
+    Raises UserError, one line, for a wrong request.
     """
     config = merge(preset, overrides or [])
     validate(config)
@@ -50,7 +50,7 @@ def merge(preset: str, overrides: list[str]) -> Config:
 
 @contextmanager
 def checked(overrides: list[str]) -> Iterator[None]:
-    """Turn OmegaConf's complaints about values of these overrides into UserErrors."""
+    """Turn OmegaConf's errors about values of these overrides into UserErrors."""
     from omegaconf.errors import OmegaConfBaseException
 
     try:
@@ -61,7 +61,7 @@ def checked(overrides: list[str]) -> Iterator[None]:
 
 @cache
 def typed(preset: str) -> Any:
-    """Defaults < preset, as OmegaConf's typed container, which is not to be changed."""
+    """Defaults < preset, as OmegaConf's typed container. Shared: do not change it."""
     from omegaconf import OmegaConf
 
     if preset not in presets():

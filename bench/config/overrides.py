@@ -1,4 +1,4 @@
-"""`key=value` texts: settings as command lines say them, and as one process hands them to another."""
+"""Overrides: settings as `key=value` texts, on command lines and between processes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bench.system.errors import UserError
 KEY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 PLAIN = re.compile(r"[a-z_/][\w./-]*", re.ASCII | re.IGNORECASE)  # needs no quotes, but for these words:
 WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
-UNSEEN = re.compile(r"[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")  # JSON lets them stand, YAML reads them otherwise
+ESCAPED = re.compile(r"[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")  # not escaped by JSON, and read differently by YAML
 
 
 def split(override: str) -> tuple[str, str]:
-    """The key and the text of the value. Raises UserError for what has another form."""
+    """Key and value text of an override. Raises UserError for another form."""
     key, equals, text = override.partition("=")
     if not equals or not KEY.fullmatch(key) or text == "???":
         raise UserError(f"'{override}' is no setting: write key=value, such as train.steps=100")
@@ -24,7 +24,7 @@ def split(override: str) -> tuple[str, str]:
 
 
 def read(key: str, text: str) -> Any:
-    """The value that `text` stands for. Raises UserError for what cannot be read."""
+    """The value of a text. Raises UserError if it cannot be read."""
     try:
         return user_yaml.read(text)
     except user_yaml.Unreadable as error:
@@ -36,11 +36,11 @@ def say(key: str, value: Any) -> str:
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS:
         return f"{key}={value}"
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return f"{key}=" + UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return f"{key}=" + ESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def parse(overrides: list[str]) -> Any:
-    """The overrides as a nested OmegaConf container; of a key said twice the last holds."""
+    """The overrides as a nested OmegaConf container; of a repeated key the last value holds."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 

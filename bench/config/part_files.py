@@ -1,4 +1,4 @@
-"""Pretrained parts on disk: where they lie, and what their JSON files say before anything is loaded. No torch."""
+"""Pretrained parts on disk: paths, and checks of their JSON files before anything is loaded. No torch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLASSES = {  # kind -> the key of config.json that names its class, and the clas
 
 
 def resolve(name: str, kind: str) -> Path | str:
-    """Where the weights of ``kind`` called ``name`` lie: a folder, or a hub id that no folder shadows.
+    """Location of the weights ``name`` of a ``kind``: a folder, or a hub id that no folder shadows.
 
     Raises UserError for a path that does not exist (anything that cannot be a hub id counts as a path).
     """
@@ -43,9 +43,9 @@ def resolve(name: str, kind: str) -> Path | str:
 
 
 def look_at_files(config: Config) -> int | None:
-    """Refuse what the JSON files of the four parts that are here already show to be wrong, without torch.
+    """Check the JSON files of the four parts, where they are on this machine, without torch. Raises UserError.
 
-    Returns the pixels that a latent stands for along each side, None where only the loaded VAE will tell.
+    Returns pixels per latent along each side, None where only the loaded VAE has it.
     """
     parts = {"llm": config.model.llm, "clip": config.eval.clip, "features": config.eval.features}
     for kind, name in parts.items():
@@ -57,16 +57,16 @@ def look_at_files(config: Config) -> int | None:
 def _look_at_files(name: str, kind: str, embedded: Path, working_directory: str) -> int | None:
     try:
         where = resolve(name, kind)
-    except UserError:  # said where it is needed
+    except UserError:  # raised again where it is needed
         return None
     check_files(where, kind)
     return vae_factor(where) if kind == "vae" else None
 
 
 def check_files(where: Path | str, kind: str) -> None:
-    """Refuse a part that brings code, is of another class or has what would be ignored. Nothing of it is run.
+    """Refuse a part with code of its own, of another class, or with settings that would be ignored. Runs nothing.
 
-    Raises UserError. Of a hub id only files that lie on this machine are read.
+    Raises UserError. Of a hub id only files on this machine are read.
     """
     for path, content in _configs(where):
         if _asks_for_code(content):
@@ -89,7 +89,7 @@ def check_files(where: Path | str, kind: str) -> None:
 
 
 def pixels_per_latent(block_out_channels: list[int]) -> int:
-    """Pixels that one latent of an AutoencoderKL stands for, along each side: each block but the last halves."""
+    """Pixels per latent of an AutoencoderKL, along each side: each block but the last halves."""
     return 2 ** (len(block_out_channels) - 1)
 
 
@@ -103,7 +103,7 @@ def check_image_size(image_size: int, patch_size: int, factor: int) -> None:
 
 
 def vae_factor(where: Path | str) -> int | None:
-    """`pixels_per_latent` of the VAE that lies there; None where it is not on this machine, or does not say."""
+    """`pixels_per_latent` of the VAE there; None where it is not on this machine, or does not say."""
     for path, content in _configs(where):
         blocks = content.get("block_out_channels")
         if path.name == "config.json" and isinstance(blocks, list) and 0 < len(blocks) < 32:
@@ -112,7 +112,7 @@ def vae_factor(where: Path | str) -> int | None:
 
 
 def _configs(where: Path | str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Path and content of each JSON file of a part that is here. Those that cannot be read are left to the loader."""
+    """Path and content of each JSON file of a part that is here. Unreadable ones are left to the loader."""
     for name in CONFIGS:
         path = where / name if isinstance(where, Path) else _cached(where, name)
         content = None

@@ -1,4 +1,4 @@
-"""One experiment's settings, each with its type, its range and its default.
+"""Settings of one experiment, each with its type, range and default.
 
 "Gap" marks what the paper leaves open: the default is then this project's documented choice.
 """
@@ -18,7 +18,7 @@ LOGGERS = ("csv", "tensorboard", "wandb", "mlflow")  # what runtime.loggers may 
 
 @dataclass
 class DataSettings:
-    """Data that is learned from. Every data set adds settings of its own (`bench/data/sets/`)."""
+    """Training and evaluation data. Every data set adds settings of its own (`bench/data/sets/`)."""
 
     name: str = "scenes"  # a file of bench/data/sets
     image_size: int = ranged(32, 8)  # pixels, square; paper: 256
@@ -26,7 +26,7 @@ class DataSettings:
 
 @dataclass
 class ModelConfig:
-    """What is compared, and the pretrained parts it stands on: "embedded", a local folder, or a hub id."""
+    """The architecture, and its pretrained networks: "embedded", a local folder, or a hub id."""
 
     architecture: str = "dual_tower"  # a file of architectures/
     llm: str = "embedded"  # causal language model; paper: Llama-3.2-1B for the ablations
@@ -35,7 +35,7 @@ class ModelConfig:
     image_positions: Literal["sequential", "shared"] = "sequential"  # rotary positions of an image's tokens; gap
     image_delimiters: bool = False  # learned begin- and end-of-image tokens; gap
     image_attention: Literal["bidirectional", "causal"] = "bidirectional"  # inside an image; gap, hybrid assumed
-    time_conditioning: Literal["add", "none"] = "add"  # how image tokens learn their noise level; gap
+    time_conditioning: Literal["add", "none"] = "add"  # how image tokens get their noise level; gap
     options: dict[str, Any] = field(default_factory=dict)  # the architecture's own (`python -m bench list`)
 
 
@@ -65,12 +65,12 @@ class TrainSettings:
 
 @dataclass
 class EvalConfig:
-    """How a model is scored. None of it changes training."""
+    """Evaluation of a model. None of it changes training."""
 
     every: int = ranged(0, 0)  # also evaluate each so many steps along training, 0 = at the end only
     split: Literal["validation", "test"] = "test"  # tuning uses validation only
-    num_images: int = ranged(512, 1)  # images drawn from captions; paper: 30,000
-    num_captions: int = ranged(512, 1)  # pictures described; paper: 30,000
+    num_images: int = ranged(512, 1)  # images generated from captions; paper: 30,000
+    num_captions: int = ranged(512, 1)  # captions generated from images; paper: 30,000
     guidance_scale: float = ranged(2.0, 0)  # classifier-free guidance, 1 = none; paper: 5.5
     sampler: Literal["euler", "heun"] = "euler"  # of the flow's differential equation; gap
     sampler_steps: int = ranged(20, 1)  # gap
@@ -83,26 +83,26 @@ class EvalConfig:
 
 @dataclass
 class RuntimeConfig:
-    """Where and with what it runs. What changes rounding (`identity.ROUNDING`) is part of a run's identity too."""
+    """Machine, folders and processes of a run. Those that change rounding (`identity.ROUNDING`) are hashed too."""
 
     runs: str = "runs"  # folder of run folders
-    cache: str = "cache"  # folder of what can be computed again
+    cache: str = "cache"  # folder of files that can be computed again
     threads: int = ranged(1, 1)  # CPU threads per process
     compile: bool = False  # torch.compile the blocks; on CPUs it was no faster (`make bench`), on GPUs try it
-    products: Literal["auto", "blas", "onednn"] = "auto"  # who multiplies float32 matrices on a CPU; auto: the faster
+    matmul_backend: Literal["auto", "blas", "onednn"] = "auto"  # of float32 matmuls on a CPU; auto: the faster
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"  # Lightning's
     devices: int = ranged(1, 1)  # processes that share each step: the losses of one, but for rounding (20 steps: 1e-5)
     strategy: Literal["auto", "ddp"] = "auto"  # Lightning's: auto is ddp where devices are several
     workers: int = ranged(0, 0)  # processes that prepare batches
     lease: float = ranged(60.0, 1)  # seconds without a heartbeat after which others may take a run over
     checkpoint_every: int = ranged(500, 1)  # steps between checkpoints, the most a kill can lose
-    keep_checkpoints: int = ranged(2, 1)  # the newest ones that stay; the last step's always does
+    keep_checkpoints: int = ranged(2, 1)  # the newest that are kept; the last step's always is
     progress: bool = True  # a progress bar on terminals
-    loggers: list[str] = field(default_factory=list)  # mirrors of metrics.jsonl: csv, tensorboard, wandb, mlflow
+    loggers: list[str] = field(default_factory=list)  # copies of metrics.jsonl: csv, tensorboard, wandb, mlflow
 
 
 def _extended(base: type, kind: str, more: Callable[[Any], list[tuple[str, Any, Any]]] = lambda plugin: []) -> type:
-    """`base` with the fields of its plug-ins' own settings, and `more` of each."""
+    """A dataclass of `base`'s fields, the settings of all its plug-ins, and `more` of each."""
     joined: dict[str, tuple[str, Any, Any]] = {}
     for plugin in plugins(kind).values():
         for setting in [*_own(plugin), *more(plugin)]:
@@ -130,7 +130,7 @@ def _as_declared(item: Any) -> Any:
 
 
 def _fraction(task: Any) -> list[tuple[str, Any, Any]]:
-    """A task's share as a fraction: another way to say `tasks` where there are two of them."""
+    """A task's share as a fraction: a shorthand for `tasks` where there are two of them."""
     title = f"share of {task.title} samples"
     return [(f"{task.name}_fraction", float | None, ranged(None, 0, 1, title=title, unit="%"))]
 

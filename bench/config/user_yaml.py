@@ -1,4 +1,4 @@
-"""YAML that users write, read as OmegaConf reads it: 1e-3 is a number, a date is text. Whatever it holds, no crash."""
+"""Safe reader of users' YAML, by OmegaConf's rules: 1e-3 is a number, a date is text."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NESTING = {"SequenceStartEvent": 1, "MappingStartEvent": 1, "SequenceEndEvent": 
 
 
 class Unreadable(Exception):
-    """No setting and no sweep can be made of the text. The message says why."""
+    """The text is no valid YAML, or holds other types. The message says why."""
 
 
 def read(text: str) -> Any:
-    """What `text` says, made of None, bool, int, float, str, list and dict alone. Raises Unreadable."""
+    """Content of a YAML text, of None, bool, int, float, str, list and dict alone. Raises Unreadable."""
     import yaml
     from omegaconf._yaml import get_yaml_loader  # the public ways take 50 us a value
 
@@ -27,7 +27,7 @@ def read(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark and "\n" in text else ""
         raise Unreadable(f"{line}{(error.problem or str(error)).partition(' See http')[0]}") from error
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, OverflowError) as error:  # what a tag's reader raises
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, OverflowError) as error:  # raised by readers of tags
         raise Unreadable(f"{error}") from error
     _check(content)
     return content
@@ -54,7 +54,7 @@ def _check_depth(text: str) -> None:
 
 
 def _check(content: Any) -> None:
-    """Refuse what could not be written down again as a setting."""
+    """Refuse values that could not be written as a setting."""
     if isinstance(content, dict):
         for key, value in content.items():
             if not isinstance(key, str):

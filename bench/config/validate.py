@@ -1,4 +1,4 @@
-"""Whether a config's settings go together, and those that are left to the architecture or to the machine."""
+"""Validation of a config as a whole, and values of settings left to the architecture or the machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from fractions import Fraction
 from importlib.util import find_spec
 
 import architectures
-from bench.config.auto import resolve_precision, resolve_products
+from bench.config.auto import resolve_matmul_backend, resolve_precision
 from bench.config.checks import check_ranges, resolve_options
 from bench.config.part_files import check_image_size, look_at_files
 from bench.config.schema import LOGGERS, Config, TrainConfig
@@ -19,7 +19,7 @@ FINEST = 10**15  # of a fraction, in whole shares
 
 def validate(config: Config) -> None:
     """Check ranges, the architecture and fields against each other; fill in what is left to the architecture (options)
-    or to the machine (precision, products)."""
+    or to the machine (precision, matmul backend)."""
     check_ranges(config)
     _check_loggers(config.runtime.loggers)
     catalogue = architectures.catalogue()
@@ -45,7 +45,8 @@ def validate(config: Config) -> None:
         raise UserError("train.text_weight: text_weight and image_weight are both 0, so there is nothing to learn")
     train, runtime = config.train, config.runtime
     train.precision = resolve_precision(train.precision, runtime.accelerator)  # type: ignore[assignment]
-    runtime.products = resolve_products(runtime.products, train.precision, runtime.accelerator)  # type: ignore[assignment]
+    backend = resolve_matmul_backend(runtime.matmul_backend, train.precision, runtime.accelerator)
+    runtime.matmul_backend = backend  # type: ignore[assignment]
 
 
 def _check_loggers(names: list[str]) -> None:
@@ -59,7 +60,7 @@ def _check_loggers(names: list[str]) -> None:
 
 
 def _resolve_tasks(train: TrainConfig) -> None:
-    """Make `tasks` and the fractions `<task>_fraction` say the same. Of two tasks a fraction of one is enough.
+    """Make `tasks` and the fractions `<task>_fraction` agree. Of two tasks a fraction of one is enough.
 
     Tasks that generate images come first in a step, then by name: runs of other shares have most samples in common.
     """

@@ -1,4 +1,4 @@
-"""Data sets by name: `open_split` reads one split, `data_digest` says in twelve hex digits what a data set holds."""
+"""Data sets by name: `open_split` reads one split, `data_digest` hashes a data set's content."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def open_split(data: DataConfig, split: str) -> CaptionedImages:
 
 
 def data_digest(data: DataConfig, cache: str | None = None) -> str:
-    """Digest of what the data set holds, wherever it lies; part of a run's identity. Imports no torch.
+    """Digest of the data set's content, wherever it lies; part of a run's identity. Imports no torch.
 
     `cache` is the folder (`runtime.cache`) where hashes of files are kept, so that the next call need not read them.
     """

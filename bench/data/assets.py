@@ -1,4 +1,4 @@
-"""Assets of a run: pretrained networks and data that it stands on and does not train, loaded when first needed."""
+"""Assets of a run: frozen pretrained networks and data, loaded when first needed."""
 
 from __future__ import annotations
 
@@ -59,28 +59,28 @@ class Assets:
 
     @cached_property
     def empty_caption(self) -> list[int]:
-        """The tokens that begin and end a text, with nothing between: what guidance is measured from."""
+        """The tokens of an empty text, begin and end: the unconditional input of classifier-free guidance."""
         return token_ids(self.tokenizer, [""])[0]
 
     @cached_property
     def exam(self) -> list[dict[str, str]]:
-        """Prompts and answers that lie beside the language model (exam.jsonl), [] if none do."""
+        """Questions and answers of exact-match QA beside the language model (exam.jsonl), [] if none are."""
         return self._beside_llm("exam.jsonl")
 
     @cached_property
     def texts(self) -> list[str]:
-        """Held-out texts that lie beside the language model (text.jsonl), [] if none do."""
+        """Held-out texts beside the language model (text.jsonl), [] if none are."""
         return [row["text"] for row in self._beside_llm("text.jsonl")]
 
     def to(self, device: torch.device) -> Assets:
-        """Move the networks to where a model is scored; the scorers' own follow when they are next used."""
+        """Move the networks to the device that scores; the scorers' own follow when they are next used."""
         self.device = device
         for network in (self.llm, self.vae):
             network.to(device)
         return self
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` returns, made once: for whatever every evaluation on these assets needs again."""
+        """The value of ``make()``, computed once and kept for later evaluations on these assets."""
         if key not in self._known:
             self._known[key] = make()
         return self._known[key]

@@ -1,4 +1,4 @@
-"""One training step's samples: image-caption pairs, and what each task makes of its own."""
+"""Samples of a training step: image-caption pairs, and the batch that each task makes of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from architectures.base import IMAGE, TEXT
 
 
 class Pairs(NamedTuple):
-    """Image-caption pairs with every random number of theirs, drawn alike whatever becomes of them.
+    """Image-caption pairs with their random numbers, which are the same for every task.
 
     A caption's tokens stand between a beginning and an end.
     """
@@ -74,15 +74,15 @@ class Step(NamedTuple):
 
     batches: tuple[Batch, ...]
 
-    def share(self, rank: int, ranks: int) -> Step:
-        """Rows of one of several processes: all rows of the step, in their order, are dealt out like cards."""
-        if ranks == 1:
+    def share(self, rank: int, world_size: int) -> Step:
+        """Rows of one rank: all rows of the step, in their order, go to the ranks in turn."""
+        if world_size == 1:
             return self
         dealt, before = [], 0
         for batch in self.batches:
-            first = (rank - before) % ranks
+            first = (rank - before) % world_size
             if first < len(batch):
-                dealt.append(Batch(batch.task, tuple(_every(segment, first, ranks) for segment in batch.segments)))
+                dealt.append(Batch(batch.task, tuple(_every(segment, first, world_size) for segment in batch.segments)))
             before += len(batch)
         return Step(tuple(dealt))
 
@@ -94,6 +94,6 @@ def trimmed(segment: Segment) -> Segment:
     return segment
 
 
-def _every(segment: Segment, first: int, ranks: int) -> Segment:
-    parts: list[Any] = [part[first::ranks] if isinstance(part, Tensor) else part for part in segment]
+def _every(segment: Segment, first: int, step: int) -> Segment:
+    parts: list[Any] = [part[first::step] if isinstance(part, Tensor) else part for part in segment]
     return trimmed(type(segment)(*parts))

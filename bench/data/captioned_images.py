@@ -1,4 +1,4 @@
-"""What every data set looks like to the rest of the harness: pictures by index, each with its reference captions."""
+"""Interface of every data set: images by index, each with its reference captions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.scenes.scene import Scene
 
 
 class CaptionedImages(Protocol):
-    """One split of a data set, indexed from 0. Reading is pure: an index always gives the same picture and captions."""
+    """One split of a data set, indexed from 0. Reading is pure: an index always gives the same image and captions."""
 
     split: str
     image_size: int
@@ -20,24 +20,24 @@ class CaptionedImages(Protocol):
 
     @property
     def ids(self) -> list[str]:
-        """A stable name per picture, unique in the split."""
+        """A stable name per image, unique in the split."""
         ...
 
     @property
     def scenes(self) -> list[Scene] | None:
-        """The ground truth of every picture, or None for a data set that has none."""
+        """The ground truth of every image, or None for a data set that has none."""
         ...
 
     def images(self, indices: Sequence[int]) -> np.ndarray:
-        """The pictures at `indices`: (n, image_size, image_size, 3) uint8 RGB."""
+        """The images at `indices`: (n, image_size, image_size, 3) uint8 RGB."""
         ...
 
     def captions(self, index: int) -> list[str]:
-        """All reference captions of one picture (scenes: exactly five)."""
+        """All reference captions of one image (scenes: exactly five)."""
         ...
 
 
 def prompt(images: CaptionedImages, index: int) -> str:
-    """One of the image's captions, each wording in its turn."""
+    """One of an image's captions: its place in the list goes by the index."""
     captions = images.captions(index)
     return captions[index % len(captions)]

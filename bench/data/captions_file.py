@@ -1,4 +1,4 @@
-"""Reader of a captions file in the layout of COCO. Nothing in it is trusted: whoever wrote it may be anyone."""
+"""Reader of a captions file in the layout of COCO. Nothing in it is trusted: its author may be anyone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NAME_SHOWN = 200  # characters of a name in a message
 
 @dataclass(frozen=True)
 class Entry:
-    """One picture of a captions file."""
+    """One image of a captions file."""
 
     id: str  # goes into JSON and pages; no file is named by it
     name: str  # relative to `images/`
@@ -29,7 +29,7 @@ def read_captions(folder: Path, name: str) -> list[Entry]:
     where = folder / name
     images, annotations = _lists(where)
     entries: dict[str, Entry] = {}
-    pictures = Folder(folder / "images")
+    files = Folder(folder / "images")
     for position, image in enumerate(images):
         if not isinstance(image, dict) or "id" not in image or not isinstance(image.get("file_name"), str):
             raise UserError(f"{where}: images[{position}] lacks an 'id' or a 'file_name'")
@@ -38,7 +38,7 @@ def read_captions(folder: Path, name: str) -> list[Entry]:
         if image_id in entries:
             raise UserError(f"{where}: two images have the id {image_id}")
         try:
-            entries[image_id] = Entry(image_id, file_name, pictures.file(file_name))
+            entries[image_id] = Entry(image_id, file_name, files.file(file_name))
         except ValueError as error:
             raise UserError(f"{where}: file_name {file_name[:NAME_SHOWN]!r} of images[{position}] {error}") from None
     for position, annotation in enumerate(annotations):
@@ -96,7 +96,7 @@ def _number(image_id: str) -> float | None:
 
 
 def count(number: int, noun: str) -> str:
-    """``"1 picture"``, ``"2 pictures"``."""
+    """``"1 image"``, ``"2 images"``."""
     return f"{number} {noun}" + "s" * (number != 1)
 
 

@@ -1,4 +1,4 @@
-"""Samples and tokens that a training has seen: the axis that tasks of different shares are compared on (Fig. 5)."""
+"""Counts of samples and tokens trained on: the axis that tasks of different shares are compared on (Fig. 5)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ that stand before something else, where the task has such: what became of a cap 
 """
 
 
-def nothing_seen(tasks: Iterable[str]) -> Counts:
+def zero_counts(tasks: Iterable[str]) -> Counts:
     """Counts before the first step."""
     return {f"{name}_{what}": 0 for name in tasks for what in ("pairs", "tokens")}
 
 
-def seen_after(counts: Counts, step: Step, image_tokens: int) -> Counts:
+def counts_after(counts: Counts, step: Step, image_tokens: int) -> Counts:
     """Counts with one more step, whose images have ``image_tokens`` tokens each."""
     counts = dict(counts)
     for batch in step.batches:
@@ -37,6 +37,6 @@ def seen_after(counts: Counts, step: Step, image_tokens: int) -> Counts:
 
 
 def upgraded(counts: Counts) -> Counts:
-    """Counts as they are called now: format 1 said `<task>_noise`, which clashed with the cap's name."""
+    """Counts under today's names: format 1 said `<task>_noise`, which clashed with the cap's name."""
     return {name.replace("_noise", "_mean_noise") if name.endswith("_noise") and not name.endswith("_mean_noise")
             else name: value for name, value in counts.items()}  # fmt: skip

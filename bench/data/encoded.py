@@ -1,4 +1,4 @@
-"""A split as training wants it: VAE latents and caption tokens, computed once and memory-mapped from the cache."""
+"""Encoded splits: VAE latents and caption tokens, computed once and memory-mapped from the cache."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 CHUNK = 1024  # images decoded and encoded at a time
-FORMAT = 1  # raise when what the files hold changes
+FORMAT = 1  # raise when the content of the files changes
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class EncodedSplit:
 
 
 class Source(NamedTuple):
-    """What an encoding is made from."""
+    """Images, autoencoder and tokenizer that a split is encoded with."""
 
     images: CaptionedImages
     vae: AutoencoderKL

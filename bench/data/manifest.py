@@ -1,4 +1,4 @@
-"""SHA-256 of every picture in a folder, kept in the cache, so that bytes are hashed once and later only looked up.
+"""SHA-256 of every image in a folder, kept in the cache, so that bytes are hashed once.
 
 A kept hash counts as long as the file's size, inode and times are those it was hashed with. The time of the last
 change (ctime) shows an edit that put the time of modification back.
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class Manifest:
-    """Hashes by file name of the pictures in one folder. Without a cache folder none are kept."""
+    """Hashes by file name of the images in one folder. Without a cache folder none are kept."""
 
     def __init__(self, images: Path, cache: str | Path | None) -> None:
         place = hashlib.sha256(os.fsencode(os.path.realpath(images))).hexdigest()[:16]
@@ -50,26 +50,26 @@ class Manifest:
         return content
 
     def keep(self) -> None:
-        """Write what has been hashed, whole; a cache that cannot be written is only said."""
+        """Write the hashes atomically; warn where the cache cannot be written."""
         if self.path is None or self._now == self._known:
             return
         body = json.dumps(self._now)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             remove_drafts(self.path.parent)
-            write_atomically(self.path, f"{_seal(body)}\n{body}")
+            write_atomically(self.path, f"{_checksum(body)}\n{body}")
         except OSError as error:
-            log.warning("every start hashes all pictures again: cannot write %s (%s)", self.path, error.strerror)
+            log.warning("every start hashes all images again: cannot write %s (%s)", self.path, error.strerror)
 
 
 def _read(path: Path) -> dict[str, list]:
-    """What was kept; nothing where the file is missing or damaged."""
+    """The stored hashes; none where the file is missing or damaged."""
     try:
-        seal, _, body = path.read_text(encoding="utf-8").partition("\n")
+        checksum, _, body = path.read_text(encoding="utf-8").partition("\n")
     except (OSError, ValueError):
         return {}
-    return json.loads(body) if seal == _seal(body) else {}
+    return json.loads(body) if checksum == _checksum(body) else {}
 
 
-def _seal(body: str) -> str:
+def _checksum(body: str) -> str:
     return hashlib.sha256(f"{FORMAT}\n{body}".encode()).hexdigest()

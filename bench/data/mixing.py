@@ -24,7 +24,7 @@ FUZZ = 10**6  # a share counts as reached one part in so many before it is, as f
 
 
 class BatchMaker(Protocol):
-    """A task, as far as training data are concerned."""
+    """The part of a task that makes its training batches."""
 
     def segments(self, pairs: Pairs) -> Sequence[Segment]:
         """Segments of a batch made of the pairs."""
@@ -64,7 +64,7 @@ class Mixture(Dataset):
         return Step(tuple(batches))
 
     def _pairs(self, step: int) -> Pairs:
-        """All pairs of a step: one draw of noise a pair, whatever becomes of it."""
+        """All pairs of a step, with one sample of noise each, whichever task they go to."""
         size = self.train.batch_size
         random = torch.Generator().manual_seed(_step_seed(self.seed, step))
         indices = self._indices(step)
@@ -78,7 +78,7 @@ class Mixture(Dataset):
         return Pairs(latents, noise, sigma, uniform, dropout, ids, lengths, self.empty_caption)
 
     def _rows_until(self, pairs: int) -> list[int]:
-        """How many of the first ``pairs`` of the training are each task's: the first takes its share, then the next."""
+        """How many of the first ``pairs`` of the training go to each task: the first takes its share, then the next."""
         found, left, total = [], pairs, sum(self.train.tasks.values())
         for share in self.train.tasks.values():
             rows = (left * share * FUZZ + total) // (total * FUZZ) if total else 0
@@ -99,7 +99,7 @@ class Mixture(Dataset):
 
 
 class _StepsFrom(Sampler):
-    """Steps from wherever training stands when it (re)starts; as long as the whole run, so that loops end as one."""
+    """Steps from where training (re)starts. Its length is the whole run's, as Lightning's loop ends by that."""
 
     def __init__(self, steps: int, start: Callable[[], int]) -> None:
         self.steps, self.start = steps, start

@@ -1,4 +1,4 @@
-"""Files that others have named: inside their folder, regular ones only, and no larger than stated."""
+"""Files with untrusted names: only regular ones inside their folder, of limited size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 class Folder:
-    """A folder whose files are named by someone else's list. It may be a symbolic link itself."""
+    """A folder whose files an untrusted list names. It may be a symbolic link itself."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -20,7 +20,7 @@ class Folder:
         self._inside: dict[str, bool] = {}  # by the folder of a name: a list names few folders and many files
 
     def file(self, name: str) -> Path:
-        """Path of the file that `name` stands for, which may be missing. Raises ``ValueError``: what the name does."""
+        """Path of the file that `name` stands for, which may be missing. Raises ``ValueError`` with what is wrong."""
         _check_words(name)
         path = _path(self.path, name)
         parent = os.path.dirname(path)
@@ -37,7 +37,7 @@ class Folder:
         except OSError as error:
             if error.errno == errno.ENAMETOOLONG:
                 raise ValueError("is longer than the file system's names") from None
-            return Path(path)  # missing: whoever opens it says so
+            return Path(path)  # missing: opening it says so
         if not stat.S_ISREG(mode):
             raise ValueError("is no regular file" + " but a folder" * stat.S_ISDIR(mode))
         return Path(path)

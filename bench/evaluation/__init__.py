@@ -1,1 +1,1 @@
-"""A model scored: what it generates, the metrics of it, and whether these can be trusted."""
+"""Evaluation of a model: samples, metrics, and the self-test of the metrics."""

@@ -1,4 +1,4 @@
-"""A model scored: samples of every task, metrics of them and of the language; every item kept."""
+"""Evaluation of a model: samples of every task, metrics of them and of the language; every item is kept."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from bench.evaluation.metrics.base import Score
 from bench.evaluation.scoring import declared, language_scores, task_scores
 from bench.tasks.base import IMAGE, GeneratedCaption, GeneratedImage, Sample, Task, tasks_of
 
-REAL = 16  # true outputs to lay beside the first generated images
+REAL = 16  # true outputs stored beside the first generated images
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Samples of every task, and scores with what is declared of them."""
+    """Samples of every task, and scores with their declarations."""
 
     scores: dict[str, Score]
     declarations: dict[str, dict[str, Any]]  # by name of the score: title, task, meaning, headline, table
@@ -38,7 +38,7 @@ class Evaluated:
 
 
 def evaluate(model: FusionTransformer, assets: Assets, config: Config) -> Evaluated:
-    """Score ``model`` on ``eval.split``. The same items, prompts and noise for every model that is asked.
+    """Score ``model`` on ``eval.split``: the same items, prompts and noise for every model.
 
     The assets' networks are moved to the model's device.
     """

@@ -1,4 +1,4 @@
-"""Networks that score, and real images as they see them; each made once for all evaluations on the same assets."""
+"""Networks that score, and features of real images; each made once for all evaluations on the same assets."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ REFERENCE_BATCH = 1024
 
 
 def feature_net(assets: Assets, config: Config) -> FeatureNet:
-    """The net under FID and KID, which reads attributes too, on the assets' device."""
+    """The feature net of FID, KID and image attributes, on the assets' device."""
     name = config.eval.features
     return assets.once(("features", name), lambda: load_features(name)).to(assets.device)
 
 
 def image_text_model(assets: Assets, config: Config) -> tuple[CLIPModel, CLIPProcessor]:
-    """The model under the CLIP score, on the assets' device, and its processor."""
+    """The CLIP model, on the assets' device, and its processor."""
     clip, processor = assets.once(("clip", config.eval.clip), lambda: load_clip(config.eval.clip))
     return clip.to(assets.device), processor
 
@@ -44,6 +44,6 @@ def reference_features(assets: Assets, config: Config, asked: int, task: Task | 
 
 
 def weights_label(name: str, kind: str) -> str:
-    """Name of the weights that measured: numbers with different labels are never compared."""
+    """Label of the weights that measured: scores with different labels are never compared."""
     source = "embedded" if name == "embedded" else Path(name).name
     return f"{source}:{kind}:{weights_digest(name, kind)}"

@@ -1,4 +1,4 @@
-"""Scores of what a model generates and of its language: every metric file that suits the subject is measured."""
+"""Scores of samples and of the language: every metric file that suits the subject is measured."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One config to one finished run, in this process or in its own; what it will cost; what the machine lacks."""
+"""Run one experiment, in this process or in its own; estimate its cost; check the machine."""

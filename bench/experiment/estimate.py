@@ -1,4 +1,4 @@
-"""What a training should take, counted before it runs."""
+"""Estimate of a training's FLOPs and memory, before it runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BYTES_PER_TRAINED = 16  # float32: the weight, its two moments of AdamW, its ave
 def counted(config: Config) -> tuple[int, int]:
     """FLOPs of the whole training, forward and backward, and bytes of one checkpoint. Nothing is trained or written.
 
-    The step that is counted has the first training images' captions; what its latents hold does not matter.
+    The step that is counted has the first training images' captions; the values of its latents do not matter.
     """
     experiment = prepare(config)
     assets, module = experiment.assets, experiment.module
@@ -40,12 +40,11 @@ def counted(config: Config) -> tuple[int, int]:
 
 @torch.inference_mode()
 def multiplying_rate(config: Config, width: int = 512, rows: int = 2048) -> float:
-    """FLOPs a second at which this machine multiplies matrices of this size as ``config`` does: the best of a few
-    tries."""
+    """Matmul rate of this machine in FLOPs a second, by ``config``'s backend and precision: the best of a few tries."""
     device = distributed.device(config.runtime.accelerator)
     dtype = torch.bfloat16 if config.train.precision == "bfloat16" else torch.float32
     layer = nn.Linear(width, 4 * width, bias=False, dtype=dtype, device=device)
-    set_matmul_backend(layer, config.runtime.products)
+    set_matmul_backend(layer, config.runtime.matmul_backend)
     states = torch.ones(rows, width, dtype=dtype, device=device)
     best = 0.0
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""A config to a finished run folder. The same call resumes what was interrupted, and does nothing where all is done."""
+"""Execute a config to a finished run folder: resumes an interrupted run, and does nothing for a finished one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bench.models.build import build_model
 from bench.models.flops import count_flops
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
-from bench.runs.identity import eval_id, eval_identity, landed, run_folder, train_identity
+from bench.runs.identity import eval_id, eval_identity, published_result, run_folder, train_identity
 from bench.runs.lease import Lost
 from bench.system import git
 from bench.system.errors import UserError
@@ -34,7 +34,7 @@ from bench.system.provenance import start_facts
 from bench.system.quiet import quiet_libraries
 from bench.tasks.base import tasks_of
 from bench.training import checkpoints, distributed
-from bench.training.loggers import Mirrors
+from bench.training.loggers import RunLoggers
 from bench.training.loop import train
 from bench.training.module import FusionModule, NonFiniteLoss
 from bench.training.terms import check_trained
@@ -56,17 +56,17 @@ class Experiment:
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Train and score the run of ``config``; return its result, from the store if it is there.
+    """Train and score the run of ``config``; return its result, a stored one if there is.
 
     Does not return in the processes that Lightning has beside the first, where the run takes several devices.
 
     Raises:
         UserError: the request cannot be served.
-        claims.Held: another process is at this run.
-        claims.Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
+        Held: another process works on this run.
+        Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
     """
     folder = run_folder(config)
-    done = landed(config, folder)
+    done = published_result(config, folder)
     if done is not None:
         folder.tidy()
         return done
@@ -74,8 +74,8 @@ def run(config: Config) -> dict[str, Any]:
         _train_along(config, folder)
     check_java()
     check_names(tasks_of(config.train))
-    with folder.claim(config.runtime.lease):
-        done = landed(config, folder)  # it may have landed since
+    with folder.acquire(config.runtime.lease):
+        done = published_result(config, folder)  # maybe since
         if done is not None:
             return done
         try:
@@ -89,18 +89,19 @@ def run(config: Config) -> dict[str, Any]:
 
 
 def prepare(config: Config) -> Experiment:
-    """Load what the run stands on and build its model at step 0."""
+    """Load the run's assets and build its model at step 0."""
     quiet_libraries()
     torch.set_num_threads(config.runtime.threads)
     keep_freed_memory()
-    if config.runtime.products == "onednn" and not torch.backends.mkldnn.is_available():
-        raise UserError("runtime.products: this torch was built without oneDNN (did you mean runtime.products=blas?)")
+    if config.runtime.matmul_backend == "onednn" and not torch.backends.mkldnn.is_available():
+        hint = "did you mean runtime.matmul_backend=blas?"
+        raise UserError(f"runtime.matmul_backend: this torch was built without oneDNN ({hint})")
     assets = assets_of(config)
-    set_matmul_backend(assets.llm, config.runtime.products)
+    set_matmul_backend(assets.llm, config.runtime.matmul_backend)
     channels, size, _ = assets.latent_shape
     longest = 0 if config.model.llm == "embedded" else assets.longest_sequence(config)
     model = build_model(config, assets.llm, channels, size, longest)
-    set_matmul_backend(model, config.runtime.products)
+    set_matmul_backend(model, config.runtime.matmul_backend)
     if config.runtime.compile:
         model.compile_blocks()
     module = FusionModule(model, config.train, config.seed)
@@ -108,7 +109,7 @@ def prepare(config: Config) -> Experiment:
 
 
 def finished_model(config: Config) -> tuple[FusionTransformer, Assets]:
-    """The trained model of ``config``, holding the averaged weights, and its assets. The run must have been trained.
+    """The trained model of ``config``, with the averaged weights, and its assets. The run must have been trained.
 
     Raises:
         UserError: its checkpoint is damaged.
@@ -124,7 +125,7 @@ def finished_model(config: Config) -> tuple[FusionTransformer, Assets]:
 
 
 def _train_along(config: Config, folder: RunFolder) -> NoReturn:
-    """Work on this rank's share of each step and end with the training; the first process speaks and stops for all."""
+    """Train this rank's share of each step, then exit. Rank 0 alone prints, writes and handles signals."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     experiment = prepare(config)
@@ -135,18 +136,18 @@ def _train_along(config: Config, folder: RunFolder) -> NoReturn:
 
 def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
     reset_peak_memory()
-    experiment = replace(prepare(config), folder=folder)  # the one that is claimed, and knows if it is taken over
+    experiment = replace(prepare(config), folder=folder)  # with the lease
     identity = {"train": train_identity(config), "eval": eval_identity(config)}
     facts = {"architecture": config.model.architecture, "identity": identity}
     facts["frozen_digest"] = experiment.module.frozen_digest
     if changes := git.changes():
         folder.keep(changes.file, changes.patch)
     start = start_facts(config.model.architecture, config.runtime.threads)
-    with folder.start(to_yaml(config), facts, start), Mirrors(config, folder, eval_id(config)) as mirrors:
-        return _trained_and_scored(experiment, mirrors)
+    with folder.start(to_yaml(config), facts, start), RunLoggers(config, folder, eval_id(config)) as loggers:
+        return _trained_and_scored(experiment, loggers)
 
 
-def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, Any]:
+def _trained_and_scored(experiment: Experiment, loggers: RunLoggers) -> dict[str, Any]:
     config, folder, module = experiment.config, experiment.folder, experiment.module
     flops = step_flops(module, experiment.mixture)
 
@@ -163,13 +164,13 @@ def _trained_and_scored(experiment: Experiment, mirrors: Mirrors) -> dict[str, A
             with module.average.applied():
                 evaluated = evaluate.evaluate(module.model, experiment.assets, config)
             cost["score_seconds"] = round(time.perf_counter() - begin, 3)
-            publish(config, folder, step, evaluated, {"seen": module.seen, "cost": cost})
+            publish(config, folder, step, evaluated, {"seen": module.counts, "cost": cost})
         result = folder.result(eval_id(config), step)
         assert result is not None
-        mirrors.result(result)
+        loggers.result(result)
         return result
 
-    train(config, module, experiment.mixture, folder, evaluate_at, mirrors.row)
+    train(config, module, experiment.mixture, folder, evaluate_at, loggers.row)
     assert module.digest_frozen() == module.frozen_digest, "a frozen weight changed in training"
     return evaluate_at(module.to(distributed.device(config.runtime.accelerator)), config.train.steps)
 

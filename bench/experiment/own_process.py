@@ -1,4 +1,4 @@
-"""A run in a process of its own: where it takes several devices, Lightning starts its command line once for each."""
+"""A run in a process of its own, for several devices: Lightning starts the command line once for each."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from bench.system import parent_watch
 from bench.system.errors import UserError
 
 GRACE = 10.0  # seconds to stop in when interrupted
-RANKS = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_STEP_NUM_TASKS")
+RANK_VARIABLES = ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_STEP_NUM_TASKS")
 
 
 def run(config: Config) -> dict[str, Any]:
-    """As `experiment.run`, for callers whose own command line is another. The process ends with this one at the latest.
+    """Run `bench train` in a child process, as `execute.run` does here. It ends with this process at the latest.
 
     Raises:
         UserError: the request cannot be served.
-        Held: another process is at this run.
+        Held: another process works on this run.
         RuntimeError: it failed; the message is its own, and error.txt says more.
     """
     folder, identity, step = run_folder(config), eval_id(config), config.train.steps
@@ -34,7 +34,7 @@ def run(config: Config) -> dict[str, Any]:
     result = folder.result(identity, step)
     if status == 0 and result is not None:
         return result
-    assert status, "its process ended well, and its result is not where this one looks"
+    assert status, "the child process succeeded, and its result is not where this one looks"
     if status == 130:
         raise KeyboardInterrupt
     if status == 2:
@@ -48,7 +48,8 @@ def overrides(config: Config) -> list[str]:
 
 
 def _train(overrides: list[str]) -> tuple[int, str]:
-    """Exit status of `bench train`, and what it complained of first: a rank left alone complains of that too."""
+    """Exit status of `bench train`, and its first error: later ones may be of ranks left alone."""
+    inherited = {name: value for name, value in os.environ.items() if name not in RANK_VARIABLES}
     process = subprocess.Popen(
         [sys.executable, "-m", "bench", "train", *overrides],
         stdin=subprocess.DEVNULL,
@@ -56,7 +57,7 @@ def _train(overrides: list[str]) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        env={name: value for name, value in os.environ.items() if name not in RANKS} | parent_watch.tied(),
+        env=inherited | parent_watch.child_environment(),
     )
     try:
         _, stderr = process.communicate()

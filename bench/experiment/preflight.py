@@ -1,4 +1,4 @@
-"""What this machine has of what the project needs, found without importing torch."""
+"""Preflight checks of this machine, without importing torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEMORY_GB = 4  # two workers
 
 @dataclass(frozen=True)
 class Check:
-    """One thing looked at."""
+    """Outcome of one check."""
 
     name: str
     found: str
@@ -34,7 +34,7 @@ class Check:
 
 
 def checks() -> list[Check]:
-    """Everything that `bench doctor` tells."""
+    """All checks of `bench doctor`."""
     return [_python(), _java(), *_packages(), *_weights(), _disk(), _memory(), _processor()]
 
 

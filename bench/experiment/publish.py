@@ -1,4 +1,4 @@
-"""The result of an evaluation, as reports read it: numbers, their declarations, and what they were measured on."""
+"""The published result of an evaluation: scores, their declarations, and the settings. Reports read it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def publish(
     }
     with folder.attempt() as attempt:
         evaluate.save(evaluated, attempt)
-        folder.land_result(eval_id(config), step, attempt, result)
+        folder.publish_result(eval_id(config), step, attempt, result)
 
 
 def _axes(train: TrainConfig) -> dict[str, dict[str, Any]]:

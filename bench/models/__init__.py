@@ -1,1 +1,1 @@
-"""Networks and the mathematics around them: pretrained weights, the fused model, diffusion, sampling."""
+"""Models: pretrained weights, the fused model, diffusion, sampling."""

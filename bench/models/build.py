@@ -18,13 +18,13 @@ PROBE_TOKENS = 16
 def build_model(
     config: Config, llm: PreTrainedModel, latent_channels: int, latent_size: int, longest: int = 0
 ) -> FusionTransformer:
-    """A model at step 0. What is random in it depends on the seed alone, so all architectures start as one function.
+    """A model at step 0. Its random weights depend on the seed alone, so all architectures start as one function.
 
-    ``longest`` is the most tokens of a sequence that the run will make; the embedded model is known to hold anywhere.
+    ``longest`` is the run's longest sequence in tokens; 0 skips the test, as the embedded model is known to pass.
 
     Raises:
         UserError: ``llm`` is of a family whose layers are not made as Llama's are, or not over so many tokens; or the
-            architecture promises frozen language and does not keep it.
+            architecture declares frozen language, and its text-only logits differ.
     """
     settings = config.model
     for name, limit in _limits(llm.config).items():
@@ -64,7 +64,7 @@ def build_model(
 
 
 def _limits(config: PreTrainedConfig) -> dict[str, int]:
-    """Lengths beyond which a language model no longer sees every token, or turns its positions otherwise."""
+    """Sequence lengths beyond which a language model ignores tokens or changes its rotary positions."""
     kinds = getattr(config, "layer_types", None) or ["sliding_attention"]  # without: all layers, if there is a window
     rope = getattr(config, "rope_parameters", None) or {}
     found = {}
@@ -82,7 +82,7 @@ def _limits(config: PreTrainedConfig) -> dict[str, int]:
 def _reproduced(llm: PreTrainedModel, longest: int) -> bool:
     """Whether plain decoder blocks give exactly the untouched language model's text-only logits.
 
-    Silent differences of a family (norms on queries, scaled residuals) would spoil every comparison. Over ``longest``
+    Differences of a model family (norms on queries, scaled residuals) would bias every comparison. Over ``longest``
     tokens, if those are more than the probe's, the head's inputs are compared: logits would be large.
     """
     ids = _probe(llm, PROBE_TOKENS)  # 1 n

@@ -16,7 +16,7 @@ ENCODE_BATCH = 256
 
 
 def encode_images(vae: AutoencoderKL, images: np.ndarray) -> Tensor:
-    """(n, H, W, 3) uint8 -> (n, C, h, w): the posterior's mean, shifted and scaled as the VAE's config says."""
+    """Encode images: (n, H, W, 3) uint8 -> (n, C, h, w), the posterior mean, shifted and scaled by the VAE's config."""
     batches = torch.from_numpy(images).split(ENCODE_BATCH)
     with torch.inference_mode(), torch.autocast(vae.device.type, enabled=False):  # the cache serves every precision
         means = [vae.encode(_to_unit(batch.to(vae.device))).latent_dist.mode() for batch in batches]
@@ -25,7 +25,7 @@ def encode_images(vae: AutoencoderKL, images: np.ndarray) -> Tensor:
 
 
 def decode_latents(vae: AutoencoderKL, latents: Tensor) -> np.ndarray:
-    """(n, C, h, w) -> (n, H, W, 3) uint8."""
+    """Decode latents: (n, C, h, w) -> (n, H, W, 3) uint8."""
     latents = latents / vae.config.scaling_factor + (vae.config.shift_factor or 0.0)
     with torch.inference_mode():
         pixels = torch.cat([vae.decode(batch).sample for batch in latents.split(ENCODE_BATCH)])

@@ -24,13 +24,13 @@ def training_sigmas(distribution: str, rows: int, random: torch.Generator) -> Te
 
 
 def noised(latents: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:
-    """x_sigma, (B, C, h, w)."""
+    """Noisy latents x_sigma, (B, C, h, w)."""
     sigma = sigma.view(-1, 1, 1, 1)
     return (1 - sigma) * latents + sigma * noise
 
 
 def velocity_target(latents: Tensor, noise: Tensor) -> Tensor:
-    """What the model is to predict at any noise level, (B, C, h, w)."""
+    """Target of the model at any noise level, (B, C, h, w)."""
     return noise - latents
 
 

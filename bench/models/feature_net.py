@@ -1,4 +1,4 @@
-"""The feature net: 64 features that FID and KID compare, and heads on them that read a scene's attributes back."""
+"""The feature net: 64 features for FID and KID, and heads on them that classify a scene's attributes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = 256
 
 
 class FeatureNet(nn.Module):
-    """A small convolutional net on 32 x 32 pictures whose last map is 2 x 2: one cell per quadrant.
+    """A small convolutional net on 32 x 32 images whose last map is 2 x 2: one cell per quadrant.
 
     The four cells of `quadrant_features` channels, joined, are the features; all heads are linear in them.
     """
@@ -61,12 +61,12 @@ class FeatureNet(nn.Module):
 
     @torch.inference_mode()
     def features(self, images: np.ndarray) -> np.ndarray:
-        """Features of uint8 pictures (n, H, W, 3): (n, 64) float32."""
+        """Features of uint8 images (n, H, W, 3): (n, 64) float32."""
         return self._embed_images(images).flatten(1).cpu().numpy()
 
     @torch.inference_mode()
     def read(self, images: np.ndarray) -> list[Scene]:
-        """The scenes that uint8 pictures (n, H, W, 3) show, as far as the net can tell: zero to four objects each."""
+        """Scenes predicted for uint8 images (n, H, W, 3), of zero to four objects each."""
         logits = self.heads(self._embed_images(images))
         present = (logits["presence"][..., 0] > 0).tolist()
         best = {name: logits[name].argmax(-1).tolist() for name in ("colour", "shape", "size", "background")}
@@ -100,7 +100,7 @@ class FeatureNet(nn.Module):
 
     @classmethod
     def from_pretrained(cls, folder: Path | str) -> FeatureNet:
-        """Read what `save_pretrained` wrote, in eval mode."""
+        """Load a folder of `save_pretrained`, in eval mode."""
         config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
         net = cls(tuple(config["widths"]), config["quadrant_features"])
         net.load_state_dict(load_file(Path(folder) / "model.safetensors"))
@@ -108,7 +108,7 @@ class FeatureNet(nn.Module):
 
 
 def to_pixels(images: np.ndarray, size: int) -> Tensor:
-    """uint8 pictures (n, H, W, 3) to pixels (n, 3, size, size) in [-1, 1], resized (antialiased) where need be."""
+    """uint8 images (n, H, W, 3) to pixels (n, 3, size, size) in [-1, 1], resized (antialiased) where need be."""
     pixels = torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
     if pixels.shape[-2:] != (size, size):
         pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True, align_corners=False)

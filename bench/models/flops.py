@@ -1,5 +1,4 @@
-"""Floating point operations as torch counts them, with what its table leaves out: the CPU's fused attention and
-oneDNN's products."""
+"""FLOPs as torch counts them, and those that its table lacks: the CPU's fused attention and oneDNN's matmuls."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, 
 
 
 def count_flops(work: Callable[[], Any]) -> int:
-    """Of everything that ``work()`` computes."""
+    """FLOPs of ``work()``."""
     with FlopCounterMode(display=False, custom_mapping=_CPU) as counter:
         work()
     return counter.get_total_flops()

@@ -1,4 +1,4 @@
-"""Images of prompts and captions of latents, batch by batch: what every task's samples are made with."""
+"""Generate images from prompts and captions from latents, batch by batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Codec(Protocol):
-    """Networks that turn images and captions into what a model sees, and back."""
+    """Autoencoder and tokenizer, between images and captions and a model's input and output."""
 
     @property
     def vae(self) -> AutoencoderKL: ...

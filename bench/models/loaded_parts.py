@@ -1,4 +1,4 @@
-"""Whether pretrained parts came out of their files as they went in, and go together. Imports no torch."""
+"""Checks of loaded pretrained parts: complete, and fitting together. Imports no torch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def whole(source: str, model: Any, info: dict[str, Any]) -> Any:
+def complete(source: str, model: Any, info: dict[str, Any]) -> Any:
     """Return ``model`` if all its weights were in the files, and they hold no others; ``info`` is the loader's report.
 
-    A loader makes up what it does not find, in a log message that nobody reads. What a config ties and what a library
-    declares that it can do without is not in its report. Raises UserError.
+    Loaders initialise missing weights at random, with a log message only. Tied and optional weights are not in their
+    report. Raises UserError.
     """
     found = {
         "missing": sorted(info["missing_keys"]),

@@ -1,4 +1,4 @@
-"""Pretrained networks by name: the embedded zoo, a local folder or a hub id, all loaded in the same way."""
+"""Pretrained networks by name: the embedded zoo, a local folder or a hub id, all loaded the same way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bench.config import part_files
 from bench.config.part_files import check_files, resolve
-from bench.models.loaded_parts import check_ends, check_tokens, whole
+from bench.models.loaded_parts import check_ends, check_tokens, complete
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _NO_CODE = {"trust_remote_code": False}  # unset, transformers asks on the terminal and runs what is there after a yes
-_TELL: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}  # so that `whole` can refuse
+_TELL: dict[str, Any] = {"output_loading_info": True, "ignore_mismatched_sizes": True}  # so that `complete` can refuse
 
 
 def load_llm(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
@@ -36,7 +36,7 @@ def load_llm(name: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     def load(source: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-        model = whole(
+        model = complete(
             source,
             *AutoModelForCausalLM.from_pretrained(
                 source, dtype=torch.float32, attn_implementation="sdpa", **_NO_CODE, **_TELL
@@ -55,7 +55,7 @@ def load_vae(name: str) -> AutoencoderKL:
     from diffusers import AutoencoderKL
 
     def load(source: str) -> AutoencoderKL:
-        return whole(source, *AutoencoderKL.from_pretrained(source, low_cpu_mem_usage=False, **_TELL)).eval()
+        return complete(source, *AutoencoderKL.from_pretrained(source, low_cpu_mem_usage=False, **_TELL)).eval()
 
     return _load(name, "vae", load)
 
@@ -66,7 +66,7 @@ def load_clip(name: str) -> tuple[CLIPModel, CLIPProcessor]:
     from transformers import CLIPModel, CLIPProcessor
 
     def load(source: str) -> tuple[CLIPModel, CLIPProcessor]:
-        model = whole(source, *CLIPModel.from_pretrained(source, dtype=torch.float32, **_NO_CODE, **_TELL))
+        model = complete(source, *CLIPModel.from_pretrained(source, dtype=torch.float32, **_NO_CODE, **_TELL))
         processor = CLIPProcessor.from_pretrained(source, **_NO_CODE)
         check_tokens(source, processor.tokenizer, model.config.text_config.vocab_size)
         return model.eval(), processor
@@ -75,16 +75,16 @@ def load_clip(name: str) -> tuple[CLIPModel, CLIPProcessor]:
 
 
 def load_features(name: str) -> FeatureNet:
-    """The net whose features FID compares and whose heads read attributes, in eval mode."""
+    """The feature net of FID, KID and image attributes, in eval mode."""
     from bench.models.feature_net import FeatureNet
 
     return _load(name, "features", lambda source: FeatureNet.from_pretrained(source).eval())
 
 
 def weights_digest(name: str, kind: str) -> str:
-    """Twelve hex digits that name what was loaded: of all files of a folder but its README, or of a hub id's commit.
+    """Twelve hex digits of the weights: of all files of a folder but its README, or of a hub id's commit.
 
-    Looked at once a process, as a sweep asks thousands of times.
+    Computed once a process, as a sweep asks thousands of times.
     """
     return _digest(name, kind, part_files.WEIGHTS, os.getcwd())
 

@@ -1,4 +1,4 @@
-"""Images from captions and captions from images: the training forward pass with earlier segments kept."""
+"""Sampling of images and captions: the training forward pass with a KV cache of earlier segments."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def sample_latents(
 ) -> Tensor:
     """Generate latents (B, C, h, w) from captions ``ids`` (B, n), right-padded; see `guided_latents`.
 
-    The empty caption is the same for all rows, and run once for all.
+    The empty caption is the same for all rows, and computed once.
     """
     caption = Text(ids, None if (lengths == ids.shape[1]).all() else lengths)
     empty = Text(torch.tensor([empty_caption], device=ids.device))
@@ -73,7 +73,7 @@ def sample_captions(
 ) -> list[list[int]]:
     """Generate captions of clean ``latents`` (B, C, h, w), greedily: token ids of each, without beginning and end.
 
-    A row leaves the batch when its caption ends. All rows that are left are equally long: none needs a mask.
+    A row leaves the batch when its caption ends. The rows left are equally long, so none needs a mask.
     """
     start = Past.empty((IMAGE, TEXT), model.depth)
     _, past = model([Image(latents, latents.new_zeros(1))], start, needs_output=[False])
@@ -100,7 +100,7 @@ def sample_captions(
 
 
 def _closed_up(going_on: list[bool]) -> list[int]:
-    """The rows that go on, the last of them in the places of those that do not: few move."""
+    """Rows that go on, the last of them moved into the places of those that do not, so that few move."""
     rows = list(range(sum(going_on)))
     later = [row for row in range(len(rows), len(going_on)) if going_on[row]]
     for gap, row in zip([row for row in rows if not going_on[row]], later, strict=True):

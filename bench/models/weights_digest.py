@@ -1,4 +1,4 @@
-"""A fingerprint of weights in memory. Frozen ones keep it in training (docs/design.md, invariant 3)."""
+"""Digest of weights in memory. Frozen ones keep it in training (docs/design.md, invariant 3)."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The run folder on disk: its name, who may write to it, what it holds. No torch."""
+"""The run folder on disk: its name, its lease, its files. No torch."""

@@ -1,4 +1,4 @@
-"""Why a run failed, in the classes that decide whether trying again makes sense. No torch."""
+"""Classes of failure, which decide whether trying a run again makes sense. No torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory",
 
 @dataclass(frozen=True)
 class Failure:
-    """What error.txt says: its class and a line on the first line, then where it happened."""
+    """Content of error.txt: class and message on the first line, then the traceback."""
 
     kind: str
     message: str
@@ -32,14 +32,14 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> Failure:
-        """Class the exception, with its traceback."""
+        """Failure of an exception, with its traceback."""
         named = f"{type(error).__name__}: {' '.join(str(error).split())}"
         message = str(error) if isinstance(error, UserError) else named
         return cls(classify(error), message, "".join(traceback.format_exception(error)))
 
     @classmethod
     def parse(cls, text: str) -> Failure:
-        """Read error.txt, an empty or foreign one too."""
+        """Read error.txt; an empty or foreign one is a bug."""
         first, _, details = text.partition("\n")
         kind, colon, message = first.partition(": ")
         if not colon or kind not in CLASSES:
@@ -51,7 +51,7 @@ class Failure:
 
 
 def classify(error: BaseException) -> str:
-    """The class of an exception, by what it or its causes are."""
+    """Class of an exception, by its type or its cause's."""
     if isinstance(error, UserError):
         return classify(error.__cause__) if isinstance(error.__cause__, OSError) else REQUEST
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -61,6 +61,6 @@ def classify(error: BaseException) -> str:
         isinstance(error, RuntimeError) and any(words in said for words in NO_MEMORY)
     ):
         return OUT_OF_MEMORY
-    if any(kind.__name__ == "NonFiniteLoss" for kind in type(error).__mro__):  # its home imports torch
+    if any(kind.__name__ == "NonFiniteLoss" for kind in type(error).__mro__):  # its module imports torch
         return NON_FINITE
     return BUG

@@ -1,6 +1,6 @@
-"""Names made of what is computed: `train_id` of a training, `eval_id` of an evaluation. No torch.
+"""Identity of a run: `train_id` hashes a training's settings, `eval_id` an evaluation's. No torch.
 
-Paths give way to digests of what they hold, so a moved folder keeps its name; who prepares batches does not count.
+Paths are replaced by digests of their content, so a moved folder keeps its name; `runtime.workers` does not count.
 """
 
 from __future__ import annotations
@@ -20,13 +20,11 @@ from bench.runs.folder import RunFolder
 from bench.system.plugins import plugins
 
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-SCORING = ("threads", "compile", "products")  # runtime settings that change last digits of what a process computes
-ROUNDING = (*SCORING, "devices")  # and of training: what changes last digits counts
-UNSAID = {"devices": 1, "products": "blas"}
-FORMER_TASKS, FORMER_SETS = (
-    ("t2i", "i2t"),
-    ("coco", "scenes"),
-)  # of format 1, in whose words their runs keep their names
+SCORING = ("threads", "compile", "matmul_backend")  # runtime settings that change last digits of scores
+ROUNDING = (*SCORING, "devices")  # and of training
+UNHASHED = {"devices": 1, "matmul_backend": "blas"}  # values that runs had before there was a choice
+HASHED_AS = {"matmul_backend": "products"}  # its former name, so that ids stay
+FORMER_TASKS, FORMER_SETS = ("t2i", "i2t"), ("coco", "scenes")  # of format 1: runs keep its ids
 
 
 def train_id(config: Config) -> str:
@@ -45,12 +43,12 @@ def run_id(config: Config) -> str:
 
 
 def evaluated_steps(config: Config) -> list[int]:
-    """After which steps the model is scored: each ``eval.every`` of them, and the last."""
+    """Steps after which the model is scored: every ``eval.every``, and the last."""
     every, last = config.eval.every, config.train.steps
     return [*(range(every, last, every) if every else ()), last]
 
 
-def landed(config: Config, folder: RunFolder) -> dict[str, Any] | None:
+def published_result(config: Config, folder: RunFolder) -> dict[str, Any] | None:
     """The result after the last step, None where this or one along the way is still to be made."""
     results = [folder.result(eval_id(config), step) for step in evaluated_steps(config)]
     return results[-1] if all(result is not None for result in results) else None
@@ -62,7 +60,7 @@ def run_folder(config: Config) -> RunFolder:
 
 
 def train_identity(config: Config) -> dict[str, Any]:
-    """What `train_id` hashes."""
+    """Settings that `train_id` hashes."""
     from bench.models.pretrained import weights_digest
 
     model = dict(vars(config.model))
@@ -80,7 +78,7 @@ def train_identity(config: Config) -> dict[str, Any]:
 
 
 def eval_identity(config: Config) -> dict[str, Any]:
-    """What `eval_id` hashes. `eval.every` says when to evaluate, not how, so it does not count; one device scores."""
+    """Settings that `eval_id` hashes: not `eval.every`, which says when, not how; nor devices, as one scores."""
     from bench.models.pretrained import weights_digest
 
     settings = dict(vars(config.eval))
@@ -92,13 +90,13 @@ def eval_identity(config: Config) -> dict[str, Any]:
 
 
 def rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
-    """Settings of the runtime; what goes without saying is left out, which keeps the names of all that ran so."""
+    """Runtime settings by the names they are hashed under; those of earlier versions' only way are left out."""
     settings = {name: getattr(config.runtime, name) for name in names}
-    return {name: value for name, value in settings.items() if UNSAID.get(name) != value}
+    return {HASHED_AS.get(name, name): value for name, value in settings.items() if UNHASHED.get(name) != value}
 
 
 def _data_identity(config: Config) -> dict[str, Any]:
-    """The data's settings, with the folder's digest for its path. What is tolerated in it changes no number."""
+    """The data's settings, with the folder's digest for its path, without those that change no number."""
     data = dict(vars(config.data))
     digest = _data_digest(config.runtime.cache, *data.items())
     counted = FORMER_SETS if config.data.name in FORMER_SETS else (config.data.name,)
@@ -124,7 +122,7 @@ def _train_settings(config: Config) -> dict[str, Any]:
     for name, task in plugins("task").items():
         fraction = train.pop(f"{name}_fraction")
         if tuple(shares) == FORMER_TASKS == (name, *FORMER_TASKS[1:]):
-            train[f"{name}_fraction"] = fraction  # as it was said when there were these two tasks only
+            train[f"{name}_fraction"] = fraction  # as in format 1, which had these two tasks only
         for item in fields(task.settings) if name not in shares else ():
             del train[item.name]
     if tuple(shares) != FORMER_TASKS:

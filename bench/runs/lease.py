@@ -1,9 +1,9 @@
-"""Who is at a run: exclusive, numbered claim files with a heartbeat, for workers that share a folder and nothing else.
+"""The lease of a run: numbered files with a heartbeat, so that one process at a time works on it. Needs a shared folder.
 
-`claims/00007.json` says who took the run for the seventh time. The highest number counts, and it is never removed:
-whoever takes over links the next one, which only one of several can, so no two hold a run. A holder touches its file
-again and again. One that does so no more, by the watcher's own clock, or that is known to have died, loses the run, and
-finds out before it writes anything. Clocks of different machines are never compared to take a run from anybody.
+`claims/00007.json` names the owner who took the run for the seventh time. The highest number counts, and is never
+removed: to take over is to link the next one, which only one of several processes can. An owner touches its file again
+and again. One that stops, by the watcher's own clock, or that is known to have died, loses the run, and finds out
+before it writes anything. Clocks of different machines are never compared to take a run from anybody.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from bench.system import processes
 from bench.system.files import publish, write_atomically
 from bench.system.provenance import job_id, now
 
-LEASE = 60.0  # seconds without a heartbeat after which a holder has lost its run
+LEASE = 60.0  # seconds without a heartbeat after which an owner has lost its run
 BEATS = 6  # heartbeats in a lease
 
 
 class Held(Exception):
-    """Another process is at this run. The message says which."""
+    """Another process works on this run. The message says which."""
 
 
 class Lost(Exception):
@@ -36,8 +36,8 @@ class Lost(Exception):
 
 
 @dataclass(frozen=True)
-class Holder:
-    """What a claim file says of the process that wrote it."""
+class LeaseOwner:
+    """The process that holds a lease, as its file names it."""
 
     host: str
     pid: int
@@ -59,19 +59,19 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """A claim as a watcher saw it: it is alive if it looks different later on."""
+class LeaseState:
+    """A lease file at one moment. Its owner is alive if it looks different later on."""
 
     number: int
     beat: int  # modification time of the file, nanoseconds
-    holder: Holder
+    owner: LeaseOwner
 
 
-class Claim:
-    """A run held by this process. A thread keeps its heart beating."""
+class Lease:
+    """The lease that this process holds. A thread renews it."""
 
-    def __init__(self, folder: Path, number: int, holder: Holder) -> None:
-        self.path, self._number, self._holder = _path(folder, number), number, holder
+    def __init__(self, folder: Path, number: int, owner: LeaseOwner) -> None:
+        self.path, self._number, self._owner = _path(folder, number), number, owner
         self._over, self._lost = threading.Event(), False
         self._thread = threading.Thread(target=self._beat, daemon=True)
         self._thread.start()
@@ -81,74 +81,74 @@ class Claim:
         if self._lost or self._superseded():
             self._lost = True
             raise Lost(
-                f"{self.path.parent.parent} was taken over: this process did not answer for {self._holder.lease} s"
+                f"{self.path.parent.parent} was taken over: this process did not answer for {self._owner.lease} s"
             )
 
     def release(self) -> None:
-        """Let the run go. The file stays, to keep the count."""
+        """End the lease. The file stays, to keep the count."""
         self._over.set()
         self._thread.join()
         if not self._lost and not self._superseded():
             with contextlib.suppress(OSError):  # on a full disk it is found dead once this process has ended
-                write_atomically(self.path, json.dumps(asdict(self._holder) | {"ended": now()}))
+                write_atomically(self.path, json.dumps(asdict(self._owner) | {"ended": now()}))
 
     def _superseded(self) -> bool:
         return _newest(self.path.parent) != self._number
 
     def _beat(self) -> None:
-        while not self._over.wait(self._holder.lease / BEATS):
+        while not self._over.wait(self._owner.lease / BEATS):
             with contextlib.suppress(OSError):  # a server that is away may come back
                 self._lost = self._lost or self._superseded()
                 os.utime(self.path)
 
 
 @contextmanager
-def claimed(folder: Path, lease: float = LEASE) -> Iterator[Claim]:
-    """Hold `folder` (a run's `claims/`) for this process alone.
+def acquire(folder: Path, lease: float = LEASE) -> Iterator[Lease]:
+    """Lease a run, by its folder `claims/`, for this process alone, until it is silent for `lease` seconds.
 
     Raises Held if another process has it and is not known to have died, OSError if the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    seen = sighting(folder)
-    if seen and not seen.holder.dead:
-        raise Held(str(seen.holder))
+    state = lease_state(folder)
+    if state and not state.owner.dead:
+        raise Held(str(state.owner))
     number = _newest(folder) + 1
-    holder = Holder(
+    owner = LeaseOwner(
         socket.gethostname(), os.getpid(), processes.space(), processes.born(os.getpid()), job_id(), lease, now()
     )
-    take(folder, number, holder)
-    claim = Claim(folder, number, holder)
+    take(folder, number, owner)
+    held = Lease(folder, number, owner)
     try:
-        yield claim
+        yield held
     finally:
-        claim.release()
+        held.release()
 
 
-def sighting(folder: Path) -> Sighting | None:
-    """The claim that counts, None where nobody has the run or the last holder let it go."""
+def lease_state(folder: Path) -> LeaseState | None:
+    """The lease that counts, None where the run is free."""
     number = _newest(folder)
     if not number:
         return None
     try:
         beat = _path(folder, number).stat().st_mtime_ns
-        holder = _read(_path(folder, number))
+        owner = _read(_path(folder, number))
     except FileNotFoundError:  # superseded this very moment
-        return sighting(folder)
-    return None if holder.ended else Sighting(number, beat, holder)
+        return lease_state(folder)
+    return None if owner.ended else LeaseState(number, beat, owner)
 
 
 def seems_alive(folder: Path) -> bool:
-    """Whether somebody is at the run, judged at a glance: to be shown, not to take a run from anybody."""
-    seen = sighting(folder)
-    if seen is None or seen.holder.dead:
+    """Whether a process works on the run, judged at a glance: to be shown, not to take a run from anybody."""
+    state = lease_state(folder)
+    if state is None or state.owner.dead:
         return False
-    return time.time() - seen.beat / 1e9 < seen.holder.lease
+    return time.time() - state.beat / 1e9 < state.owner.lease
 
 
-def take(folder: Path, number: int, holder: Holder) -> None:
-    """Become the holder that counts, or raise Held: by whoever was quicker."""
+def take(folder: Path, number: int, owner: LeaseOwner) -> None:
+    """Write lease `number` for `owner`. Raises Held if another process was quicker."""
     path = _path(folder, number)
-    if not publish(path, json.dumps(asdict(holder))):
+    if not publish(path, json.dumps(asdict(owner))):
         raise Held("another process, which was quicker")
     if _newest(folder) != number:  # decided on an old view of the folder
         path.unlink(missing_ok=True)
@@ -159,7 +159,7 @@ def take(folder: Path, number: int, holder: Holder) -> None:
 
 
 def _newest(folder: Path) -> int:
-    """The highest number of a claim, 0 where there is none."""
+    """The highest number of a lease file, 0 where there is none."""
     return max(_numbers(folder), default=0)
 
 
@@ -171,12 +171,12 @@ def _numbers(folder: Path) -> list[int]:
     return [int(stem) for stem, dot, end in (name.partition(".") for name in names) if end == "json" and stem.isdigit()]
 
 
-def _read(path: Path) -> Holder:
-    """What a claim says. One that a power cut emptied says nothing, and is watched as any other."""
+def _read(path: Path) -> LeaseOwner:
+    """The owner that a file names. One that a power cut emptied names nobody, and is watched like any other."""
     try:
-        return Holder(**json.loads(path.read_text(errors="replace", encoding="utf-8")))
+        return LeaseOwner(**json.loads(path.read_text(errors="replace", encoding="utf-8")))
     except (ValueError, TypeError):
-        return Holder("an unknown host", 0, "", 0, None, LEASE, "an unknown time")
+        return LeaseOwner("an unknown host", 0, "", 0, None, LEASE, "an unknown time")
 
 
 def _path(folder: Path, number: int) -> Path:

@@ -1,4 +1,4 @@
-"""What a run left, without its times: equal for equal runs, to the last bit."""
+"""Published files of a run without its times: equal for equal runs, to the last bit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.runs.reader import StoredRun
 MEASURED = ("train_seconds", "score_seconds", "peak_memory_mb")  # of the machine, not of the model
 
 
-def landed(run: Path) -> dict[str, Any]:
+def published_files(run: Path) -> dict[str, Any]:
     """Results, captions, samples and training metrics of a run folder, by file name."""
     found: dict[str, Any] = {}
     for path in sorted(run.glob("evals/**/*")):
@@ -19,14 +19,14 @@ def landed(run: Path) -> dict[str, Any]:
             found[str(path.relative_to(run))] = path.read_bytes()
     for name in [name for name in found if name.endswith("result.json")]:
         result = json.loads(found[name])
-        del result["seal"]  # of the times too
+        del result["seal"]  # a checksum of the times too
         result["cost"] = {key: value for key, value in result["cost"].items() if key not in MEASURED}
         found[name] = result
     rows = {row["step"]: {k: v for k, v in row.items() if k != "seconds"} for row in StoredRun(run).read_metrics()}
     return found | {"metrics.jsonl": rows}
 
 
-def strays(run: Path) -> list[str]:
-    """What should not be there once a command has completed."""
+def leftovers(run: Path) -> list[str]:
+    """Files that should not be there once a command has completed."""
     drafts = [path for path in run.rglob("*") if path.name.startswith(".") or path.name.endswith(".draft")]
     return sorted(str(path.relative_to(run)) for path in [*drafts, *run.glob("attempts"), *run.glob("error.txt")])

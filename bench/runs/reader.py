@@ -1,4 +1,4 @@
-"""What a run's folder holds, to be read. Status is derived from the files, never stored. No torch."""
+"""Reading a run folder. Status is derived from the files, never stored. No torch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StoredRun:
     """`<architecture>-<train_id>/`: config.yaml, run.json, metrics.jsonl, checkpoints/, claims/, evals/, error.txt."""
 
     def __init__(self, path: str | Path) -> None:
-        """Name a run folder, which need not exist yet. Raises UserError if it holds another schema."""
+        """Name a run folder, which need not exist yet. Raises UserError if it is of another format."""
         self.path = Path(path)
         read_own(self.path / "run.json")
 
@@ -30,7 +30,7 @@ class StoredRun:
 
     @property
     def checkpoints(self) -> Path:
-        """Where checkpoints are written."""
+        """Folder of the checkpoints."""
         return self.path / "checkpoints"
 
     def checkpoint(self, step: int) -> Path:
@@ -48,12 +48,12 @@ class StoredRun:
         return self.path / "error.txt"
 
     @property
-    def claim_files(self) -> Path:
-        """Where processes say that they are at this run."""
+    def lease_files(self) -> Path:
+        """Folder of the lease files."""
         return self.path / "claims"
 
     def run_json(self) -> dict[str, Any]:
-        """What run.json holds, {} before the run was created."""
+        """Content of run.json, {} before the run was created."""
         path = self.path / "run.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
@@ -85,24 +85,24 @@ class StoredRun:
         return {}
 
     def result_folder(self, eval_id: str, step: int) -> Path:
-        """Where the evaluation `eval_id` of the model after `step` steps lands."""
+        """Folder of the evaluation `eval_id` of the model after `step` steps."""
         return results.place(self.path, eval_id, step)
 
     def result(self, eval_id: str, step: int) -> dict[str, Any] | None:
-        """The landed result, None if there is none. Raises UserError for another schema."""
+        """The published result, None if there is none. Raises UserError for another format."""
         return read_own(self.result_folder(eval_id, step) / results.NAME)
 
     def evaluations(self, eval_id: str = "*") -> list[tuple[str, int]]:
-        """Which results there are, of one evaluation or of all: evaluation and step, in this order."""
+        """Evaluation and step of every published result, of one evaluation or of all, in this order."""
         places = [path.parent for path in self.path.glob(f"evals/{eval_id}/step-*/result.json")]
         return sorted((place.parent.name, int(place.name.removeprefix("step-"))) for place in places)
 
     def results(self, eval_id: str) -> list[dict[str, Any]]:
-        """Every landed result of one evaluation, by step."""
+        """Published results of one evaluation, by step."""
         return [result for place in self.evaluations(eval_id) if (result := self.result(*place)) is not None]
 
     def failure(self) -> Failure | None:
-        """Why the run failed, None if it did not."""
+        """The run's failure, None if it did not fail."""
         try:
             return Failure.parse(self.error_file.read_text(errors="replace", encoding="utf-8"))
         except FileNotFoundError:
@@ -112,7 +112,7 @@ class StoredRun:
         """pending, running, partial, failed or done, with respect to one evaluation after each of these steps."""
         if all((self.result_folder(eval_id, step) / results.NAME).exists() for step in steps):
             return "done"
-        if lease.seems_alive(self.claim_files):
+        if lease.seems_alive(self.lease_files):
             return "running"
         if self.error_file.exists():
             return "failed"

@@ -1,4 +1,4 @@
-"""Compare what a reader says about a scene (a parser of captions, a net that reads pictures) with the scene itself."""
+"""Compare a predicted scene (by a parser of captions, or a net on images) with the true one."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def all_right(claim: Scene, scene: Scene) -> bool:
 
 @cache
 def chance(objects: int) -> dict[str, float]:
-    """What guessing scores per attribute, and `all_right`: a claim drawn from all scenes, whatever the truth.
+    """Chance level per attribute, and of `all_right`: a scene sampled from all, whatever the truth.
 
-    Closed form for one object; for two, where matching helps the guesser, the mean over 4000 drawn scenes.
+    Closed form for one object; for two, where matching helps the guesser, the mean over 4000 sampled scenes.
     """
     if objects == 1:
         guess = {name: 1 / len(VALUES[name]) for name in ATTRIBUTES}

@@ -1,4 +1,4 @@
-"""Captions of scenes, and the way back: five wordings that each name every attribute, and a tolerant parser."""
+"""Captions of scenes, in five wordings that each name every attribute, and a tolerant parser of captions."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def captions(scene: Scene) -> list[str]:
 
 
 def parse(caption: str) -> Scene | None:
-    """Read a caption back into a scene; None when it says nothing about one.
+    """Parse a caption into a scene; None when it has no attribute of one.
 
     Objects are told apart by "and" and punctuation. What is not said is None, and so is what is said in two ways
     ("a red blue circle", two backgrounds). Mentions without any attribute are dropped.
@@ -51,7 +51,7 @@ def parse(caption: str) -> Scene | None:
 
 
 def caption_attributes(caption: str, scene: Scene) -> dict[str, float]:
-    """Per attribute, the fraction of the scene's objects (background: of one) that the caption describes rightly."""
+    """Per attribute, the fraction of the scene's objects (background: of one) that the caption names rightly."""
     return compare(parse(caption) or Scene((), None), scene)
 
 

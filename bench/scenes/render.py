@@ -1,4 +1,4 @@
-"""Draw scenes: signed distance functions on a pixel grid, so edges are antialiased and a whole batch is one array."""
+"""Render scenes: signed distance functions on a pixel grid, so edges are antialiased and a whole batch is one array."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.scenes.scene import BACKGROUND_JITTER, OBJECT_JITTER, POSITIONS, SHAPES, Scene
 
-CANVAS = 32.0  # lengths below are in pixels of a 32 x 32 picture
+CANVAS = 32.0  # lengths below are in pixels of a 32 x 32 image
 RADIUS = {"small": 3.9, "large": 6.7}
 CENTRE = dict(zip(POSITIONS, [(8.0, 8.0), (24.0, 8.0), (8.0, 24.0), (24.0, 24.0)], strict=True))
 RGB = {
@@ -22,16 +22,16 @@ BATCH = 512
 
 
 def render(scene: Scene, size: int = 32) -> np.ndarray:
-    """One picture, (size, size, 3) uint8."""
+    """Render one image, (size, size, 3) uint8."""
     return render_batch([scene], size)[0]
 
 
 def render_batch(scenes: Sequence[Scene], size: int = 32) -> np.ndarray:
-    """Pictures of complete scenes (no attribute None), (n, size, size, 3) uint8."""
-    pictures = np.empty((len(scenes), size, size, 3), np.uint8)
+    """Render images of complete scenes (no attribute None), (n, size, size, 3) uint8."""
+    images = np.empty((len(scenes), size, size, 3), np.uint8)
     for start in range(0, len(scenes), BATCH):
-        pictures[start : start + BATCH] = _render(scenes[start : start + BATCH], size)
-    return pictures
+        images[start : start + BATCH] = _render(scenes[start : start + BATCH], size)
+    return images
 
 
 def _render(scenes: Sequence[Scene], size: int) -> np.ndarray:
@@ -47,16 +47,16 @@ def _render(scenes: Sequence[Scene], size: int) -> np.ndarray:
             rows = [i for i, s in enumerate(scenes) if len(s.objects) > k and s.objects[k].shape == shape]
             if not rows:
                 continue
-            drawn = [scenes[i].objects[k] for i in rows]
+            objects = [scenes[i].objects[k] for i in rows]
             d = offsets[rows]
-            centre = np.array([CENTRE[str(o.position)] for o in drawn]) + d[:, :2]
-            radius = (np.array([RADIUS[str(o.size)] for o in drawn]) + d[:, 2])[:, None, None]
+            centre = np.array([CENTRE[str(o.position)] for o in objects]) + d[:, :2]
+            radius = (np.array([RADIUS[str(o.size)] for o in objects]) + d[:, 2])[:, None, None]
             cos, sin = np.cos(d[:, 3])[:, None, None], np.sin(d[:, 3])[:, None, None]
             x = grid[None, None, :] - centre[:, 0, None, None]  # (n, 1, size)
             y = grid[None, :, None] - centre[:, 1, None, None]  # (n, size, 1)
             distance = DISTANCE[shape]((cos * x + sin * y) / radius, (cos * y - sin * x) / radius) * radius
             cover = np.clip(0.5 - distance * size / CANVAS, 0, 1)[..., None].astype(np.float32)
-            colour = (np.array([RGB[str(o.colour)] for o in drawn]) + d[:, 4:])[:, None, None].astype(np.float32)
+            colour = (np.array([RGB[str(o.colour)] for o in objects]) + d[:, 4:])[:, None, None].astype(np.float32)
             canvas[rows] += cover * (colour - canvas[rows])
     return np.clip(np.rint(canvas), 0, 255).astype(np.uint8)
 

@@ -1,4 +1,4 @@
-"""The embedded assets: what a scene may hold, which combinations each split sees, and how scenes are drawn.
+"""Built-in synthetic scenes: their attributes, the combinations of each split, and sampling.
 
 Every shape gives one of its eight colours to validation and another to test, so both splits show only
 (colour, shape) pairs that training never does.
@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.system.errors import UserError, nearest
 
-SCENES_VERSION = 1  # raise it whenever a scene, picture or caption changes: every stored digest depends on it
+SCENES_VERSION = 1  # raise it whenever a scene, image or caption changes: every stored digest depends on it
 
 COLOURS = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
 SHAPES = ("circle", "square", "triangle", "star", "cross", "ring")
@@ -34,7 +34,7 @@ BACKGROUND_JITTER = 3  # red, green, blue
 
 @dataclass(frozen=True)
 class Object:
-    """One object; a field is None only in what a reader of captions or pictures could not tell."""
+    """One object; a field is None only where a parser or a net could not tell."""
 
     colour: str | None
     shape: str | None
@@ -56,7 +56,7 @@ class Scene:
 
 
 def sample_scenes(split: str, n: int, objects: int = 1, seed: int = 0) -> list[Scene]:
-    """Draw `n` scenes of `objects` (1 or 2) objects; the same arguments always give the same scenes.
+    """Sample `n` scenes of `objects` (1 or 2) objects; the same arguments always give the same scenes.
 
     The first scenes do not depend on `n`. Objects of a scene have different positions and different
     (colour, shape) pairs. Split "zoo" draws from all pairs and is meant for building and checking the pinned nets.
@@ -85,7 +85,7 @@ def _scene(pairs: tuple[Pair, ...], objects: int, u: list[float], jitter: tuple[
 
 
 def _distinct(u: float, n: int, k: int) -> list[int]:
-    """The ordered choice of `k` (1 or 2) different numbers below `n` that one uniform number `u` stands for."""
+    """An ordered choice of `k` (1 or 2) different numbers below `n`, by one uniform number `u`."""
     if k == 1:
         return [int(u * n)]
     first, second = divmod(int(u * n * (n - 1)), n - 1)

@@ -1,1 +1,1 @@
-"""This process and this machine: errors, files, signals, git, provenance. Knows nothing of experiments."""
+"""This process and this machine: errors, files, signals, git, provenance. No experiments."""

@@ -1,4 +1,4 @@
-"""What the command lines of all rooms share: requests of the form `[PRESET] [key=value ...]`, and exit statuses.
+"""Shared parts of all command lines: requests of the form `[PRESET] [key=value ...]`, and exit statuses.
 
 0 done, 1 something failed while running, 2 the request was wrong, 130 interrupted.
 """
@@ -19,23 +19,23 @@ from bench.system.errors import UserError, nearest
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaint is one line."""
+    """An argument parser with one-line errors."""
 
     def error(self, message: str) -> NoReturn:
         """Raise UserError instead of printing the usage."""
         raise UserError(f"{message} (see {self.prog} --help)")
 
 
-def chosen(room: str, commands: dict[str, str], name: str, epilog: str | None = None) -> tuple[Any, Parser]:
-    """The module of `python -m ROOM NAME`, by `commands` (name -> file of ROOM/commands), and a parser for it.
+def chosen(package: str, commands: dict[str, str], name: str, epilog: str | None = None) -> tuple[Any, Parser]:
+    """The module of `python -m PACKAGE NAME`, by `commands` (name -> file of PACKAGE/commands), and a parser for it.
 
     Raises UserError for an unknown command.
     """
     if name not in commands:
         raise UserError(f"unknown command '{name}'{nearest(name, commands)}")
-    module = importlib.import_module(f"{room}.commands.{commands[name]}")
+    module = importlib.import_module(f"{package}.commands.{commands[name]}")
     parser = Parser(
-        prog=f"python -m {room} {name}",
+        prog=f"python -m {package} {name}",
         description=module.__doc__,
         epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -44,7 +44,7 @@ def chosen(room: str, commands: dict[str, str], name: str, epilog: str | None = 
 
 
 def asks_for_help(arguments: list[str]) -> bool:
-    """Whether a room is asked what it can do."""
+    """Whether the arguments ask for help."""
     return not arguments or arguments[0] in ("-h", "--help", "help")
 
 
@@ -62,8 +62,8 @@ def split_request(words: list[str]) -> tuple[str, list[str]]:
 
 
 def exit_status(main: Callable[[], int]) -> int:
-    """Run `main`; turn what it raises into a message on stderr and an exit status."""
-    interrupts.on(signal.SIGINT, signal.SIGTERM)  # `kill` stops as cleanly as Ctrl-C
+    """Run `main`; turn an exception into a message on stderr and an exit status."""
+    interrupts.handle(signal.SIGINT, signal.SIGTERM)  # `kill` stops as cleanly as Ctrl-C
     try:
         return main()
     except (UserError, ArchitectureError) as error:

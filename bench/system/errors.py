@@ -1,4 +1,4 @@
-"""Errors that speak to the user: one line, exit status 2, no traceback."""
+"""Errors for the user: one line, exit status 2, no traceback."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
-LONGEST = 1000  # characters of a message: it may quote what it was given
+LONGEST = 1000  # characters of a message, which may quote its input
 
 
 class UserError(Exception):
     """The request was wrong. The message is one line: what is wrong, where, and the nearest right thing."""
 
     def __init__(self, message: str) -> None:
-        """Make one printable line of `message`, which may quote anything."""
+        """Make one printable line of `message`."""
         line = "".join(map(_shown, " ".join(message.splitlines())))
         super().__init__(line if len(line) <= LONGEST else f"{line[: LONGEST // 2]} ... {line[-LONGEST // 2 :]}")
 
@@ -34,7 +34,7 @@ def nearest(name: str, choices: Iterable[str]) -> str:
 
 @contextmanager
 def writing_to(folder: Path) -> Iterator[None]:
-    """Turn a refusal by the file system into a UserError that names the folder."""
+    """Turn an OSError into a UserError that names the folder."""
     try:
         yield
     except OSError as error:

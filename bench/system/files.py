@@ -1,4 +1,4 @@
-"""Files whole or absent: atomic writes, publishing without replacing, and what is on the disk for good."""
+"""Atomic writes, publishing without replacing, and flushing to disk."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 
 from bench.system import processes
 
-AT_ONCE = 8  # files that a tree's flush waits for: a disk writes many in the time of one
+AT_ONCE = 8  # files flushed in parallel: a disk writes many in the time of one
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write `path` whole, replacing what was there."""
+    """Write `path` atomically, replacing it."""
     temporary = _write_beside(path, content)
     os.replace(temporary, path)
     flush(path.parent)
 
 
 def publish(path: Path, text: str) -> bool:
-    """Write `path` whole, but only if it does not exist. Returns whether it was this call that wrote it."""
+    """Write `path` atomically, unless it exists. Returns whether this call wrote it."""
     temporary = _write_beside(path, text)
     try:
         os.link(temporary, path)  # unlike a rename, never replaces
@@ -39,33 +39,33 @@ def _write_beside(path: Path, content: str | bytes) -> Path:
             file.flush()
             os.fsync(file.fileno())
     except OSError:
-        temporary.unlink(missing_ok=True)  # a full disk is not helped by half a file
+        temporary.unlink(missing_ok=True)  # half a file only fills a full disk
         raise
     return temporary
 
 
 def draft(path: Path) -> Path:
-    """A name beside `path` to write it under; it says whose draft it is."""
+    """A temporary name beside `path`, with the process that writes it."""
     owner = f"{processes.space()}_{os.getpid()}-{processes.born(os.getpid())}"
     return path.with_name(f".{path.name}.{owner}-{uuid.uuid4().hex[:8]}.draft")
 
 
-def remove_drafts(folder: Path, whosever: bool = False) -> None:
-    """Remove the drafts in `folder` of processes that have died on this machine, or all of them."""
+def remove_drafts(folder: Path, of_any_process: bool = False) -> None:
+    """Remove drafts in `folder` of processes that died on this machine, or of any process."""
     for path in folder.glob(".*.draft"):
-        if whosever or _of_the_dead(path):
+        if of_any_process or _is_orphaned(path):
             path.unlink(missing_ok=True)
 
 
-def _of_the_dead(draft: Path) -> bool:
-    """Whether a draft's owner was of this machine and lives no more."""
+def _is_orphaned(draft: Path) -> bool:
+    """Whether a draft's process ran on this machine and has died."""
     space, _, owner = draft.name[: -len(".draft")].rpartition(".")[2].rpartition("-")[0].partition("_")
     pid, _, birth = owner.partition("-")
     return pid.isdigit() and birth.isdigit() and processes.dead(space, int(pid), int(birth))
 
 
 def append_line(path: Path, line: str) -> None:
-    """Add a line in one write. After a line that a kill tore, it begins on a line of its own."""
+    """Append a line in one write, on a line of its own even after one that a kill cut off."""
     with path.open("ab+") as file:
         if file.tell() > 0:
             file.seek(-1, os.SEEK_END)
@@ -81,14 +81,14 @@ def size_of(path: Path) -> int:
 
 
 def flush_tree(folder: Path) -> None:
-    """Have every file and folder under `folder` on the disk before going on."""
+    """Flush every file and folder under `folder` to disk."""
     with ThreadPoolExecutor(AT_ONCE) as pool:
         list(pool.map(flush, folder.rglob("*")))
     flush(folder)
 
 
 def flush(path: Path) -> None:
-    """Have what `path` holds, a file or a folder's list of names, on the disk before going on."""
+    """Flush a file, or a folder's list of names, to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The code's revision in git: the commit, and what was changed since. None where there is no repository or no git."""
+"""The code's git commit and the changes since. None where there is no repository or no git."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROJECT = Path(__file__).parents[2]
-ROOMS = ("architectures", "bench", "sweeps", "reports")  # a new file of these counts as a change
+PACKAGES = ("architectures", "bench", "sweeps", "reports")  # a new file of these counts as a change
 LARGEST = 1_000_000  # bytes of changes that are kept
-PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")  # whatever is configured
+PLAIN = ("--no-ext-diff", "--no-textconv", "--no-color", "--src-prefix=a/", "--dst-prefix=b/")  # not git's config
 
 
 class Changes(NamedTuple):
-    """What `git apply` would make of a clean checkout of the commit."""
+    """Uncommitted changes, as a patch for `git apply`."""
 
     digest: str  # 12 hex digits of the whole
     size: int  # bytes of the whole
@@ -41,7 +41,7 @@ def commit() -> str | None:
 
 @cache
 def changes() -> Changes | None:
-    """What differs from the commit, new files of the project's rooms included; None if nothing does."""
+    """Changes since the commit, new files of the packages included; None if there are none."""
     if commit() is None:
         return None
     try:
@@ -56,16 +56,16 @@ def changes() -> Changes | None:
 
 
 def _against_head(index: Path) -> bytes | None:
-    """The differences, with new files named in `index`, a copy: the repository's own is left alone."""
+    """The patch, with new files added to `index`, a copy of the repository's."""
     if real := _git("rev-parse", "--git-path", "index"):
         shutil.copy(PROJECT / os.fsdecode(real).removesuffix("\n"), index)
-    rooms = [room for room in ROOMS if (PROJECT / room).is_dir()]
-    _git("add", "--intent-to-add", "--", *rooms, GIT_INDEX_FILE=str(index))
+    packages = [name for name in PACKAGES if (PROJECT / name).is_dir()]
+    _git("add", "--intent-to-add", "--", *packages, GIT_INDEX_FILE=str(index))
     return _git("diff", "--binary", *PLAIN, "HEAD", GIT_INDEX_FILE=str(index))
 
 
 def _git(*arguments: str, **environment: str) -> bytes | None:
-    """What git answers; None if it cannot."""
+    """Output of git; None if it fails."""
     # without the optional locks, several processes can ask at once, of a folder that cannot be written too
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", **environment}
     try:

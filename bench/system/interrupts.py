@@ -1,4 +1,4 @@
-"""Stopping on a signal without losing steps: training ends its step and writes a checkpoint, all else ends at once."""
+"""Interrupts without losing steps: training ends its step and writes a checkpoint, all else ends at once."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_deferring = _requested = False
+_delaying = _pending = False
 
 
-def on(*numbers: int) -> None:
-    """Let these signals ask this process to stop."""
+def handle(*numbers: int) -> None:
+    """Let these signals interrupt this process."""
     for number in numbers:
         signal.signal(number, _handle)
 
 
-def request() -> None:
-    """Stop: training at the end of its step, anything else, or whoever is asked twice, at once.
+def interrupt() -> None:
+    """Interrupt training at the end of its step; anything else, or training the second time, at once.
 
-    Raises KeyboardInterrupt where it is at once.
+    At once is by KeyboardInterrupt.
     """
-    global _requested
-    if not _deferring or _requested:
+    global _pending
+    if not _delaying or _pending:
         raise KeyboardInterrupt
-    _requested = True
+    _pending = True
 
 
-def requested() -> bool:
+def pending() -> bool:
     """Whether training should stop after this step."""
-    return _requested
+    return _pending
 
 
 @contextmanager
-def deferred() -> Iterator[None]:
-    """Within this block a request waits until `requested` is asked, and stops the process at its end at the latest."""
-    global _deferring, _requested
-    _deferring, _requested = True, False
+def delayed() -> Iterator[None]:
+    """Within, an interrupt is only `pending`; it is raised at the end at the latest."""
+    global _delaying, _pending
+    _delaying, _pending = True, False
     try:
         yield
     finally:
-        _deferring = False
-    if _requested:
+        _delaying = False
+    if _pending:
         raise KeyboardInterrupt
 
 
 def _handle(number: int, frame: FrameType | None) -> None:
-    request()
+    interrupt()

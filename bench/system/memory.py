@@ -1,4 +1,4 @@
-"""The process's memory: freed memory is kept, and its peak told for one run, also where a process does many."""
+"""Memory of the process: freed memory is kept, and the peak is measured for each run of a process."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from functools import cache
 import torch
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
-LARGEST = 2**31 - 1  # bytes; what mallopt can be told
+LARGEST = 2**31 - 1  # bytes; the largest that mallopt takes
 
 
 def keep_freed_memory() -> None:
-    """Let the process keep what it frees instead of giving it back: the next step needs it again (glibc).
+    """Keep freed memory in the process instead of returning it: the next step needs it again (glibc).
 
-    Giving it back costs a page fault for every 4 KiB of the next step's activations: a tenth of a step at width 512.
+    Returning it costs a page fault for every 4 KiB of the next step's activations: a tenth of a step at width 512.
     """
     _glibc("mallopt", M_TRIM_THRESHOLD, LARGEST)
     _glibc("mallopt", M_MMAP_THRESHOLD, LARGEST)
 
 
 def reset_peak_memory() -> None:
-    """Forget the process's peak of resident memory, so that the next run in it starts anew (Linux).
+    """Reset the process's peak of resident memory for the next run in it (Linux).
 
-    What earlier runs freed goes back to the system first: else each run's peak would hold the largest before it.
+    Memory that earlier runs freed is returned first: else it would count for this run.
     """
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
@@ -38,7 +38,7 @@ def reset_peak_memory() -> None:
 
 @cache
 def _set_libraries_aside() -> None:
-    """Leave what is imported by now, which stays, out of later collections: going through it takes 0.3 s."""
+    """Leave imported modules out of later garbage collections: walking them takes 0.3 s."""
     gc.collect()
     gc.freeze()
 

@@ -1,4 +1,4 @@
-"""A process that ends with the one that started it, however that one ends."""
+"""Child processes that end with their parent, however it ends."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ PARENT = "XFUSION_BENCH_PARENT"
 PERIOD = 0.5  # seconds between looks
 
 
-def tied() -> dict[str, str]:
-    """What the environment of such a child says besides."""
+def child_environment() -> dict[str, str]:
+    """Environment variables for a child process that calls `exit_with_parent`."""
     return {PARENT: str(os.getpid())}
 
 
-def follow() -> None:
-    """Be such a child, if this process was started as one."""
-    parent = os.environ.pop(PARENT, None)  # its own children are not the same one's
+def exit_with_parent() -> None:
+    """End this process when its parent ends, if the parent gave it `child_environment`."""
+    parent = os.environ.pop(PARENT, None)  # this process's own children have another parent
     if parent:
-        threading.Thread(target=_watch, args=(int(parent),), daemon=True, name="lifeline").start()
+        threading.Thread(target=_watch, args=(int(parent),), daemon=True, name="parent watch").start()
 
 
 def _watch(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(PERIOD)
-    os.kill(os.getpid(), signal.SIGKILL)  # it may wait for somebody who is gone; what has landed is safe from any kill
+    os.kill(os.getpid(), signal.SIGKILL)  # it may be blocked; published files survive any kill

@@ -1,4 +1,4 @@
-"""Plug-ins: a file of a folder here, or a module that an installed distribution offers as an entry point.
+"""Plug-ins: files of this project's packages, or modules that installed distributions offer as entry points.
 
 A plug-in is the one class of its file that derives from the kind's base class; its name is the file's, or the entry
 point's. Nothing is listed by hand. Importing one should import no torch, so that `bench list` and every refusal answer

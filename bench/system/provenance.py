@@ -1,4 +1,4 @@
-"""Where a number came from: code, packages, machine and command. Recorded with every start of a run, never hashed."""
+"""Provenance: code, packages, machine and command. Recorded with every start of a run, never hashed."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ PACKAGES = (
 """Distributions whose versions can change a number."""
 
 JOBS = ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_RESTART_COUNT", "PBS_JOBID", "LSB_JOBID")
-"""What schedulers call the job that a process belongs to."""
+"""Environment variables with a scheduler's job id."""
 
 TUNING = ("OMP_", "MKL_", "KMP_", "GOMP_", "OPENBLAS_", "ONEDNN_", "ATEN_", "TORCH_", "PYTORCH_", "CUDA_", "CUBLAS_")
-"""Beginnings of variables that set threads, kernels or devices."""
+"""Prefixes of environment variables that set threads, kernels or devices."""
 
 
 def start_facts(architecture: str, threads: int) -> dict[str, Any]:
-    """What is worth knowing of this start of a run."""
+    """Provenance of this start of a run."""
     finders: dict[str, Callable[[], Any]] = {
         "id": lambda: uuid.uuid4().hex[:12],
         "pid": os.getpid,
@@ -46,7 +46,7 @@ def start_facts(architecture: str, threads: int) -> dict[str, Any]:
 
 
 def machine_facts(architecture: str, threads: int) -> dict[str, Any]:
-    """With what code, packages and machine something is computed. A fact that cannot be found says so, and no more."""
+    """Provenance of a computation: code, packages and machine. A fact that cannot be found is "unknown (...)"."""
     finders: dict[str, Callable[[], Any]] = {
         "time": now,
         "command": lambda: [Path(sys.argv[0]).name, *sys.argv[1:]],
@@ -67,8 +67,7 @@ def machine_facts(architecture: str, threads: int) -> dict[str, Any]:
 
 @cache
 def code_digest(architecture: str) -> str:
-    """12 hex digits of the project's code behind a run: bench/ without its commands, and of architectures this
-    one alone, with those that it inherits from."""
+    """12 hex digits of a run's code: bench/ without its commands, and of architectures this one and its bases."""
     known = architectures.catalogue()
     own = {path.name for path in known[architecture].sources} if architecture in known else set()
     others = {f"{name}.py" for name, it in known.items() if it.distribution is None} - own
@@ -93,7 +92,7 @@ def now() -> str:
 
 
 def job_id() -> str | None:
-    """The job of SLURM's that this process is part of, None outside of one."""
+    """SLURM's id of the job that this process is part of, None outside of one."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
@@ -105,7 +104,7 @@ def package_versions(names: tuple[str, ...]) -> dict[str, str | None]:
 
 @cache
 def gpu() -> str | None:
-    """The first GPU's name by the driver's own tool, None without one."""
+    """Name of the first GPU by nvidia-smi, None without one."""
     try:
         command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         answer = subprocess.run(command, capture_output=True, text=True, timeout=10)
@@ -115,7 +114,7 @@ def gpu() -> str | None:
 
 
 def cpu() -> str:
-    """The processor's model."""
+    """Model of the processor."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -151,5 +150,5 @@ def _patch() -> dict[str, Any] | None:
 def _found(find: Callable[[], Any]) -> Any:
     try:
         return find()
-    except Exception as error:  # a machine may lack anything; no run fails for it
+    except Exception as error:  # no run fails for a missing fact
         return f"unknown ({type(error).__name__}: {error})"

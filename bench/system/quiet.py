@@ -1,4 +1,4 @@
-"""Libraries that keep to their work: no advice, no loading bars; their errors still show."""
+"""Quiet libraries: no advice, no loading bars; errors still show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task says of itself. Importing it imports no torch."""
+"""Base class of tasks, and samples. Importing it imports no torch."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class NoSettings:
 
 
 class Task(Plugin):
-    """A layout of segments, what of it is scored, how a batch is made of pairs and how its output is generated."""
+    """A training task: its layout of segments, which are scored, its batches, and how its output is generated."""
 
     kind = "task"
     title: ClassVar[str]  # "text-to-image"
@@ -62,7 +62,7 @@ class Task(Plugin):
 
     @property
     def output(self) -> str:
-        """Modality of what is generated."""
+        """Modality of the output."""
         return self.layout[-1]
 
     def score(self, metric: str) -> str:
@@ -82,7 +82,7 @@ class Task(Plugin):
         return assets.latents(split, rows)
 
     def generate(self, model: FusionTransformer, assets: Assets, config: Config, rows: range) -> Sequence[Sample]:
-        """Outputs for the first items of ``eval.split``: the same prompts and noise for every model that is asked."""
+        """Outputs for the first items of ``eval.split``: the same prompts and noise for every model."""
         raise NotImplementedError
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What of image-to-text training may be chosen."""
+    """Settings of image-to-text training."""
 
     # cap on the noise of captioned images, as a share of T; paper: 0 is best
     i2t_noise: float = ranged(0.0, 0, 1, title="noise cap on I2T images", unit="%")

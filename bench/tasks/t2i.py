@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Settings:
-    """What of text-to-image training may be chosen."""
+    """Settings of text-to-image training."""
 
     caption_dropout: float = ranged(0.1, 0, 1)  # share of captions emptied for guidance; gap
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: what is trained, the optimizer, the average, where the samples stand; whole or passed over."""
+"""Checkpoints: trained weights, optimizer, moving average, position in the data. Damaged ones are skipped."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ NEEDED = {
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """How Lightning puts checkpoints on disk, in the first process alone: never half, nor the only one yet unread."""
+    """Checkpoint files, written by rank 0: atomically, and read back before older ones are deleted."""
 
     def __init__(self, keep: int) -> None:
         self.keep = keep  # how many of the newest stay
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write under a temporary name, flush, rename, read all of it back; only then may older ones go."""
+        """Write under a temporary name, flush, rename, and read it all back; only then delete older ones."""
         path = Path(path)
         unproven = draft(path)
         with writing_to(path):
@@ -50,20 +50,20 @@ class CheckpointFiles(TorchCheckpointIO):
             self._prune(path)
 
     def _prune(self, newest: Path) -> None:
-        """Drop older ones, and later ones that training has passed over as damaged.
+        """Delete older ones, and damaged later ones, which training has skipped.
 
-        Later ones that are whole stay: they are of whoever took the run over while this process slept, or of a training
-        whose evaluations are made up for.
+        Whole later ones stay: a process that took the run over wrote them, or a training whose evaluations are made
+        up for.
         """
         steps = _newest_first(newest.parent)
         older = [path for path in steps if path <= newest]
-        passed_over = [path for path in steps if path > newest and damage(path)]
-        for path in [*passed_over, *older[self.keep :]]:
+        skipped = [path for path in steps if path > newest and damage(path)]
+        for path in [*skipped, *older[self.keep :]]:
             path.unlink(missing_ok=True)
 
 
 def damage(path: Path) -> str | None:
-    """What is wrong with a checkpoint; None if everything in it is as it was written."""
+    """A message if a checkpoint is damaged, None if it is as it was written."""
     try:
         if not checksummed.is_whole(path):
             return "its bytes are not those that were written"
@@ -75,7 +75,7 @@ def damage(path: Path) -> str | None:
 
 
 def newest(folder: StoredRun, until: int | None = None) -> Path | None:
-    """The newest checkpoint, of at most ``until`` steps, that is whole; a damaged one is named and passed over."""
+    """The newest checkpoint, of at most ``until`` steps, that is whole; damaged ones are named and skipped."""
     found = _newest_first(folder.checkpoints)
     if until is not None:
         found = [path for path in found if path <= folder.checkpoint(until)]
@@ -89,10 +89,10 @@ def newest(folder: StoredRun, until: int | None = None) -> Path | None:
 
 
 def restore(module: FusionModule, path: Path) -> None:
-    """Give ``module`` the trained weights, averages, training time and counts of a checkpoint.
+    """Load the trained weights, averages, training time and counts of a checkpoint into ``module``.
 
     Raises:
-        UserError: it was trained on other frozen weights.
+        UserError: it was trained with other frozen weights.
     """
     state = torch.load(path, map_location=module.device, weights_only=True)
     _check_frozen(path, state, module)
@@ -101,10 +101,10 @@ def restore(module: FusionModule, path: Path) -> None:
 
 
 def check(path: Path, module: FusionModule, mixture: Mixture) -> None:
-    """Refuse to go on from a checkpoint of other frozen weights, or one that other samples would follow.
+    """Refuse to resume from a checkpoint of other frozen weights, or one after which other samples would come.
 
     Raises:
-        UserError: says which of them it is.
+        UserError: with the one that it is.
     """
     state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     _check_frozen(path, state, module)
@@ -118,10 +118,10 @@ def check(path: Path, module: FusionModule, mixture: Mixture) -> None:
 
 
 def sampler_state(mixture: Mixture, step: int) -> dict[str, int | str]:
-    """Where the samples stand after ``step`` steps: a function of seed and step, so this is proof, not need."""
+    """Position in the data after ``step`` steps. Seed and step determine it; it is stored to be compared."""
     digest = hashlib.sha256()
     for segment in (segment for batch in mixture[step].batches for segment in batch.segments):
-        if isinstance(segment, TextSegment):  # captions alone: whole numbers are the same on every processor
+        if isinstance(segment, TextSegment):  # captions only: integers are the same on every processor
             digest.update(segment.ids.numpy().tobytes() + segment.lengths.numpy().tobytes())
     pairs_seen = step * mixture.train.batch_size
     return {"seed": mixture.seed, "step": step, "pairs_seen": pairs_seen, "next_captions": digest.hexdigest()[:12]}

@@ -1,7 +1,7 @@
-"""torch files that end in the SHA-256 of everything before it, so that no change of them goes unseen.
+"""torch files that end in the SHA-256 of everything before it, so that any change is detected.
 
-The CRC-32s that they hold anyway leave a zip's directory unguarded: one flipped bit there is enough for torch to load
-other numbers without a complaint. torch reads such a file like any other.
+The CRC-32s of a zip do not cover its directory: one flipped bit there is enough for torch to load other numbers
+without an error. torch reads such a file like any other.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 
 
 class _Digesting:
-    """A file being written, as torch wants one, that knows the SHA-256 of what went in."""
+    """A file for torch to write to, with the SHA-256 of its content so far."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self.file, self.digest = file, hashlib.sha256()
@@ -26,7 +26,7 @@ class _Digesting:
             self.digest.update(content)
             return self.file.write(content)
         except OSError as error:
-            self.failure = error  # torch makes something unreadable of it
+            self.failure = error  # torch turns it into an unreadable RuntimeError
             raise
 
     def flush(self) -> None:
@@ -34,7 +34,7 @@ class _Digesting:
 
 
 def save(state: Any, path: Path) -> None:
-    """Write `state` and have it on the disk before going on. Raises OSError if there is no room."""
+    """Write `state` and flush it to disk. Raises OSError if there is no room."""
     with path.open("wb") as file:
         target = _Digesting(file)
         try:
@@ -47,7 +47,7 @@ def save(state: Any, path: Path) -> None:
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a file ends in the digest of what stands before."""
+    """Whether a file ends in the digest of everything before it."""
     digest = hashlib.sha256()
     left = path.stat().st_size - digest.digest_size
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""An exponential moving average of what is trained: the weights that are evaluated."""
+"""Exponential moving average of the trained weights, which is evaluated."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 
 class MovingAverage:
-    """Averages the trainable parameters of ``model``; with ``decay`` 0 it is their last value.
+    """Moving average of the trainable parameters of ``model``; with ``decay`` 0 it is their last value.
 
-    Early on the average forgets faster, min(decay, (1 + n) / (10 + n)) after n updates, so that it does not remember
-    the start of a short training.
+    Early on the average forgets faster, min(decay, (1 + n) / (10 + n)) after n updates, so that the
+    start of a short training does not weigh on it.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:
@@ -22,19 +22,19 @@ class MovingAverage:
         self.average = {name: p.detach().clone() for name, p in self.trained.items()}
 
     def follow(self) -> None:
-        """Move the averages to where the parameters are."""
+        """Move the averages to the parameters' devices."""
         self.average = {name: average.to(self.trained[name].device) for name, average in self.average.items()}
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the parameters' present values."""
+        """Update the averages by the parameters' present values."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
         torch._foreach_lerp_(list(self.average.values()), list(self.trained.values()), 1 - decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Within, the model holds the averages; the trained values come back afterwards."""
+        """Within, the model has the averages; the trained values are restored afterwards."""
         kept = {name: p.detach().clone() for name, p in self.trained.items()}
         self._set(self.average)
         try:

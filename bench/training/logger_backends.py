@@ -1,4 +1,4 @@
-"""Lightning's loggers as a run uses them: offline, each in a folder of its own, whatever the defaults are."""
+"""Lightning's loggers: offline, each in a folder of its own."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def wandb(place: Path, run_id: str) -> WandbLogger:
     import wandb
     from lightning.pytorch.loggers import WandbLogger
 
-    if wandb.run is not None:  # of a run of this process whose mirror failed: it would be written into
+    if wandb.run is not None:  # of a logger that failed in this process: it would be written into
         wandb.finish()
     settings = wandb.Settings(console="off", silent=True)
     mode = os.environ.get("WANDB_MODE", "offline")
@@ -48,7 +48,7 @@ def mlflow(place: Path, run_id: str) -> MLFlowLogger:
     os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # a database would take seconds and mlflow's full package
     from lightning.pytorch.loggers import MLFlowLogger
 
-    store = place / uuid.uuid4().hex[:8]  # mlflow would take a folder made anew for the one that it knew
+    store = place / uuid.uuid4().hex[:8]  # mlflow mistakes a folder made anew for the earlier one
     return MLFlowLogger(experiment_name=PROJECT, run_name=run_id, tracking_uri=MLFLOW_SERVER or store.as_uri())
 
 
@@ -57,7 +57,7 @@ assert tuple(BACKENDS) == LOGGERS
 
 
 def close(logger: Logger, failed: bool) -> None:
-    """Let a logger write what it still holds, and end its run."""
+    """Flush a logger and end its run."""
     from lightning.pytorch.loggers import WandbLogger
 
     logger.finalize("failed" if failed else "success")

@@ -1,7 +1,7 @@
-"""A run's numbers shown elsewhere too, through the loggers of `runtime.loggers`.
+"""Loggers of a run (`runtime.loggers`): copies of metrics.jsonl and of the results.
 
-The truth is metrics.jsonl and the results. Every start makes the mirrors anew from it, so that they show each step once
-however often the run was interrupted. One that fails is dropped with a warning, and the run goes on.
+Every start writes them anew from these files, so that they have each step once however often the run was interrupted.
+One that fails is dropped with a warning, and the run goes on.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 
 class Numbers(NamedTuple):
-    """What is known of one step: its row of training, or the scores of an evaluation, which come after it."""
+    """Numbers of one step: its row of training, or the scores of an evaluation, which come after it."""
 
     step: int
     scored: bool
     values: dict[str, float]
 
 
-class Mirror:
-    """One logger: made when there is something to show, used until it fails."""
+class RunLogger:
+    """One logger: opened when there is something to log, used until it fails."""
 
     def __init__(self, name: str, config: Config, folder: StoredRun) -> None:
         self.name, self.config, self.folder = name, config, folder
         self.logger: Logger | None = None
         self.failed = False
 
-    def show(self, numbers: list[Numbers]) -> None:
-        """Pass on what the truth has got."""
+    def log(self, numbers: list[Numbers]) -> None:
+        """Log numbers that the run's files have."""
         if self.failed:
             return
         with self._run_goes_on():
@@ -56,7 +56,7 @@ class Mirror:
 
     def _fresh(self) -> Logger:
         place = (self.folder.path / "loggers" / self.name).absolute()
-        shutil.rmtree(place, ignore_errors=True)  # an earlier start's: all of it is shown again
+        shutil.rmtree(place, ignore_errors=True)  # an earlier start's: all of it is logged again
         place.mkdir(parents=True)
         logger = BACKENDS[self.name](place, self.folder.run_id)
         logger.log_hyperparams(asdict(self.config))
@@ -64,52 +64,52 @@ class Mirror:
 
     @contextmanager
     def _run_goes_on(self) -> Iterator[None]:
-        """Within, whatever goes wrong (a full disk, a server that is gone) ends the mirror and not the run."""
+        """Within, whatever goes wrong (a full disk, a server that is gone) ends the logger and not the run."""
         try:
             yield
         except Exception as error:
             self.failed = True
             reason = (str(error).strip().splitlines() or [""])[0][:200]
             print(
-                f"warning: {self.name} mirrors {self.folder.run_id} no longer ({type(error).__name__}: {reason}); "
+                f"warning: {self.name} logs {self.folder.run_id} no longer ({type(error).__name__}: {reason}); "
                 f"everything is in {self.folder.metrics_file}",
                 file=sys.stderr,
                 flush=True,
             )
 
 
-class Mirrors:
-    """All mirrors of one start of a run. A context manager: leaving it closes them."""
+class RunLoggers:
+    """All loggers of one start of a run. A context manager: leaving it closes them."""
 
     def __init__(self, config: Config, folder: StoredRun, eval_id: str) -> None:
         self.folder, self.eval_id = folder, eval_id
-        self.mirrors = [Mirror(name, config, folder) for name in dict.fromkeys(config.runtime.loggers)]
+        self.loggers = [RunLogger(name, config, folder) for name in dict.fromkeys(config.runtime.loggers)]
         self.begun = False
 
     def row(self, row: dict[str, Any]) -> None:
-        """Show a row that metrics.jsonl has got."""
-        self._show(_row(row))
+        """Log a row of metrics.jsonl."""
+        self._log(_row(row))
 
     def result(self, result: dict[str, Any]) -> None:
-        """Show a result that has landed."""
-        self._show(_result(result))
+        """Log a published result."""
+        self._log(_result(result))
 
-    def __enter__(self) -> Mirrors:
+    def __enter__(self) -> RunLoggers:
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
-        for mirror in self.mirrors:
-            mirror.close(failed=failure is not None)
+        for logger in self.loggers:
+            logger.close(failed=failure is not None)
 
-    def _show(self, latest: Numbers) -> None:
-        if self.mirrors:
-            numbers = [latest] if self.begun else self._truth_until(latest)
+    def _log(self, latest: Numbers) -> None:
+        if self.loggers:
+            numbers = [latest] if self.begun else self._stored_until(latest)
             self.begun = True
-            for mirror in self.mirrors:
-                mirror.show(numbers)
+            for logger in self.loggers:
+                logger.log(numbers)
 
-    def _truth_until(self, latest: Numbers) -> list[Numbers]:
-        """All that the run's files hold up to ``latest``; what they hold beyond it will be computed again."""
+    def _stored_until(self, latest: Numbers) -> list[Numbers]:
+        """Numbers in the run's files up to ``latest``; those after it will be computed again."""
         known = [_row(row) for row in self.folder.read_metrics()]
         known += [_result(result) for result in self.folder.results(self.eval_id)]
         return sorted((numbers for numbers in known if numbers[:2] <= latest[:2]), key=lambda numbers: numbers[:2])

@@ -1,4 +1,4 @@
-"""Training of one run through Lightning: step-indexed data, a metrics file, checkpoints, evaluation along the way."""
+"""Training of one run by Lightning: step-indexed data, a metrics file, checkpoints, evaluation along training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOG_EVERY = 10  # steps between rows of metrics.jsonl
 
 PRECISIONS: dict[str, Literal["32-true", "bf16-mixed"]] = {"float32": "32-true", "bfloat16": "bf16-mixed"}
 Evaluate = Callable[[FusionModule, int], Any]
-Mirror = Callable[[dict[str, Any]], None]
+LogRow = Callable[[dict[str, Any]], None]
 
 
 def train(
@@ -34,11 +34,11 @@ def train(
     mixture: Mixture,
     folder: RunFolder,
     evaluate: Evaluate,
-    mirror: Mirror = lambda row: None,
+    log_row: LogRow = lambda row: None,
 ) -> None:
     """Train ``module`` to ``train.steps``, from the newest checkpoint that no missing evaluation lies before.
 
-    ``mirror`` gets every row that metrics.jsonl got.
+    ``log_row`` gets every row of metrics.jsonl.
 
     Raises:
         NonFiniteLoss: the message names the step and the last good checkpoint.
@@ -53,12 +53,12 @@ def train(
     devices = config.runtime.devices
     strategy = distributed.strategy(config.runtime.strategy, devices)
     clock = _Clock()
-    callbacks: list[L.Callback] = [clock, _Metrics(folder, mirror), _Checkpoints(config, mixture, folder)]
+    callbacks: list[L.Callback] = [clock, _Metrics(folder, log_row), _Checkpoints(config, mixture, folder)]
     if config.eval.every:
         callbacks.append(_Evaluations(config, evaluate, clock))
     if strategy != "auto":
         callbacks.insert(0, distributed.OwnSignals())
-        os.environ.update(parent_watch.tied())  # of the processes that Lightning starts
+        os.environ.update(parent_watch.child_environment())  # for the ranks that Lightning starts
     show = config.runtime.progress and sys.stderr.isatty()
     if show:
         callbacks.append(_Bar(refresh_rate=10))
@@ -82,13 +82,13 @@ def train(
     )
     loader = step_loader(mixture, lambda: trainer.global_step, config.runtime.workers)
     try:
-        with interrupts.deferred():
+        with interrupts.delayed():
             trainer.fit(module, loader, ckpt_path=resume, weights_only=True if resume else None)
     except NonFiniteLoss as error:
         last = checkpoints.newest(folder)
         raise NonFiniteLoss(f"{error}; last good checkpoint: {last or 'none'}") from None
     except SystemExit:
-        raise KeyboardInterrupt from None  # Lightning ends the process on Ctrl-C; its caller has more to say
+        raise KeyboardInterrupt from None  # Lightning exits on Ctrl-C; the caller has to clean up
     finally:
         distributed.leave()
 
@@ -97,7 +97,7 @@ class _Bar(TQDMProgressBar):
     """A progress bar with the loss and the time left."""
 
     def get_metrics(self, trainer: L.Trainer, pl_module: Any) -> dict[str, Any]:
-        """Asked for when the bar is drawn; `log` would cost a third of a millisecond in every step."""
+        """The loss, read when the bar is drawn; `log` would cost a third of a millisecond in every step."""
         return {"loss": pl_module.last["loss"].item()}
 
 
@@ -109,7 +109,7 @@ class _Clock(L.Callback):
 
     @contextmanager
     def stopped(self) -> Iterator[None]:
-        """Without what is done inside."""
+        """Within, time does not count."""
         begin = time.perf_counter()
         yield
         self.started += time.perf_counter() - begin
@@ -119,10 +119,10 @@ class _Clock(L.Callback):
 
 
 class _Metrics(L.Callback):
-    """The append-only truth of training."""
+    """Writes metrics.jsonl."""
 
-    def __init__(self, folder: RunFolder, mirror: Mirror) -> None:
-        self.folder, self.mirror = folder, mirror
+    def __init__(self, folder: RunFolder, log_row: LogRow) -> None:
+        self.folder, self.log_row = folder, log_row
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
         step = trainer.global_step
@@ -132,10 +132,10 @@ class _Metrics(L.Callback):
         row["lr"] = trainer.optimizers[0].param_groups[0]["lr"]
         for layer, block in enumerate(module.model.blocks):
             row |= {f"{name}_{layer}": value for name, value in block.diagnostics().items()}
-        row |= module.seen
+        row |= module.counts
         row["seconds"] = round(module.train_seconds, 3)
         self.folder.append_metrics(row)
-        self.mirror(row)
+        self.log_row(row)
 
 
 class _Checkpoints(L.Callback):
@@ -143,9 +143,9 @@ class _Checkpoints(L.Callback):
         self.every, self.mixture, self.folder = config.runtime.checkpoint_every, mixture, folder
 
     def on_train_batch_end(self, trainer: L.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        stop = trainer.strategy.reduce_boolean_decision(interrupts.requested(), all=False)  # every rank hears of it
+        stop = trainer.strategy.reduce_boolean_decision(interrupts.pending(), all=False)  # on every rank
         if trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps or stop:
-            self.folder.check_held()
+            self.folder.check_lease()
             trainer.save_checkpoint(self.folder.checkpoint(trainer.global_step), weights_only=False)
         if stop:
             raise KeyboardInterrupt
@@ -155,7 +155,7 @@ class _Checkpoints(L.Callback):
 
 
 class _Evaluations(L.Callback):
-    """Scores along training, with the average's weights; the last step's are scored after training."""
+    """Evaluations along training; the last step is evaluated after it."""
 
     def __init__(self, config: Config, evaluate: Evaluate, clock: _Clock) -> None:
         self.every, self.evaluate, self.clock = config.eval.every, evaluate, clock

@@ -1,4 +1,4 @@
-"""THE LightningModule: identical for every architecture."""
+"""The LightningModule, the same for every architecture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from architectures.transformer import FusionTransformer
 from bench.config.schema import TrainConfig
 from bench.data.batches import Step
-from bench.data.counts import nothing_seen, seen_after, upgraded
+from bench.data.counts import counts_after, upgraded, zero_counts
 from bench.models.weights_digest import parameters_digest
 from bench.training.ema import MovingAverage
 from bench.training.losses.base import Mean, Output
@@ -32,7 +32,7 @@ class NonFiniteLoss(RuntimeError):
 class FusionModule(L.LightningModule):
     """Joint training on all tasks by all losses; the batches of a step share one forward and one backward pass."""
 
-    strict_loading = False  # checkpoints hold what is trained, not the frozen language model
+    strict_loading = False  # checkpoints hold trained weights only
 
     def __init__(self, model: FusionTransformer, train: TrainConfig, seed: int = 0) -> None:
         super().__init__()
@@ -42,21 +42,21 @@ class FusionModule(L.LightningModule):
         self.average = MovingAverage(model, train.ema_decay)
         self.last: dict[str, Tensor] = {}  # "loss", and every term of it as "loss_<name>"
         self.train_seconds = 0.0  # interruptions and evaluations left out
-        self.seen = nothing_seen(train.tasks)
+        self.counts = zero_counts(train.tasks)
         outside = [name for name, p in self.named_parameters() if p.requires_grad and not name.startswith("model.")]
         assert not outside, f"trained outside the model, so neither averaged nor saved: {outside}"
 
     @cached_property
     def frozen_digest(self) -> str:
-        """Of every weight that is not trained, as it was when first asked for."""
+        """Digest of all frozen weights, at the first call."""
         return self.digest_frozen()
 
     def digest_frozen(self) -> str:
-        """Of every weight that is not trained, as it is now."""
+        """Digest of all frozen weights now."""
         return parameters_digest((name, p) for name, p in self.model.named_parameters() if not p.requires_grad)
 
     def terms(self, step: Step) -> dict[str, Mean]:
-        """Every term of the loss, by name: a mean over what it scores in the step, or in a rank's share of it."""
+        """Terms of the loss by name, over the step or a rank's share of it."""
         layers = {layer for loss, _ in self.losses for layer in loss.layers()} | {self.model.depth}
         states = self.model.hidden_states([model_input(batch) for batch in step.batches], layers)
         outputs = [
@@ -79,8 +79,8 @@ class FusionModule(L.LightningModule):
         self.average.follow()
 
     def on_before_batch_transfer(self, step: Step, dataloader_idx: int) -> Step:
-        """Every rank has the whole step at hand, counts it, and takes its share."""
-        self.seen = seen_after(self.seen, step, self.model.patches.tokens)
+        """Count the whole step, which every rank has, and take this rank's share."""
+        self.counts = counts_after(self.counts, step, self.model.patches.tokens)
         return step.share(self.global_rank, self.trainer.world_size)
 
     def training_step(self, step: Step, batch_idx: int) -> Tensor:
@@ -92,17 +92,17 @@ class FusionModule(L.LightningModule):
         return parts["loss"]
 
     def _shares(self, terms: Mapping[str, Mean]) -> list[float] | None:
-        """What each mean over a rank's rows weighs, so that the average over ranks is the mean over the step."""
-        ranks = self.trainer.world_size
-        if ranks == 1:
+        """Weight of each mean over a rank's rows, such that the average over ranks is the mean over the step."""
+        world_size = self.trainer.world_size
+        if world_size == 1:
             return None
         own = [mean.count for mean in terms.values()]
         counts = torch.tensor(own, dtype=torch.float64, device=self.device)
         every = self.trainer.strategy.reduce(counts, reduce_op="sum").tolist()
-        return [ranks * mine / whole if whole else 1.0 for mine, whole in zip(own, every, strict=True)]
+        return [world_size * mine / whole if whole else 1.0 for mine, whole in zip(own, every, strict=True)]
 
     def _over_ranks(self, parts: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Loss and terms of the whole step, of which each rank has worked on its share."""
+        """Loss and terms of the whole step, from those of every rank."""
         if self.trainer.world_size == 1:
             return parts
         mean = self.trainer.strategy.reduce(torch.stack(list(parts.values())).detach(), reduce_op="mean")
@@ -158,10 +158,10 @@ class FusionModule(L.LightningModule):
         checkpoint["state_dict"] = {k: v for k, v in checkpoint["state_dict"].items() if k in trained}
         checkpoint["average"] = self.average.state_dict()
         checkpoint["train_seconds"] = self.train_seconds
-        checkpoint["seen"] = self.seen
+        checkpoint["seen"] = self.counts
         checkpoint["frozen_digest"] = self.frozen_digest
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.average.load_state_dict(checkpoint["average"])
         self.train_seconds = checkpoint["train_seconds"]
-        self.seen = upgraded(checkpoint["seen"])
+        self.counts = upgraded(checkpoint["seen"])

@@ -1,4 +1,4 @@
-"""Losses of a training with their weights, their trained heads, and batches as the model takes them."""
+"""Losses of a training with weights and heads, and input of the model for a batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bench.training.losses.base import Loss, Mean
 
 
 def losses_of(train: TrainConfig) -> list[tuple[Loss, float]]:
-    """Losses with their weights: those with a weight among the settings, the language loss first, then those asked for.
+    """Losses with their weights: those always on, the language loss first, then those of `train.losses`.
 
     Gradients are summed in this order.
     """
@@ -33,7 +33,7 @@ def losses_of(train: TrainConfig) -> list[tuple[Loss, float]]:
 
 
 def add_heads(model: FusionTransformer, losses: Sequence[Loss], seed: int) -> None:
-    """Let the losses' own heads be part of the model. Their first weights depend on seed and name alone."""
+    """Add the losses' own heads to the model. Their initial weights depend on seed and name alone."""
     for loss in losses:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed + int.from_bytes(loss.name.encode()[:6], "big"))
@@ -68,9 +68,9 @@ def _leaves(value: Tensor) -> Iterator[Tensor]:
 
 
 def model_input(batch: Batch) -> tuple[list[Text | Image], list[bool]]:
-    """Items of a batch for the model, and which of them need an output: those that are scored.
+    """Items of a batch for the model, and whether each needs an output, as scored ones do.
 
-    Nothing follows the last token of a sequence's last text, so where that is scored it is not put in.
+    Nothing follows the last token of a sequence's last text, so where that is scored it is left out.
     """
     last = len(batch.segments) - 1
     items = [_item(segment, place == last) for place, segment in enumerate(batch.segments)]

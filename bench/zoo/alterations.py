@@ -1,4 +1,4 @@
-"""Scenes that differ from a given one in a single respect: what an image-text model must not confuse."""
+"""Altered scenes, which differ from a given one in a single respect: hard negatives for the image-text model."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def altered(scene: Scene, rng: Random) -> Scene:
         other = change(scene, rng)
         places = {o.position for o in other.objects}
         pairs = {(o.colour, o.shape) for o in other.objects}
-        if len(places) == len(pairs) == len(scene.objects) and same_picture(other) != same_picture(scene):
+        if len(places) == len(pairs) == len(scene.objects) and same_image(other) != same_image(scene):
             return other
 
 
-def same_picture(scene: Scene) -> tuple[object, ...]:
-    """A key that two scenes share when they show the same, in whatever order their objects are listed."""
+def same_image(scene: Scene) -> tuple[object, ...]:
+    """A key that two scenes share when they show the same, in any order of their objects."""
     return frozenset(scene.objects), scene.background
 
 

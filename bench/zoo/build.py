@@ -1,4 +1,4 @@
-"""Make the pinned zoo again: every part is trained from scratch, deterministically, on one thread."""
+"""Build the zoo again: every part is trained from scratch, deterministically, on one thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench.config.part_files import WEIGHTS
 
 
 def build(names: Sequence[str]) -> None:
-    """Train the named parts in order and put each into `weights/<name>` once it is whole ("features" before "vae").
+    """Train the named parts in order and move each to `weights/<name>` when it is finished ("features" before "vae").
 
     The same machine and package versions give the same weights.
     """

@@ -1,4 +1,4 @@
-"""Measure the pinned zoo again, against the bounds it has to keep."""
+"""Measure the zoo again, against its bounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MOST_MEGABYTES = 10.0
 
 
 def check(names: Sequence[str]) -> bool:
-    """Print what the named parts measure on fresh data, and the zoo's size; True when all bounds are kept."""
+    """Print the named parts' measurements on fresh data, and the zoo's size; True when all bounds are kept."""
     kept = [_check_part(name) for name in names]
     megabytes = size_of(WEIGHTS) / 1e6
     print(f"{'size':10} {'megabytes':24} {megabytes:9.4f}  {_verdict(megabytes <= MOST_MEGABYTES)} (at most 10)")

@@ -1,4 +1,4 @@
-"""Pictures for building and checking the zoo: scenes of all pairs, with one and with two objects."""
+"""Images for building and checking the zoo: scenes of all pairs, with one and with two objects."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ CHECK_SEED = 1_000_003  # never used for training
 
 
 def mixed_scenes(n: int, seed: int) -> tuple[list[Scene], np.ndarray]:
-    """`n` scenes in a fixed mix of one third one-object and two thirds two-object ones, and their pictures.
+    """`n` scenes in a fixed mix of one third one-object and two thirds two-object ones, and their images.
 
-    Pictures are (n, 32, 32, 3) uint8.
+    Images are (n, 32, 32, 3) uint8.
     """
     scenes = sample_scenes("zoo", n // 3, 1, seed) + sample_scenes("zoo", n - n // 3, 2, seed)
     order = np.random.default_rng(seed).permutation(n)
@@ -22,6 +22,6 @@ def mixed_scenes(n: int, seed: int) -> tuple[list[Scene], np.ndarray]:
 
 
 def check_scenes(objects: int, n: int) -> tuple[list[Scene], np.ndarray]:
-    """`n` held-out scenes of one kind and their pictures."""
+    """`n` held-out scenes of one kind and their images."""
     scenes = sample_scenes("zoo", n, objects, CHECK_SEED)
     return scenes, render_batch(scenes)

@@ -1,4 +1,4 @@
-"""The language model before its first step: a Llama whose heads already look for a token's own earlier mention."""
+"""The untrained language model: a Llama initialised with heads that attend to earlier mentions of a token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ KEY_GAIN, HEAD_GAIN = 1.5, 0.5
 
 
 def new_llm(words: PreTrainedTokenizerBase) -> LlamaForCausalLM:
-    """Weights from torch's generator, which the caller seeds."""
+    """The untrained model; weights from torch's generator, which the caller seeds."""
     config = LlamaConfig(
         vocab_size=len(words),
         hidden_size=128,
@@ -32,16 +32,15 @@ def new_llm(words: PreTrainedTokenizerBase) -> LlamaForCausalLM:
     model = LlamaForCausalLM(config)
     use_float_attention(model)
     torch.nn.init.normal_(model.model.embed_tokens.weight, std=EMBEDDING_STD)
-    _look_for_the_same(model)
+    _initialise_mimetically(model)
     return model
 
 
 @torch.no_grad()
-def _look_for_the_same(model: LlamaForCausalLM) -> None:
-    """Let one head of each that share keys ask by those keys, and the output know a word by its embedding.
+def _initialise_mimetically(model: LlamaForCausalLM) -> None:
+    """Set one query head per key head to the keys, and the output layer to the embeddings.
 
-    Equal queries and keys find equal tokens (a mimetic initialisation): finding a word again need not be learnt, and
-    binding is learnt several times faster.
+    Equal queries and keys find equal tokens (a mimetic initialisation), so that binding is learnt several times faster.
     """
     heads, groups = model.config.num_attention_heads, model.config.num_key_value_heads
     for layer in model.model.layers:

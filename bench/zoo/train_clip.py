@@ -1,4 +1,4 @@
-"""Train and check CLIP: a transformers CLIPModel on 32 x 32 pictures and captions. About 8 minutes on one core."""
+"""Train and check CLIP: a transformers CLIPModel on 32 x 32 images and captions. About 8 minutes on one core."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.models.pretrained import load_clip
 from bench.scenes.grammar import captions
 from bench.scenes.render import render_batch
 from bench.scenes.scene import Scene, sample_scenes
-from bench.zoo.alterations import altered, same_picture
+from bench.zoo.alterations import altered, same_image
 from bench.zoo.float_attention import use_float_attention
 from bench.zoo.text import tokenizer
 
@@ -26,7 +26,7 @@ STEPS, GROUPS, GROUP = 1000, 32, 4  # a batch: groups of scenes that differ in o
 POOL = 10240  # groups, half of them with one object
 LEARNING_RATE, WARMUP, WEIGHT_DECAY, BETAS = 1e-3, 100, 0.05, (0.9, 0.98)
 IMAGE_SIZE, MAX_LENGTH = 32, 96
-PLACE_STD = 0.3  # of the picture's position embeddings at the start
+PLACE_STD = 0.3  # of the image's position embeddings at the start
 LARGEST_LOGIT_SCALE = 4.6052  # log 100, as in CLIP
 CHECKED = 256  # scenes of each kind
 TRAIN_SEED, CHECK_SEED = 2_000_000, 8_000_000
@@ -73,7 +73,7 @@ def check() -> dict[str, float]:
 
 
 def measure(model: CLIPModel, processor: CLIPProcessor) -> dict[str, float]:
-    """For one and two objects, among scenes of pairwise different attributes, with one full caption each.
+    """Measure retrieval for one and two objects, among scenes of pairwise different attributes, a full caption each.
 
     Recall at 1 both ways; how often the caption beats that of the scene with one thing altered ("tells_alteration");
     and the mean cosines of matching, altered and foreign captions.
@@ -81,7 +81,7 @@ def measure(model: CLIPModel, processor: CLIPProcessor) -> dict[str, float]:
     found: dict[str, float] = {}
     for objects in (1, 2):
         rng = Random(CHECK_SEED)
-        drawn = {same_picture(scene): scene for scene in sample_scenes("zoo", 2 * CHECKED, objects, CHECK_SEED)}
+        drawn = {same_image(scene): scene for scene in sample_scenes("zoo", 2 * CHECKED, objects, CHECK_SEED)}
         scenes = list(drawn.values())[:CHECKED]
         images = embed_images(model, processor, render_batch(scenes))  # (n, 64)
         texts = embed_texts(model, processor, [rng.choice(captions(scene)) for scene in scenes])
@@ -101,7 +101,7 @@ def measure(model: CLIPModel, processor: CLIPProcessor) -> dict[str, float]:
 
 @torch.inference_mode()
 def embed_images(model: CLIPModel, processor: CLIPProcessor, images: np.ndarray) -> Tensor:
-    """Unit vectors (n, 64) of uint8 pictures (n, H, W, 3)."""
+    """Unit vectors (n, 64) of uint8 images (n, H, W, 3)."""
     pixels = processor(images=list(images), return_tensors="pt")
     return F.normalize(model.get_image_features(**pixels).pooler_output, dim=-1)
 
@@ -151,7 +151,7 @@ def _pool(processor: CLIPProcessor, rng: Random) -> tuple[list[Scene], Tensor]:
 def _batch(scenes: list[Scene], rng: Random) -> list[int]:
     """Rows of whole groups, without those that show what an earlier row shows."""
     chosen = [group * GROUP + i for group in rng.sample(range(POOL), GROUPS) for i in range(GROUP)]
-    return list({same_picture(scenes[row]): row for row in chosen}.values())
+    return list({same_image(scenes[row]): row for row in chosen}.values())
 
 
 def _loss(model: CLIPModel, pixels: Tensor, tokens: dict[str, Tensor]) -> Tensor:
@@ -173,10 +173,10 @@ def _card(measured: dict[str, float]) -> str:
     rows = "\n".join(f"| {name} | {measured[f'{name}_1']:.4f} | {measured[f'{name}_2']:.4f} |" for name in names)
     return f"""# CLIP
 
-A transformers `CLIPModel` with its `CLIPProcessor`: pictures are brought to 32 x 32, texts use the vocabulary of the
+A transformers `CLIPModel` with its `CLIPProcessor`: images are brought to 32 x 32, texts use the vocabulary of the
 zoo's language model, embeddings have 64 dimensions. Weights are stored in float16.
 
-Made by `python -m bench zoo build clip`: {STEPS} steps of about {GROUPS * GROUP} pictures, each with one of its five
+Made by `python -m bench zoo build clip`: {STEPS} steps of about {GROUPS * GROUP} images, each with one of its five
 captions; a batch consists of groups of {GROUP} scenes that differ in one attribute or in which object has it, so that a
 wrong attribute costs.
 
@@ -187,5 +187,5 @@ often a caption beats the caption of a scene with one thing altered, and mean co
 |---|---|---|
 {rows}
 
-It knows this world's pictures and captions only; its scores are comparable with no other CLIP's.
+It knows the synthetic scenes and their captions only; its scores are comparable with no other CLIP's.
 """

@@ -77,7 +77,7 @@ def measure(net: FeatureNet, n: int = CHECKED) -> dict[str, float]:
 
 
 def readable(net: FeatureNet, scenes: list[Scene], images: np.ndarray, objects: int) -> dict[str, float]:
-    """How much of `scenes` the net reads off `images`, named `<attribute>_<objects>`."""
+    """Accuracy of the net on `images` of `scenes`, named `<attribute>_<objects>`."""
     pairs = list(zip(net.read(images), scenes, strict=True))
     scores = [compare(claim, scene) for claim, scene in pairs]
     found = {f"{name}_{objects}": float(np.mean([score[name] for score in scores])) for name in ATTRIBUTES}
@@ -100,7 +100,7 @@ def targets(scenes: list[Scene]) -> dict[str, Tensor]:
 
 
 def _disturb(pixels: Tensor) -> Tensor:
-    """Slight blur for half of the batch, slight noise for all: generated pictures are never as clean as drawn ones."""
+    """Slight blur for half of the batch, slight noise for all: generated images are never as clean as rendered ones."""
     half = len(pixels) // 2
     blurred = gaussian_blur(pixels[:half], [3, 3], [float(torch.empty(1).uniform_(0.2, 0.7))] * 2)
     level = torch.empty(len(pixels), 1, 1, 1).uniform_(0, 0.12)
@@ -120,7 +120,7 @@ def _card(measured: dict[str, float]) -> str:
     return f"""# Feature net
 
 Reads the attributes of a rendered scene, and gives the 64 features that FID and KID compare. A convolutional net
-on 32 x 32 pictures (others are resized, antialiased); its last map has one cell of 16 channels per quadrant, and
+on 32 x 32 images (others are resized, antialiased); its last map has one cell of 16 channels per quadrant, and
 linear heads on it read presence, colour, shape and size of the object there, and the background.
 
 Made by `python -m bench zoo build features`: {STEPS} steps of {BATCH} scenes drawn from all (colour, shape) pairs,
@@ -132,5 +132,5 @@ Measured on {CHECKED} fresh scenes of each kind: the fraction read right.
 |---|---|---|
 {rows}
 
-It was trained on this world's pictures only: on any other its features and readings mean nothing.
+It was trained on the synthetic scenes only: on other images its features and readings mean nothing.
 """

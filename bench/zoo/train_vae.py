@@ -1,4 +1,4 @@
-"""Train and check the image autoencoder: 32 x 32 pictures to 4 x 4 x 8 latents. About half an hour on one core."""
+"""Train and check the image autoencoder: 32 x 32 images to 4 x 4 x 8 latents. About half an hour on one core."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def _train_cycle(vae: AutoencoderKL, judge: FeatureNet, images: np.ndarray, cycl
         pixels = to_pixels(images[torch.randint(len(images), (BATCH,)).numpy()], 32).contiguous()
         with torch.autocast("cpu", torch.bfloat16):
             mean = vae.encode(pixels).latent_dist.mean
-            drawn = vae.decode(mean + DEVIATION * torch.randn_like(mean)).sample.float()
-            perceptual = _perceptual(judge, drawn[::2], pixels[::2]) if sharpen else torch.zeros(())  # half, for speed
-        squared = F.mse_loss(drawn, pixels)
+            decoded = vae.decode(mean + DEVIATION * torch.randn_like(mean)).sample.float()
+            perceptual = _perceptual(judge, decoded[::2], pixels[::2]) if sharpen else torch.zeros(())  # half
+        squared = F.mse_loss(decoded, pixels)
         kl = mean.float().square().mean() / 2  # but for a constant
         loss = squared + PERCEPTUAL_WEIGHT * perceptual + KL_WEIGHT * kl
         optimizer.zero_grad()
@@ -85,7 +85,7 @@ def check() -> dict[str, float]:
 
 
 def measure(vae: AutoencoderKL, judge: FeatureNet, n: int = CHECKED) -> dict[str, float]:
-    """Of reconstructions of one- and two-object scenes: what the feature net reads right, and the squared error.
+    """Measure reconstructions of one- and two-object scenes: attributes by the feature net, and the squared error.
 
     Also the mean and standard deviation of the scaled latents, and "noisy_all_right_<k>": the same reading after
     the latents took noise of a tenth of their deviation, which a smooth latent space forgives.
@@ -94,12 +94,12 @@ def measure(vae: AutoencoderKL, judge: FeatureNet, n: int = CHECKED) -> dict[str
     for objects in (1, 2):
         scenes, images = check_scenes(objects, n)
         latents = encode(vae, images)
-        drawn = decode(vae, latents)
+        decoded = decode(vae, latents)
         noisy = latents + 0.1 * torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
         name = f"all_right_{objects}"
-        found |= readable(judge, scenes, drawn, objects)
+        found |= readable(judge, scenes, decoded, objects)
         found[f"noisy_{name}"] = readable(judge, scenes, decode(vae, noisy), objects)[name]
-        found[f"rms_error_{objects}"] = float(np.sqrt(np.mean((drawn.astype(float) - images) ** 2)))
+        found[f"rms_error_{objects}"] = float(np.sqrt(np.mean((decoded.astype(float) - images) ** 2)))
         found[f"latent_mean_{objects}"] = latents.mean().item()
         found[f"latent_std_{objects}"] = latents.std().item()
     return found
@@ -107,28 +107,28 @@ def measure(vae: AutoencoderKL, judge: FeatureNet, n: int = CHECKED) -> dict[str
 
 @torch.inference_mode()
 def encode(vae: AutoencoderKL, images: np.ndarray, batch: int = 256) -> Tensor:
-    """The scaled posterior means of uint8 pictures: (n, 8, 4, 4), about zero mean and unit deviation."""
+    """Encode uint8 images to scaled posterior means (n, 8, 4, 4), about zero mean and unit deviation."""
     means = [vae.encode(to_pixels(part, 32)).latent_dist.mean for part in _batches(images, batch)]
     return (torch.cat(means) - vae.config.shift_factor) * vae.config.scaling_factor
 
 
 @torch.inference_mode()
 def decode(vae: AutoencoderKL, latents: Tensor, batch: int = 256) -> np.ndarray:
-    """uint8 pictures (n, 32, 32, 3) of scaled latents."""
+    """Decode scaled latents to uint8 images (n, 32, 32, 3)."""
     latents = latents / vae.config.scaling_factor + vae.config.shift_factor
-    drawn = torch.cat([vae.decode(part).sample for part in latents.split(batch)])
-    return ((drawn + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    decoded = torch.cat([vae.decode(part).sample for part in latents.split(batch)])
+    return ((decoded + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
 
 
 def _batches(images: np.ndarray, batch: int) -> list[np.ndarray]:
     return [images[start : start + batch] for start in range(0, len(images), batch)]
 
 
-def _perceptual(judge: FeatureNet, drawn: Tensor, pixels: Tensor) -> Tensor:
+def _perceptual(judge: FeatureNet, decoded: Tensor, pixels: Tensor) -> Tensor:
     """Squared distance between the feature net's activations, each stage scaled to unit power."""
     with torch.no_grad():
         wanted = judge.maps(pixels)
-    pairs = list(zip(judge.maps(drawn), wanted, strict=True))[1:]
+    pairs = list(zip(judge.maps(decoded), wanted, strict=True))[1:]
     return torch.stack([F.mse_loss(a.float(), b.float()) / b.float().square().mean() for a, b in pairs]).mean()
 
 
@@ -154,7 +154,7 @@ def _card(measured: dict[str, float]) -> str:
         "latent_mean", "latent_std"))  # fmt: skip
     return f"""# Image autoencoder
 
-A diffusers `AutoencoderKL`: 32 x 32 RGB pictures to 4 x 4 latents of 8 channels. Latents are used as
+A diffusers `AutoencoderKL`: 32 x 32 RGB images to 4 x 4 latents of 8 channels. Latents are used as
 `(mean - shift_factor) * scaling_factor`, which has about zero mean and unit deviation. Weights are stored in float16.
 
 Made by `python -m bench zoo build vae`: {sum(steps for steps, _ in CYCLES)} steps of {BATCH} scenes drawn from all
@@ -168,5 +168,5 @@ Reconstructions of {CHECKED} fresh scenes of each kind, read by the feature net 
 |---|---|---|
 {rows}
 
-It was trained on this world's pictures only; others come back blurred or wrong.
+It was trained on the synthetic scenes only; other images come back blurred or wrong.
 """

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.reliability.calibration`: do the intervals and verdicts of `reports/` keep their word?
+"""`python -m benchmarks.reliability.calibration`: coverage of intervals, and error rates of verdicts, in `reports/`.
 
 Synthetic studies of known truth go through the very functions that judge stored runs. How often do 95 % intervals hold
 the truth, how often does one architecture under two names get a verdict, and how often are planted effects found?

@@ -1,4 +1,4 @@
-"""A sweep's worker whose runs train nothing: each is claimed, and lands an empty result."""
+"""A sweep's worker whose runs train nothing: each takes its lease and publishes an empty result."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sweeps import worker
 
 
 def run(config: Config) -> dict[str, Any]:
-    """Stand in for `bench.experiment.execute.run`: a folder, a claim and an empty result, without the experiment."""
+    """Stand in for `bench.experiment.execute.run`: a folder, a lease and an empty result, without the experiment."""
     folder = run_folder(config)
-    with folder.claim(), folder.attempt() as attempt:
+    with folder.acquire(), folder.attempt() as attempt:
         folder.create("", {"identity": {}}, {})
         folder.append_metrics({"step": config.train.steps})
-        folder.land_result(eval_id(config), config.train.steps, attempt, {"metrics": {}, "cost": {}})
+        folder.publish_result(eval_id(config), config.train.steps, attempt, {"metrics": {}, "cost": {}})
     return {}
 
 

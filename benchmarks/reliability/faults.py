@@ -26,14 +26,14 @@ class Fault:
 
 
 def wrong_owner() -> None:
-    """A token's keys and values are made by the tower of its own modality, not by the one that reads it."""
+    """Let the tower of a token's own modality make its keys and values, not the one that reads it."""
     from architectures.dual_tower import DualTower
 
     plant(DualTower, "keys_values", lambda _: lambda self, packed, reader: self.towers[packed.kind].keys_values(packed))
 
 
 def frozen_trained() -> None:
-    """The text tower is not frozen."""
+    """Train the text tower."""
     from architectures.base import TEXT
     from architectures.dual_tower import DualTower
 
@@ -72,7 +72,7 @@ def slow_learning() -> None:
 
 
 def captions_shifted() -> None:
-    """In training, each image has the caption of the next one."""
+    """Give each training image the caption of the next one."""
     from bench.data.mixing import Mixture
 
     def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.reliability.gate`: does the regression check raise an alarm when it should, and only then?
+"""`python -m benchmarks.reliability.gate`: false and missed alarms of the regression check.
 
-Trains the config of preset gate: ten seeds for a baseline, the three seeds of `make regress` with each of the planted
-faults, and 60 fresh seeds that make 20 unchanged repeats of three. What is done is kept in results/bench/gate, so the
-same command goes on where it stopped.
+Trains the preset `gate`: ten seeds for a baseline, the three seeds of `make regress` with each of the planted faults,
+and 60 fresh seeds that make 20 unchanged repeats of three. What is done is kept in results/bench/gate, so the same
+command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def used(row: comparing.Row) -> float:
 
 
 def alarmed(name: str, fault: Fault, blessed: Baseline, jobs: int) -> bool:
-    """Test whether the check finds the fault, and print by what."""
+    """Test whether the regression check finds the fault, and print how."""
     into = name.replace(" ", "-").replace("/", "-")
     share(fault, planned("baseline", GATED), Path("runs") / into)
     worker = [sys.executable, "-m", "benchmarks.reliability.faults", name]

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.runs.published import landed, strays
+from bench.runs.published import leftovers, published_files
 
 PROJECT = Path(__file__).parents[2]
 SWEEP = ["noise", "smoke", "train.i2t_noise=[0,0.5,1]", "runtime.checkpoint_every=2", "launcher.jobs=2"]
@@ -50,7 +50,7 @@ def main() -> int:
                 starts += 1
             completed(folder, cache)
             differing = [name for name, run in everything(folder).items() if run != expected[name]]
-            left_over = [f"{run.name}/{name}" for run in (folder / "runs").iterdir() for name in strays(run)]
+            left_over = [f"{run.name}/{name}" for run in (folder / "runs").iterdir() for name in leftovers(run)]
             twice = [run.name for run in (folder / "runs").iterdir() if last_steps(run) > 1]
             wrong += bool(differing or left_over)
             sweeps += 1
@@ -121,7 +121,7 @@ def done(folder: Path) -> bool:
 
 
 def everything(folder: Path) -> dict[str, dict]:
-    return {run.name: landed(run) for run in sorted((folder / "runs").iterdir())}
+    return {run.name: published_files(run) for run in sorted((folder / "runs").iterdir())}
 
 
 def last_steps(run: Path) -> int:

@@ -41,14 +41,14 @@ def main() -> int:
             for noise in NOISES
         ]
         fake_results.ask(Path("results/noise"), points, "i2t_noise", SHOWN, preset="default")
-        (first, one), (second, two) = drawn(), drawn()
+        (first, one), (second, two) = redraw(), redraw()
     print(f"make figures over {len(points):,} runs: {first:.1f} s and {second:.1f} s (asked: {LONGEST:g} s)")
     print(f"{len(one)} files: {'the same bytes twice' if one == two else 'THE BYTES DIFFER'}")
     return 0 if min(first, second) < LONGEST and one == two else 1
 
 
-def drawn() -> tuple[float, dict[str, bytes]]:
-    """Seconds of the whole command, and every file it left."""
+def redraw() -> tuple[float, dict[str, bytes]]:
+    """Run `reports figures`; returns its seconds and every file it wrote."""
     begin = time.perf_counter()
     words = [sys.executable, "-m", "reports", "figures"]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(PROJECT)})
@@ -57,7 +57,7 @@ def drawn() -> tuple[float, dict[str, bytes]]:
 
 
 def leave(architecture: str, noise: float, seed: int, random: np.random.Generator) -> dict:
-    """A finished run; returns its point of sweep.json."""
+    """Write a finished run; returns its point of sweep.json."""
     items = {name: (random.random(ITEMS) - noise / 4).tolist() for name in OF_ITEMS}
     values = {name: float(np.mean(items[name])) for name in OF_ITEMS}
     values |= {name: 5 + 2 * noise + float(random.random()) for name in OF_SETS}
@@ -69,14 +69,14 @@ def leave(architecture: str, noise: float, seed: int, random: np.random.Generato
     return fake_results.land(
         Path("runs") / f"{architecture}-{seed:05d}{int(100 * noise):05d}", architecture, seed, STEPS, metrics,
         train={"i2t_noise": noise}, cost={"train_seconds": 3.5 + seed}, items=items,
-        images={where: [image(random) for _ in range(IMAGES)] for where in ("samples", "real")},
+        images={where: [noise_image(random) for _ in range(IMAGES)] for where in ("samples", "real")},
         prompts=["a red star " * 6] * ITEMS, captions=["a star"] * ITEMS, references=["a star"] * 5,
         n_images=ITEMS, n_captions=ITEMS,
     )  # fmt: skip
 
 
-def image(random: np.random.Generator) -> Image.Image:
-    """32 x 32 pixels of noise."""
+def noise_image(random: np.random.Generator) -> Image.Image:
+    """An image of 32 x 32 pixels of noise."""
     return Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8))
 
 

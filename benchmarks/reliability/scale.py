@@ -1,7 +1,7 @@
 """`python -m benchmarks.reliability.scale`: what many runs cost the sweep runner, beside the runs themselves.
 
 `plan` of 10,000 points, `status` over 10,000 run folders, each as a whole command; and 1,000 runs that train nothing,
-one after the other through one worker: claims, results on the disk for good, events and all.
+one after the other through one worker: leases, published results, events and all.
 """
 
 from __future__ import annotations
@@ -51,16 +51,16 @@ def command(name: str) -> float:
 
 
 def leave(point: plans.Point, index: int) -> None:
-    """A run folder as some run leaves it: nine of ten are done, the rest half-way."""
+    """Write a run folder: nine of ten are done, the rest half-way."""
     folder = point.folder
     (folder.path / "claims").mkdir(parents=True)
     (folder.path / "run.json").write_text(json.dumps({"schema": 1, "starts": []}), encoding="utf-8")
     lines = (json.dumps({"step": step, "loss": 1.0}) + "\n" for step in range(1, 7))
     folder.metrics_file.write_text("".join(lines), encoding="utf-8")
     if index % 10:
-        landed = folder.result_folder(point.eval_id, point.step)
-        landed.mkdir(parents=True)
-        (landed / "result.json").write_text(json.dumps({"schema": 1, "metrics": {}}), encoding="utf-8")
+        place = folder.result_folder(point.eval_id, point.step)
+        place.mkdir(parents=True)
+        (place / "result.json").write_text(json.dumps({"schema": 1, "metrics": {}}), encoding="utf-8")
 
 
 def scheduling() -> float:

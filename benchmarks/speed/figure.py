@@ -52,7 +52,7 @@ def draw(points: Sequence[Point], about: str) -> dict[str, bytes]:
 def _curves(
     panel: Axes, points: Sequence[Point], ours: Sequence[float], literal: Sequence[float], style: tuple[str, str]
 ) -> None:
-    """Ours against literal, and how ours would grow if every token cost the same in every company."""
+    """Ours against literal, and how ours would grow if every token cost the same in any sequence."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     colour, marker = style
@@ -74,7 +74,7 @@ def _curves(
 
 
 def _numbers(panel: Axes, points: Sequence[Point]) -> None:
-    """At the largest size; attention's share from the smallest to the largest."""
+    """Annotate the ratio at the largest size, and attention's share from the smallest to the largest."""
     said = f"{points[-1].over_literal[0]:.2f} of literal"
     shares = [f"{100 * point.attention_share:.0f}" for point in points if point.attention_share is not None]
     if shares:

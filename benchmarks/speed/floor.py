@@ -22,7 +22,7 @@ OPTIMIZER_NUMBERS = 7  # AdamW reads weight, gradient and two moments, and write
 class Products:
     """The matrix products of one decoder layer on all tokens of a step: forward, and both gradients.
 
-    They are multiplied by whom the step has multiply them. What it costs to get memory is not theirs: BLAS writes to
+    They use the step's matmul backend. Allocation does not count: BLAS writes to
     memory that is there, and oneDNN's comes from what was freed.
     """
 

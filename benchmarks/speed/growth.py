@@ -41,7 +41,7 @@ class Point:
 
 
 def points(setting: Setting) -> Iterator[list[Point]]:
-    """Size by size. Architectures without a literal equation are left out."""
+    """Measure size by size. Architectures without a literal equation are left out."""
     names = [name for name in setting.architectures if name in EQUATIONS]
     for grown, shapes in SIZES.items():
         for shape in shapes:

@@ -10,11 +10,11 @@ import torch
 from bench.system.errors import UserError
 from bench.system.memory import keep_freed_memory
 from bench.system.quiet import quiet_libraries
-from benchmarks.speed import describing, drawing, peak, peers, training
+from benchmarks.speed import captioning, image_generation, peak, peers, training
 from benchmarks.speed.rows import Row, Setting
 from benchmarks.speed.shapes import Shape
 
-MEASUREMENTS = (peak.rows, training.rows, peers.rows, drawing.rows, describing.rows)  # memory: in an empty device
+MEASUREMENTS = (peak.rows, training.rows, peers.rows, image_generation.rows, captioning.rows)  # memory first
 
 
 def found_device(asked: str | None) -> str:
@@ -38,7 +38,7 @@ def measure(
 
 
 def setting_of(shape: Shape, names: tuple[str, ...], device: str, threads: int, seconds: float) -> Setting:
-    """With torch made ready for it."""
+    """Make torch ready, and return the setting."""
     quiet_libraries()
     torch.set_num_threads(threads)
     keep_freed_memory()
@@ -47,4 +47,4 @@ def setting_of(shape: Shape, names: tuple[str, ...], device: str, threads: int, 
 
 
 def _nothing() -> None:
-    """A CPU has finished when the call returns."""
+    """Wait for a CPU, which has finished when the call returns."""

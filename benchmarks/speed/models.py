@@ -16,7 +16,7 @@ from architectures.patches import ImageTokens
 from architectures.products import set_matmul_backend
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
-from bench.config.auto import resolve_products
+from bench.config.auto import resolve_matmul_backend
 from benchmarks.speed.shapes import Shape
 
 Model = TypeVar("Model", bound=nn.Module)
@@ -24,20 +24,20 @@ Model = TypeVar("Model", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Batch:
-    """One step: captions to draw, with noisy images, and images to describe."""
+    """One step: text-to-image rows, with noisy images, and image-to-text rows."""
 
     ids: Tensor  # (rows, text tokens)
     latents: Tensor  # (rows, C, side, side)
     sigma: Tensor  # (rows,)
-    drawn: int  # the first rows are [text, image], the others [image, text]
+    t2i_rows: int  # the first rows are [text, image], the others [image, text]
 
     @property
     def t2i(self) -> list[Text | Image]:
-        return [Text(self.ids[: self.drawn]), Image(self.latents[: self.drawn], self.sigma[: self.drawn])]
+        return [Text(self.ids[: self.t2i_rows]), Image(self.latents[: self.t2i_rows], self.sigma[: self.t2i_rows])]
 
     @property
     def i2t(self) -> list[Text | Image]:
-        return [Image(self.latents[self.drawn :], self.sigma[self.drawn :]), Text(self.ids[self.drawn :])]
+        return [Image(self.latents[self.t2i_rows :], self.sigma[self.t2i_rows :]), Text(self.ids[self.t2i_rows :])]
 
 
 def language_model_of(shape: Shape, device: str = "cpu") -> LlamaForCausalLM:
@@ -70,12 +70,12 @@ def model_of(shape: Shape, architecture: str, device: str = "cpu") -> FusionTran
 
 
 def matmul_backend_of(shape: Shape, device: str) -> str:
-    """The matmul backend that ``runtime.products=auto`` means here."""
-    return resolve_products("auto", shape.dtype, "cpu" if device == "cpu" else "gpu")
+    """The matmul backend that ``runtime.matmul_backend=auto`` means here."""
+    return resolve_matmul_backend("auto", shape.dtype, "cpu" if device == "cpu" else "gpu")
 
 
 def by_blas(model: Model) -> Model:
-    """The model on the same parameters, its products torch's own."""
+    """The model on the same parameters, its matmuls torch's own."""
     twin = copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()})
     set_matmul_backend(twin, "blas")
     return twin
@@ -87,7 +87,7 @@ def batch_of(shape: Shape, device: str = "cpu") -> Batch:
     ids = torch.randint(0, shape.vocabulary, (shape.rows, shape.text_tokens), generator=random)
     latents = torch.randn(shape.rows, shape.channels, shape.image_side, shape.image_side, generator=random)
     sigma = torch.rand(shape.rows, generator=random)
-    return Batch(ids.to(device), latents.to(device, getattr(torch, shape.dtype)), sigma.to(device), shape.drawn_rows)
+    return Batch(ids.to(device), latents.to(device, getattr(torch, shape.dtype)), sigma.to(device), shape.t2i_rows)
 
 
 @contextmanager

@@ -51,8 +51,8 @@ class _WithoutAttention(Parts):
 def necessary_flops(shape: Shape, architecture: str) -> int:
     """Necessary FLOPs of one step, forward and backward, heads included. The architecture is one of ``LAYERS``."""
     values = 2 * shape.width * shape.channels
-    patches = values * shape.image_tokens * (2 * shape.rows + 3 * shape.drawn_rows)  # latents need no gradient
-    words = AND_INPUT * 2 * shape.width * shape.vocabulary * shape.described_rows * (shape.text_tokens - 1)
+    patches = values * shape.image_tokens * (2 * shape.rows + 3 * shape.t2i_rows)  # latents need no gradient
+    words = AND_INPUT * 2 * shape.width * shape.vocabulary * shape.i2t_rows * (shape.text_tokens - 1)
     sigmas = 2 * (256 * shape.width + shape.width**2) * shape.rows * AND_WEIGHTS
     return _body(Parts(shape), architecture) + patches + words + sigmas
 
@@ -70,28 +70,28 @@ def _body(parts: Parts, architecture: str) -> int:
 
 def _tokens(shape: Shape) -> tuple[int, int, int, int]:
     """Tokens of [text, image] and of [image, text]: text, image, image, text."""
-    drawn, described = shape.drawn_rows, shape.described_rows
+    t2i, i2t = shape.t2i_rows, shape.i2t_rows
     n, m = shape.text_tokens, shape.image_tokens
-    return drawn * n, drawn * m, described * m, described * n
+    return t2i * n, t2i * m, i2t * m, i2t * n
 
 
 def _attentions(parts: Parts) -> tuple[int, int, int, int]:
     """Forward FLOPs of attention in the same four segments."""
     shape = parts.shape
-    drawn, described = shape.drawn_rows, shape.described_rows
+    t2i, i2t = shape.t2i_rows, shape.i2t_rows
     n, m = shape.text_tokens, shape.image_tokens
-    sizes = ((drawn, n, n), (drawn, m, n + m), (described, m, m), (described, n, n + m))
+    sizes = ((t2i, n, n), (t2i, m, n + m), (i2t, m, m), (i2t, n, n + m))
     first, second, third, fourth = (parts.attention(*size) for size in sizes)
     return first, second, third, fourth
 
 
 def _whole(parts: Parts, passes: int, last: bool) -> float:
     """A block on every token; in the last layer, what no loss reads is keys and values only."""
-    text, drawn, seen, caption = _tokens(parts.shape)
+    text, generated, seen, caption = _tokens(parts.shape)
     attention = _attentions(parts)
-    tokens = drawn + caption if last else text + drawn + seen + caption
+    tokens = generated + caption if last else text + generated + seen + caption
     read = attention[1] + attention[3] if last else sum(attention)
-    return passes * (parts.keys_values * (text + drawn + seen + caption) + parts.mapped * tokens) + BOTH * read
+    return passes * (parts.keys_values * (text + generated + seen + caption) + parts.mapped * tokens) + BOTH * read
 
 
 def _single_tower(parts: Parts, first: bool, last: bool) -> int:
@@ -118,22 +118,22 @@ def _frozen_text(parts: Parts, first: bool, last: bool) -> float:
 
 def _vision(parts: Parts, last: bool) -> float:
     """The vision tower on images, without keys and values."""
-    _, drawn, seen, _ = _tokens(parts.shape)
+    _, generated, seen, _ = _tokens(parts.shape)
     attention = _attentions(parts)
-    return AND_WEIGHTS * parts.mapped * (drawn + (0 if last else seen)) + BOTH * (
+    return AND_WEIGHTS * parts.mapped * (generated + (0 if last else seen)) + BOTH * (
         attention[1] + (0 if last else attention[2])
     )
 
 
 def _dual_projection(parts: Parts, first: bool, last: bool) -> int:
-    text, drawn, seen, _ = _tokens(parts.shape)
-    keys_values = parts.keys_values * (text + AND_WEIGHTS * (drawn + seen))
+    text, generated, seen, _ = _tokens(parts.shape)
+    keys_values = parts.keys_values * (text + AND_WEIGHTS * (generated + seen))
     return round(_frozen_text(parts, first, last) + _vision(parts, last) + keys_values)
 
 
 def _dual_tower(parts: Parts, first: bool, last: bool) -> int:
-    text, drawn, seen, _ = _tokens(parts.shape)
-    of_vision = AND_WEIGHTS * (text + drawn + (0 if last else seen))
+    text, generated, seen, _ = _tokens(parts.shape)
+    of_vision = AND_WEIGHTS * (text + generated + (0 if last else seen))
     of_text = (0 if last else text) + AND_INPUT * seen
     return round(_frozen_text(parts, first, last) + _vision(parts, last) + parts.keys_values * (of_vision + of_text))
 

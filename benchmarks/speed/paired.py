@@ -1,4 +1,4 @@
-"""Times of several ways to do one thing, taken in turns: whatever the machine does meanwhile, it does to all."""
+"""Paired times: several ways to do one thing take turns, so that changes of the machine affect all alike."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Paired:
     seconds: dict[str, list[float]]
 
     def median(self, way: str) -> float:
-        """Seconds a call."""
+        """Median seconds of a call."""
         return statistics.median(self.seconds[way])
 
     def ratio(self, way: str, to: str, times: float = 1.0) -> Ratio:

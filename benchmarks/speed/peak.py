@@ -38,7 +38,7 @@ def _row(shape: str, name: str, peaks: dict[tuple[str, bool], float]) -> Row:
 
 
 def peak_mb(shape: Shape, architecture: str, literal: bool, device: str, threads: int) -> float:
-    """Above what the process held before it made the model."""
+    """Peak memory of a step, above what the process held before it made the model."""
     torch.set_num_threads(threads)
     keep_freed_memory()
     reset_peak_memory()

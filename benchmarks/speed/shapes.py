@@ -1,4 +1,4 @@
-"""The sizes that are measured. No torch."""
+"""Shapes of model and batch that are measured. No torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Shape:
     channels: int
     text_tokens: int  # of a caption, with its beginning and end; no padding
     rows: int
-    images: int  # drawn at once when sampling
+    images: int  # generated at once
     dtype: str = "float32"  # of weights, states and the optimizer's moments
 
     @property
@@ -32,14 +32,14 @@ class Shape:
         return self.image_side**2
 
     @property
-    def drawn_rows(self) -> int:
-        """Rows that go from text to image."""
+    def t2i_rows(self) -> int:
+        """Text-to-image rows."""
         return round(self.rows * 2 / 3)
 
     @property
-    def described_rows(self) -> int:
-        """Rows that go from image to text."""
-        return self.rows - self.drawn_rows
+    def i2t_rows(self) -> int:
+        """Image-to-text rows."""
+        return self.rows - self.t2i_rows
 
     @property
     def itemsize(self) -> int:
@@ -49,7 +49,7 @@ class Shape:
     def __str__(self) -> str:
         return (
             f"width {self.width}, {self.layers} layers, {self.image_tokens} image and {self.text_tokens} text tokens, "
-            f"rows: {self.drawn_rows} drawn and {self.described_rows} described, {self.dtype}"
+            f"rows: {self.t2i_rows} text-to-image and {self.i2t_rows} image-to-text, {self.dtype}"
         )
 
 

@@ -1,4 +1,4 @@
-"""One training step on given weights, in the product's way and literally."""
+"""One training step on given weights, by the product and literally."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from benchmarks.speed.models import Batch
 
 
 def loss(model: FusionTransformer, batch: Batch) -> Tensor:
-    """Both tasks' loss by the product's own pass."""
-    (_, drawn), (_, told) = model.forward_many([(batch.t2i, (False, True)), (batch.i2t, (False, True))])
-    return joint(model.velocity(drawn), model.logits(told[:, :-1]), batch)
+    """Loss of both tasks, by the product's own pass."""
+    (_, generated), (_, captions) = model.forward_many([(batch.t2i, (False, True)), (batch.i2t, (False, True))])
+    return joint(model.velocity(generated), model.logits(captions[:, :-1]), batch)
 
 
 def literal_loss(model: FusionTransformer, batch: Batch) -> Tensor:
-    """The same number as the equations say it: every tower on every token, one dense mask, nothing left out."""
-    drawn = final_states(model, batch.t2i)[1]
-    told = final_states(model, batch.i2t)[1]
-    return joint(model.velocity(drawn), model.logits(told[:, :-1]), batch)
+    """The same loss by the literal equations: every tower on every token, one dense mask, nothing left out."""
+    generated = final_states(model, batch.t2i)[1]
+    captions = final_states(model, batch.i2t)[1]
+    return joint(model.velocity(generated), model.logits(captions[:, :-1]), batch)
 
 
 def mixed_loss(model: FusionTransformer, batch: Batch) -> Tensor:
@@ -34,9 +34,9 @@ def mixed_loss(model: FusionTransformer, batch: Batch) -> Tensor:
 
 
 def joint(velocity: Tensor, logits: Tensor, batch: Batch) -> Tensor:
-    """Joint loss of drawn images, (B, C, h, w), and of each caption token but the first, (B, n-1, V)."""
+    """Joint loss of generated images, (B, C, h, w), and of each caption token but the first, (B, n-1, V)."""
     image = velocity.float().square().mean()
-    text = F.cross_entropy(logits.float().flatten(0, 1), batch.ids[batch.drawn :, 1:].flatten())
+    text = F.cross_entropy(logits.float().flatten(0, 1), batch.ids[batch.t2i_rows :, 1:].flatten())
     return image + 0.2 * text
 
 

@@ -1,4 +1,4 @@
-"""Rows as text."""
+"""Tables of rows as text."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ LEGEND = """\
 Ratios: median of the turns' own [quartiles]. A step: forward, backward, clipping, AdamW.
 floor: the FLOPs a step needs (benchmarks/speed/necessary.py) at the rate of a layer's own matrix products beside the
 step, multiplied as in it, and AdamW's memory traffic; MFU: those FLOPs over that rate and the step's time.
-BLAS: the same step by the products that torch itself calls, where ours are oneDNN's (runtime.products).
+BLAS: the same step by the products that torch itself calls, where ours are oneDNN's (runtime.matmul_backend).
 literal: every tower over the whole packed sequence with a dense mask (benchmarks/speed/literal.py), again for every
-denoising step and every token written, and nothing kept.
+denoising step and every token generated, and nothing cached.
 generate: transformers' LlamaForCausalLM behind a text as long as the image."""
 
 

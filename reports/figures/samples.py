@@ -95,7 +95,7 @@ def _kept(point: Point, task: Task, kind: str) -> dict[Item, Path]:
     folder = point.task_folder(task.name)
     asked = [Item(line["sample"], line["id"], line["prompt"]) for line in read_lines(folder / "prompts.jsonl")]
     files = {item: folder / kind / item.sample for item in sorted(asked)[:PROMPTS]}
-    return {item: file for item, file in files.items() if results.image_is_whole(point.folder, file, point.result)}
+    return {item: file for item, file in files.items() if results.image_is_unchanged(point.folder, file, point.result)}
 
 
 def _captions(points: dict[str, Point], task: Task) -> Captions:

@@ -136,7 +136,7 @@ def _kept(point: Point, task: Task, most: int) -> _Kept:
 
 def _shown(file: Path | None, point: Point) -> str:
     """The image as a data URI; "" where there is none, or it was changed since it landed."""
-    return _uri(file) if file and results.image_is_whole(point.folder, file, point.result) else ""
+    return _uri(file) if file and results.image_is_unchanged(point.folder, file, point.result) else ""
 
 
 def _ids(kept: dict[str, _Kept]) -> dict[str, None]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.runs.format import SCHEMA, read_own
+from bench.runs.format import FORMAT, read_own
 from bench.system.errors import UserError, writing_to
 from bench.system.files import write_atomically
 from bench.system.provenance import now
@@ -77,7 +77,7 @@ def read(path: Path) -> Baseline | None:
 
 def write(path: Path, baseline: Baseline) -> None:
     """Write the file whole, replacing what was there. A check and a run are a line each, so that a diff can be read."""
-    content: dict[str, Any] = {"schema": SCHEMA, "thresholds": thresholds(baseline)} | asdict(baseline)
+    content: dict[str, Any] = {"schema": FORMAT, "thresholds": thresholds(baseline)} | asdict(baseline)
     lines = []
     for key, value in content.items():
         if key in ("checks", "runs"):

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from bench.config.checks import leaves
-from bench.runs.published import landed
+from bench.runs.published import published_files
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 from reports.stored.declared import Metric
@@ -148,7 +148,7 @@ def _the_only(found: Iterable[dict[str, Any]], what: str, folder: Path) -> dict[
 
 def _digest(run: Path) -> str:
     digest = hashlib.sha256()
-    for name, content in sorted(landed(run).items()):
+    for name, content in sorted(published_files(run).items()):
         said = content if isinstance(content, bytes) else json.dumps(content, sort_keys=True).encode()
         digest.update(f"{name} {hashlib.sha256(said).hexdigest()}\n".encode())
     return digest.hexdigest()[:12]

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.runs.format import RENAMED
 
-SCHEMA = 1
+FORMAT = 1
 TASKS = {
     "t2i": {"title": "text-to-image", "noun": "images", "layout": ["text", "image"], "output": "image"},
     "i2t": {"title": "image-to-text", "noun": "captions", "layout": ["image", "text"], "output": "text"},

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.config.columns import column
 from bench.runs import results
-from bench.runs.format import SCHEMA
+from bench.runs.format import FORMAT
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 from reports.stored import declared, format_1, selftest_marks, sweep_file
@@ -44,7 +44,7 @@ class Point:
 
     def task_folder(self, task: str) -> Path:
         """Where the samples of a task are."""
-        return self.folder if self.format == format_1.SCHEMA else self.folder / task
+        return self.folder if self.format == format_1.FORMAT else self.folder / task
 
 
 Reader = Callable[[Path, str, int], Point]  # of an evaluation: a run's folder, eval_id and step
@@ -84,7 +84,7 @@ def read_point(folder: Path, eval_id: str, step: int) -> Point:
         status, result, codes, error = _stored(StoredRun(folder), eval_id, step)
     except UserError as reason:
         status, result, codes, error = "unreadable", {}, [], str(reason).replace(f"{folder}/", "")
-    place, written = results.place(folder, eval_id, step), result.get("schema", SCHEMA)
+    place, written = results.place(folder, eval_id, step), result.get("schema", FORMAT)
     settings = _settings(folder.name, {}, result)
     return Point(folder.name, eval_id, step, place, settings, status, written, result, codes, error)
 
@@ -113,7 +113,7 @@ def _stored(run: StoredRun, eval_id: str, step: int) -> tuple[str, dict[str, Any
     error = f"{failure.kind}: {failure.message}" if failure else ""
     if result and (changed := results.change(run.result_folder(eval_id, step), result)):
         status, result, error = "changed", {}, changed
-    if result.get("schema") == format_1.SCHEMA:
+    if result.get("schema") == format_1.FORMAT:
         result = format_1.upgraded(result)
     return status, selftest_marks.marked(result, run.path.parent), list(dict.fromkeys(codes)), error
 

@@ -25,7 +25,7 @@ def read(folder: Path) -> dict[str, Any]:
     if fault:
         raise UserError(f"{path}: {fault}; `python -m sweeps run NAME` writes it anew")
     plot = content["plot"]
-    if content["schema"] == format_1.SCHEMA:
+    if content["schema"] == format_1.FORMAT:
         plot["y"] = list(dict.fromkeys(map(format_1.name, plot["y"])))
     for metric in plot["y"]:
         if metric in RENAMED:

@@ -69,5 +69,5 @@ def per_item(point: Point) -> dict[str, np.ndarray]:
 def _arrays(path: Path, written: int) -> dict[str, np.ndarray]:
     """A landed file never changes, and table and verdicts both read it."""
     items = json.loads(path.read_bytes())
-    items = format_1.per_item(items) if written == format_1.SCHEMA else items
+    items = format_1.per_item(items) if written == format_1.FORMAT else items
     return {metric: np.array(values, float) for metric, values in items.items()}

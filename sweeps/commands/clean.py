@@ -1,4 +1,4 @@
-"""Remove what the sweep's runs need no more: what dead processes left, and checkpoints before the last of trained runs.
+"""Remove files that a sweep's runs no longer need: of dead processes, and checkpoints before a trained run's last.
 
 Results, metrics and provenance are never touched. Lists everything with its size and asks first.
 """
@@ -20,14 +20,14 @@ from sweeps.plan import Plan
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something that may go."""
+    """A file or folder that may be removed."""
 
     path: Path
     reason: str
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """Arguments that say what is removed, and whether to ask first."""
+    """Add arguments for what to remove, and whether to ask first."""
     words = "the last checkpoints of runs that are done, too: they can then not be scored or sampled in another way"
     parser.add_argument("--checkpoints", action="store_true", help=words)
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -63,7 +63,7 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
 def leftovers(job: Job, last_too: bool) -> list[Leftover]:
     """Files of one run that may be removed: none while a process works on it."""
     folder = job.folder
-    if lease.seems_alive(folder.claim_files):
+    if lease.seems_alive(folder.lease_files):
         return []
     found = [
         Leftover(path, "left by a dead process") for path in (*folder.path.rglob(".*.draft"), folder.path / "attempts")

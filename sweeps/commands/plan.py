@@ -1,4 +1,4 @@
-"""List the runs of a sweep: what is done, what is not, and what that should take in time and on disk."""
+"""List the runs of a sweep, with their status and estimates of time and disk space."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN = 200  # runs listed without --all
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """How much to show, and how to know what is not known."""
+    """Add arguments for how much to show, and how to estimate."""
     parser.add_argument("--all", action="store_true", help=f"list every run, not the first {SHOWN} only")
     words = "count the FLOPs of runs whose like has never been done here (imports torch: seconds)"
     parser.add_argument("--count", action="store_true", help=words)
@@ -36,8 +36,8 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     listed = plan.points if args.all else plan.points[:SHOWN]
     for point in listed:
         status, cost = point.status, costs.get(point.folder.run_id)
-        told = f"  {_time(cost.seconds)}, {cost.disk / 1e6:.0f} MB" if cost and status != "done" else ""
-        print(f"{status:8} {point.folder.run_id:28} {point.label}{told}")
+        estimate = f"  {_time(cost.seconds)}, {cost.disk / 1e6:.0f} MB" if cost and status != "done" else ""
+        print(f"{status:8} {point.folder.run_id:28} {point.label}{estimate}")
     if len(listed) < len(plan.points):
         print(f"... and {len(plan.points) - len(listed)} more (--all)")
     print(_total(len(jobs(plan)), open_, costs, args.jobs or default_jobs()))
@@ -72,12 +72,12 @@ def _counted(plan: Plan, job: Job, rate: float | None) -> Cost:
     basis = "counted FLOPs, at the rate of finished runs of other shapes"
     if rate is None:
         rate = multiplying_rate(config)
-        basis = "counted FLOPs, at the rate of bare products: training alone takes at least this"
+        basis = "counted FLOPs, at the rate of bare matmuls: training alone takes at least this"
     return Cost(flops / rate, checkpoint * config.runtime.keep_checkpoints, basis)
 
 
 def _total(runs: int, open_: list[Job], costs: dict[str, Cost], at_a_time: int) -> str:
-    """The last lines: how much there is to do, what it should take, and how that is known."""
+    """Total of the estimates, and their basis."""
     lines = [f"\n{runs} runs, {len(open_)} to do"]
     if costs:
         seconds, disk = (sum(getattr(cost, name) for cost in costs.values()) for name in ("seconds", "disk"))

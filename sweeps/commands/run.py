@@ -16,7 +16,7 @@ from sweeps.plan import Plan
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """How to go about it."""
+    """Add arguments for the launcher and the failures to retry."""
     parser.add_argument("--jobs", type=int, metavar="N", help="the same as launcher.jobs=N")
     failing = parser.add_mutually_exclusive_group()
     failing.add_argument("--keep-going", action="store_true", help="a failing run stops no other (the default)")

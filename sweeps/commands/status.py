@@ -15,7 +15,7 @@ ORDER = ("done", "running", "partial", "failed", "pending")
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """How much to show."""
+    """Add arguments for how much to show."""
     parser.add_argument(
         "--watch", action="store_true", help="look again every two seconds, until nothing is left to do"
     )
@@ -54,7 +54,7 @@ def table(plan: Plan, statuses: list[str], everything: bool) -> list[str]:
 
 
 def _progress(point: Point, status: str) -> str:
-    """How far a run is and where, or why it failed."""
+    """Progress of a run and its owner, or why it failed."""
     if status == "failed":
         failure = point.folder.failure()
         return f"{failure.kind}: {failure.message} ({point.folder.error_file})" if failure else ""
@@ -68,6 +68,6 @@ def _progress(point: Point, status: str) -> str:
         parts.append(f"{(point.step - row['step']) * row['seconds'] / row['step'] / 60:.1f} min of training left")
     elif row and row["step"] >= point.step:
         parts.append("trained, not scored yet")
-    if status == "running" and (seen := lease.sighting(point.folder.claim_files)):
-        parts.append(str(seen.holder))
+    if status == "running" and (seen := lease.lease_state(point.folder.lease_files)):
+        parts.append(str(seen.owner))
     return ", ".join(parts)

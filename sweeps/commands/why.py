@@ -1,4 +1,4 @@
-"""Why runs are not taken from those that are done: what makes each differ from the most similar finished run.
+"""Explain why runs are not done yet: the settings that differ from the most similar finished run.
 
 Without --run every run of the sweep that is not done is explained.
 """
@@ -10,12 +10,12 @@ import argparse
 from bench.config.load import load
 from bench.runs.identity import eval_identity, train_identity
 from bench.system.errors import UserError, nearest
-from sweeps.likeness import differences, finished, flat
 from sweeps.plan import Plan, Point
+from sweeps.settings_diff import differences, finished, flat
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """Arguments that name the runs to explain."""
+    """Add arguments for the runs to explain."""
     parser.add_argument("--run", metavar="RUN", help="one run, by its id or the beginning of it")
 
 

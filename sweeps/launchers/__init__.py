@@ -1,4 +1,4 @@
-"""Ways to get runs done, behind one small protocol. Those of other packages are found by their entry points.
+"""Launchers of runs, behind one small protocol. Those of other packages are found by their entry points.
 
 A launcher starts jobs and tells when they start and end. What became of a run, its folder says.
 """

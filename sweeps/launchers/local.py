@@ -29,7 +29,7 @@ GRACE = 30.0  # seconds a worker has to end its step, write a checkpoint and lea
 
 
 def default_jobs() -> int:
-    """One worker for the GPU if there is one, otherwise one a core."""
+    """Default number of workers: one for the GPU if there is one, otherwise one a core."""
     return 1 if provenance.gpu() else len(os.sched_getaffinity(0))
 
 
@@ -156,7 +156,7 @@ class Worker:
         return (json.loads(answer),) if answer.endswith("\n") else None
 
     def obituary(self) -> str:
-        """How the process died, then the last it said, as error.txt has it."""
+        """How the process died, and the end of its log, as error.txt has it."""
         code = self.process.wait()
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         self.log.seek(0)

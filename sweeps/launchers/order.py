@@ -1,4 +1,4 @@
-"""Which job next: seed by seed, and within a seed the longest first, so that no worker waits long at the end."""
+"""Order of jobs: seed by seed, and within a seed the longest first, so that no worker waits long at the end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Queue:
             return chosen[1]
 
     def close(self) -> None:
-        """Give out nothing more."""
+        """Close the queue."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

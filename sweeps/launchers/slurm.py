@@ -21,7 +21,7 @@ from sweeps.jobs import Job
 from sweeps.launchers import News, slurm_queue
 from sweeps.launchers.environment import worker_environment
 from sweeps.launchers.slurm_array import Array
-from sweeps.launchers.slurm_queue import NoAnswer, Sighting, Task
+from sweeps.launchers.slurm_queue import NoAnswer, Task, TaskState
 
 PATIENCE = 600.0  # seconds without an answer of the controller, which may be restarting
 STOPPING = 180.0  # seconds that cancelled jobs may take to end
@@ -91,7 +91,7 @@ class Slurm:
             return []
         self._looked = time.monotonic()
         try:
-            seen = slurm_queue.sightings()
+            seen = slurm_queue.task_states()
         except NoAnswer as error:
             if self._looked - self._answered > PATIENCE:
                 silent = f"SLURM has not answered for {PATIENCE / 60:.0f} minutes"
@@ -112,7 +112,7 @@ class Slurm:
         while True:
             with suppress(NoAnswer):
                 names = {array.name for array in Array.all_of(self.sweep)}
-                seen = slurm_queue.sightings()
+                seen = slurm_queue.task_states()
                 alive = [job.job_id for (name, _), job in seen.items() if name in names and job.lives]
                 if not alive:
                     return
@@ -125,7 +125,7 @@ class Slurm:
         """Run id -> its job, of earlier commands' jobs that wait or run."""
         self._arrays = {array.name: array for array in Array.all_of(self.sweep)}
         found = {}
-        for (name, index), job in slurm_queue.sightings().items():
+        for (name, index), job in slurm_queue.task_states().items():
             if job.lives and name in self._arrays:
                 found[self._arrays[name].runs[index]] = (name, index)
         return found
@@ -146,7 +146,7 @@ class Slurm:
             self._open |= {(array.name, index): job for index, job in enumerate(part)}
             del self._waiting[: len(part)]
 
-    def _judge(self, task: Task, job: Job, seen: Sighting | None) -> News | None:
+    def _judge(self, task: Task, job: Job, seen: TaskState | None) -> News | None:
         if seen and seen.state == "RUNNING" and task not in self._begun:
             self._begun[task] = time.monotonic()
             return News("started", job)
@@ -161,7 +161,7 @@ class Slurm:
             return News("ended", job, seconds, answer or "")
         return News("lost", job, seconds, str(self._obituary(task, seen, answer)))
 
-    def _obituary(self, task: Task, seen: Sighting | None, answer: str | None) -> Failure:
+    def _obituary(self, task: Task, seen: TaskState | None, answer: str | None) -> Failure:
         if seen is None:
             return Failure(LOST_WORKER, "SLURM no longer knows its job")
         log = self._arrays[task[0]].log(seen.job_id)

@@ -65,7 +65,7 @@ class Array:
             raise NoAnswer(said[-1]) from error
 
     def answer(self, job_id: str) -> str | None:
-        """Return value of a job (None: all is done), or the last line of its error; '' where it said nothing."""
+        """Return value of a job (None: all is done), or the last line of its error; '' where there is neither."""
         try:
             outcome, answer = pickle.loads((self.folder / f"{job_id}_0_result.pkl").read_bytes())
         except (OSError, EOFError, pickle.UnpicklingError):
@@ -73,7 +73,7 @@ class Array:
         return answer if outcome == "success" else answer.strip().splitlines()[-1]
 
     def log(self, job_id: str) -> str:
-        """The last that a job said."""
+        """End of a job's log."""
         try:
             return (self.folder / f"{job_id}_0_log.out").read_text(errors="replace", encoding="utf-8")[-TAIL:].strip()
         except OSError:

@@ -1,4 +1,4 @@
-"""This user's jobs as SLURM's controller knows them, through its commands. Needs no accounting."""
+"""SLURM's queue of this user's jobs, through its commands. Needs no accounting."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class NoAnswer(Exception):
 
 
 @dataclass(frozen=True)
-class Sighting:
-    """A job as the controller sees it."""
+class TaskState:
+    """State of a job in the queue."""
 
     job_id: str  # ARRAY_INDEX, or plain for an array of one
     state: str
@@ -44,13 +44,13 @@ def check_programs() -> None:
         raise UserError(f"launcher.name=slurm: no {', '.join(missing)} here; start it where SLURM's commands are")
 
 
-def sightings() -> dict[Task, Sighting]:
-    """All of this user's jobs of which the controller still knows, those that ended lately too, in one call."""
+def task_states() -> dict[Task, TaskState]:
+    """States of this user's jobs that the controller remembers, those that ended lately too, in one call."""
     listing = _ask("squeue", "-h", "-r", "-t", "all", "-u", str(os.getuid()), "-o", "%i|%T|%N|%j")
     seen = {}
     for line in listing.splitlines():
         job_id, state, node, name = line.split("|", 3)
-        seen[name, int(job_id.partition("_")[2] or 0)] = Sighting(job_id, state, node)
+        seen[name, int(job_id.partition("_")[2] or 0)] = TaskState(job_id, state, node)
     return seen
 
 

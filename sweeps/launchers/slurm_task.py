@@ -15,7 +15,7 @@ from types import FrameType
 
 from bench.runs.failures import REQUEST, Failure
 from bench.runs.folder import RunFolder
-from bench.runs.watching import outlived
+from bench.runs.watching import owner_is_gone
 from bench.system import interrupts
 from bench.system.files import write_atomically
 from bench.system.provenance import job_id
@@ -49,7 +49,7 @@ def work(sweep: str, run_id: str) -> str | None:
 
 
 class _Warning:
-    """Has SLURM's signals ask the training to stop, in place of submitit's own handlers."""
+    """Handler of SLURM's signals that interrupts the training, in place of submitit's own."""
 
     def __init__(self) -> None:
         self.time_limit = self._asked = False
@@ -60,13 +60,13 @@ class _Warning:
         self.time_limit |= number == TIME_LIMIT
         if not self._asked:  # a second signal, at the end of the grace time, must not tear the checkpoint
             self._asked = True
-            interrupts.request()
+            interrupts.interrupt()
 
 
 def _work(sweep: Path, run_id: str, folder: RunFolder) -> str | None:
-    """Work; where the run is held, see first whether the holder has died, as it has after the loss of a node."""
+    """Work; where the run is held, first check whether its owner has died, as after the loss of a node."""
     answer = worker.work(sweep, run_id)
-    if answer and answer.startswith("held") and outlived(folder.claim_files):
+    if answer and answer.startswith("held") and owner_is_gone(folder.lease_files):
         return worker.work(sweep, run_id)
     return answer
 

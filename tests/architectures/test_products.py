@@ -106,7 +106,7 @@ def test_a_run_on_either_has_the_same_losses(architecture, tmp_path):
     """To float32's rounding. A language model that is still untouched answers the same to the last bit."""
     losses = {}
     for products in MATMUL_BACKENDS:
-        wanted = [f"model.architecture={architecture}", "train.precision=float32", f"runtime.products={products}"]
+        wanted = [f"model.architecture={architecture}", "train.precision=float32", f"runtime.matmul_backend={products}"]
         config = small_config(tmp_path, "train.batch_size=48", *wanted)
         experiment = prepare(config)
         model = experiment.module.model
@@ -125,13 +125,13 @@ def test_a_run_on_either_has_the_same_losses(architecture, tmp_path):
 
 def test_a_torch_without_onednn_is_told_of(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    with pytest.raises(UserError, match="runtime.products=blas"):
-        prepare(small_config(tmp_path, "train.precision=float32", "runtime.products=onednn"))
+    with pytest.raises(UserError, match="runtime.matmul_backend=blas"):
+        prepare(small_config(tmp_path, "train.precision=float32", "runtime.matmul_backend=onednn"))
 
 
 @pytest.mark.slow
 def test_compiled_blocks_use_the_onednn_backend(tmp_path):
-    wanted = ["train.precision=float32", "runtime.products=onednn", "train.batch_size=48"]
+    wanted = ["train.precision=float32", "runtime.matmul_backend=onednn", "train.batch_size=48"]
     losses = []
     for compiled in ("false", "true"):
         experiment = prepare(small_config(tmp_path, *wanted, f"runtime.compile={compiled}"))

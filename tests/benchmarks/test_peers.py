@@ -42,7 +42,7 @@ def test_transfusion_maps_as_many_tokens_and_scores_the_same_items(theirs):
     assert seen == [(SHAPE.rows, SHAPE.image_tokens + SHAPE.text_tokens, SHAPE.width)]
     assert parts.text > 0
     flows = []
-    for chosen in (slice(SHAPE.drawn_rows), slice(SHAPE.drawn_rows, None)):
+    for chosen in (slice(SHAPE.t2i_rows), slice(SHAPE.t2i_rows, None)):
         _, parts = theirs(rows[chosen], times=times[chosen], return_breakdown=True)
         flows.append(sum(parts.flow))
     assert flows[0] > 0 and flows[1] == 0

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.models.sampling import sample_captions
-from benchmarks.speed import describing, drawing, peers, training
+from benchmarks.speed import captioning, image_generation, peers, training
 from benchmarks.speed.floor import Floor, Products
 from benchmarks.speed.literal import EQUATIONS
 from benchmarks.speed.measure import setting_of
@@ -35,8 +35,9 @@ def setting(shape, *names: str) -> Setting:
 def test_drawing_literally_is_drawing(architecture):
     """Float32, after 20 steps with guidance: 1e-4 of the reference's norm."""
     model = model_of(TINY, architecture)
-    request = drawing.captions_and_noise(setting(TINY, architecture))
-    mine, theirs = (way(model, *request, drawing.STEPS) for way in (drawing.draw, drawing.draw_literally))
+    request = image_generation.captions_and_noise(setting(TINY, architecture))
+    ways = (image_generation.generate, image_generation.generate_literally)
+    mine, theirs = (way(model, *request, image_generation.STEPS) for way in ways)
     assert (mine - theirs).norm() <= 1e-4 * theirs.norm()
     assert not torch.equal(theirs, request[2])
 
@@ -45,17 +46,17 @@ def test_drawing_literally_is_drawing(architecture):
 def test_describing_literally_is_describing(architecture):
     model = model_of(TINY, architecture).double()
     latents = torch.randn(2, TINY.channels, TINY.image_side, TINY.image_side, dtype=torch.float64)
-    ids = torch.full((2, 1), describing.BEGIN)
+    ids = torch.full((2, 1), captioning.BEGIN)
     for _ in range(5):
-        ids = torch.cat([ids, describing.next_literally(model, latents, ids)], 1)
-    assert sample_captions(model, latents, describing.BEGIN, describing.NEVER, 5) == ids[:, 1:].tolist()
+        ids = torch.cat([ids, captioning.next_literally(model, latents, ids)], 1)
+    assert sample_captions(model, latents, captioning.BEGIN, captioning.NEVER, 5) == ids[:, 1:].tolist()
 
 
 @pytest.mark.parametrize("shape", [TINY, TINY_LLAMA], ids=["float32", "bfloat16"])
 def test_every_table_is_filled(shape):
     names = (BASE, "dual_tower")
-    for rows in (training.rows(setting(shape, *names)), drawing.rows(setting(shape, *names)),
-                 describing.rows(setting(shape, *names))):  # fmt: skip
+    for rows in (training.rows(setting(shape, *names)), image_generation.rows(setting(shape, *names)),
+                 captioning.rows(setting(shape, *names))):  # fmt: skip
         assert [row.architecture for row in rows] == [*names]
         for row in rows:
             assert row.value > 0 and row.turns in (2, 3) and row.remarks == ()
@@ -67,7 +68,7 @@ def test_an_unknown_architecture_leaves_cells_empty(monkeypatch):
     """A fifth one dropped in is measured; what is not written down of it is said."""
     monkeypatch.delitem(training.LAYERS, "dual_tower")
     monkeypatch.delitem(EQUATIONS, "dual_tower")
-    for rows in (training.rows, drawing.rows, describing.rows):
+    for rows in (training.rows, image_generation.rows, captioning.rows):
         (row,) = rows(setting(TINY, "dual_tower"))
         assert row.over["literal"] is None and row.over.get("floor") is None and row.value > 0
         assert all(remark in table([row]) for remark in row.remarks) and row.remarks

@@ -125,7 +125,7 @@ def test_a_results_folder_of_another_schema_is_refused_untouched(capsys):
     folder.mkdir(parents=True)
     (folder / "sweep.json").write_text(json.dumps({"schema": 99}), encoding="utf-8")
     assert exit_status(lambda: sweeps(["run", "noise", "smoke"])) == 2
-    assert "schema 99" in capsys.readouterr().err
+    assert "format 99" in capsys.readouterr().err
     assert [path.name for path in folder.iterdir()] == ["sweep.json"]
 
 

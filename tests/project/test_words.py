@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PACKAGES = ("benchmarks", "reports", "sweeps")
+PACKAGES = ("architectures", "bench", "benchmarks", "sweeps")
 RIDDLES = ("Of ", "What ", "Those ", "Whose ")
 SPEAKS = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -32,7 +32,7 @@ def openings(path: Path) -> dict[str, str]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_docstrings_open_with_their_subject(package):
     said = {name: line for path in sorted((PROJECT / package).rglob("*.py")) for name, line in openings(path).items()}
-    assert len(said) > 100
+    assert len(said) > 80
     assert {name: line for name, line in said.items() if line.startswith(RIDDLES)} == {}
 
 

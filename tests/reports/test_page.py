@@ -265,7 +265,7 @@ def test_an_edited_result_is_named_and_in_no_number(tmp_path: Path) -> None:
     build(made)
     html = (made / "report.html").read_text(encoding="utf-8")
     listed = html.partition("<h3>Not included</h3>")[2].partition("</ul>")[0]
-    assert "1 of 4 runs" in listed and "result.json was changed after it landed" in listed
+    assert "1 of 4 runs" in listed and "result.json was changed after it was published" in listed
 
 
 def test_on_paper_nothing_is_cut(page: Page) -> None:

@@ -123,7 +123,7 @@ def test_edited_runs_are_named_and_left_out(tmp_path: Path) -> None:
     path.write_text(text.replace('"value": 2.5', '"value": 0.5'), encoding="utf-8")
     assert path.read_text(encoding="utf-8") != text
     files = draw(tmp_path)
-    assert "changed: result.json was changed after it landed" in files["index.md"].decode()
+    assert "changed: result.json was changed after it was published" in files["index.md"].decode()
     rows = table(files, "architectures.csv").set_index(["metric", "architecture"])
     assert rows.loc[("fid", "gated_layer"), ["min", "max"]].tolist() == [3.5, 3.5]  # nor is its step 200 taken for it
     assert rows.loc[("fid", "dual_tower"), ["min", "max"]].tolist() == [2.5, 3.5]

@@ -264,7 +264,7 @@ def test_a_result_changed_by_hand_is_refused(blessed, tmp_path):
     folder = session(tmp_path, "edited", GATED)
     (path,) = folder.glob(f"runs/{FROZEN}-{1:010d}/evals/e0/*/result.json")
     path.write_text(path.read_text(encoding="utf-8").replace('"t2i_pairs": 40', '"t2i_pairs": 41'), encoding="utf-8")
-    with pytest.raises(UserError, match="1 changed.*changed after it landed"):
+    with pytest.raises(UserError, match="1 changed.*changed after it was published"):
         gate(blessed, folder)
 
 

@@ -221,7 +221,7 @@ def test_what_may_not_be_believed_is_named_and_left_out(tmp_path: Path, no_figur
     text = (results / "table.md").read_text(encoding="utf-8")
     assert row(text, "0 %", "dual tower")[2:4] == ["2 of 6", f"**{fid_of('dual_tower', 0, 4.5):.1f} ± 1.1**"]
     assert "1 of 12 runs are missing: gated_layer i2t_noise=0 seed=3 partial" in text
-    for said in ("7 of 12 runs are left out", "seed=0 changed: result.json was changed after it landed",
+    for said in ("7 of 12 runs are left out", "seed=0 changed: result.json was changed after it was published",
                  "seed=1 changed: i2t/captions.jsonl was changed", "has schema 99, this version reads 1 and 2",
                  "result.json has no seal", "t2i/prompts.jsonl was changed", "is not a file of xfusion-bench"):
         assert said in text
@@ -298,7 +298,7 @@ def test_folders_that_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no sweep.json"):
         build(tmp_path)
     (tmp_path / "sweep.json").write_text('{"schema": 99}', encoding="utf-8")
-    with pytest.raises(UserError, match="schema 99"):
+    with pytest.raises(UserError, match="format 99"):
         build(tmp_path)
     (tmp_path / "sweep.json").write_text("not json", encoding="utf-8")
     with pytest.raises(UserError, match="not a file of xfusion-bench"):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import architectures
-from bench.config.expand import Variants
+from bench.config.expand import ConfigGrid
 from bench.config.load import load
 from bench.config.overrides import say
 from bench.config.schema import Config
@@ -25,7 +25,7 @@ from sweeps.grid import read
 
 NOISE = ["0", "0.25", "0.5", "0.75", "1"]
 PLOT = "plot: {x: seed, y: [fid]}\n"
-ADDED = ("runtime.runs=", "train.precision=", "runtime.products=")  # to every point, for the process that runs it
+ADDED = ("runtime.runs=", "train.precision=", "runtime.matmul_backend=")  # to every point, for the process that runs it
 
 
 @pytest.fixture
@@ -358,8 +358,8 @@ def test_a_wrong_sweep_file_is_refused_in_one_line_that_names_it(content, messag
 
 
 def test_all_settings_are_known_to_the_fast_way():
-    """What `Variants.config` copies must be all there is."""
-    made = Variants("smoke", []).config([])
+    """What `ConfigGrid.config` copies must be all there is."""
+    made = ConfigGrid("smoke", []).config([])
     assert isinstance(made, Config) and made == load("smoke")
 
 

@@ -38,7 +38,7 @@ def work(sweep, run_id):
     starts, mode = Path("starts", run_id), Path("modes", run_id)
     starts.write_text((starts.read_text() if starts.exists() else "") + f"{os.getpid()} ")
     mode = mode.read_text() if mode.exists() else ""
-    with folder.claim():
+    with folder.acquire():
         if mode == "fail":
             folder.fail(Failure("bug", "no"))
             return "bug: no"
@@ -53,14 +53,14 @@ def work(sweep, run_id):
         if mode == "stuck":
             time.sleep(60)
         if mode == "train" and not folder.checkpoint(1).exists():
-            with interrupts.deferred():
-                while not interrupts.requested():
+            with interrupts.delayed():
+                while not interrupts.pending():
                     time.sleep(0.05)
                 time.sleep(0.5)
                 folder.checkpoints.mkdir()
                 folder.checkpoint(1).write_text("")
         with folder.attempt() as attempt:
-            folder.land_result(point["eval_id"], point["step"], attempt, {"metrics": {}})
+            folder.publish_result(point["eval_id"], point["step"], attempt, {"metrics": {}})
 
 if os.environ.get("SLURM_JOB_ID"):
     import sweeps

@@ -16,7 +16,7 @@ import pytest
 from experiments import SMALLER
 from slurm_cluster import Cluster, wait_for
 
-from bench.runs.published import landed, strays
+from bench.runs.published import leftovers, published_files
 from bench.runs.reader import StoredRun
 
 PROJECT = Path(__file__).parents[2]
@@ -51,8 +51,8 @@ def assert_same(one: Path, other: Path, count: int) -> None:
     names = sorted(path.name for path in (one / "runs").iterdir())
     assert len(names) == count and names == sorted(path.name for path in (other / "runs").iterdir())
     for name in names:
-        assert landed(one / "runs" / name) == landed(other / "runs" / name), name
-        assert not strays(other / "runs" / name)
+        assert published_files(one / "runs" / name) == published_files(other / "runs" / name), name
+        assert not leftovers(other / "runs" / name)
 
 
 @dataclass(frozen=True)

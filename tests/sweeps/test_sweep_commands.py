@@ -16,7 +16,7 @@ from sweeps import plan as plans
 from sweeps.__main__ import main
 from sweeps.estimate import Experience, shape
 from sweeps.jobs import jobs
-from sweeps.likeness import differences, flat
+from sweeps.settings_diff import differences, flat
 
 REQUEST = ["noise", "smoke", "model.architecture=[dual_tower,gated_layer]", "train.i2t_noise=[0,1]"]
 MEGABYTE = b"x" * 1_000_000
@@ -42,8 +42,8 @@ def finish(plan: plans.Plan, index: int, seconds: float = 24.0, score: float = 6
         point.folder.append_metrics({"step": step, "loss": 1.5, "seconds": seconds * step / 12})
     cost = {"train_seconds": seconds, "score_seconds": score, "train_flops": 2.4e12}
     result = {"metrics": {}, "cost": cost, "eval_identity": known["eval"]}
-    with point.folder.claim(), point.folder.attempt() as attempt:
-        point.folder.land_result(point.eval_id, point.step, attempt, result)
+    with point.folder.acquire(), point.folder.attempt() as attempt:
+        point.folder.publish_result(point.eval_id, point.step, attempt, result)
     return point
 
 
@@ -92,7 +92,7 @@ def test_plan_counts_flops_where_nothing_of_the_kind_is_done(capsys, runs_done):
     request = [*REQUEST[:2], "model.architecture=gated_layer", "train.i2t_noise=[0,1]"]
     assert main(["plan", *request, "--count"]) == 0
     said = capsys.readouterr().out
-    assert ("rate of finished runs of other shapes" if runs_done else "rate of bare products") in said
+    assert ("rate of finished runs of other shapes" if runs_done else "rate of bare matmuls") in said
     assert "unlike any run" not in said and len(re.findall(r"pending .* s, \d+ MB", said)) == 2
 
 
@@ -108,7 +108,7 @@ def test_status_tells_what_is_under_way_and_why_runs_failed(capsys):
     assert "1 done, 0 running, 1 partial, 1 failed, 1 pending" in said
     assert "step 5 of 12, loss 2.25" in said
     assert f"non-finite loss: the loss is nan at step 3 ({failed.folder.error_file})" in said
-    with partial.folder.claim():
+    with partial.folder.acquire():
         main(["status", *REQUEST])
     assert re.search(
         r"running .* step 5 of 12, loss 2.25, 0.2 min of training left, process \d+ on ", capsys.readouterr().out
@@ -193,7 +193,7 @@ def test_clean_takes_a_clusters_logs_once_all_is_done(capsys):
 def test_clean_leaves_alone_what_a_process_is_at():
     plan = planned()
     done = finish(plan, 0)
-    with done.folder.claim():
+    with done.folder.acquire():
         (done.folder.path / "attempts" / "alive").mkdir(parents=True)
         assert main(["clean", *REQUEST, "--yes"]) == 0
         assert (done.folder.path / "attempts" / "alive").exists() and done.folder.checkpoint(6).exists()

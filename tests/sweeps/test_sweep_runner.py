@@ -16,10 +16,9 @@ import pytest
 from experiments import leave_weights, weights_in
 
 from bench.config.load import load
-from bench.runs import identity
-from bench.runs import lease as claims
+from bench.runs import identity, lease
 from bench.runs.failures import LOST_WORKER, Failure
-from bench.runs.format import SCHEMA
+from bench.runs.format import FORMAT
 from bench.runs.lease import Held
 from sweeps import events, plan, report, runner, worker
 from sweeps.jobs import jobs
@@ -45,8 +44,8 @@ for line in sys.stdin:
             folder.fail(Failure("bug", "ValueError: no"))
             print(json.dumps("bug: ValueError: no"), flush=True)
             break
-        with folder.claim(), folder.attempt() as attempt:
-            folder.land_result(*ids, attempt, {"metrics": {"fid": {"value": 12.345}}})
+        with folder.acquire(), folder.attempt() as attempt:
+            folder.publish_result(*ids, attempt, {"metrics": {"fid": {"value": 12.345}}})
     else:
         print("null", flush=True)
 """
@@ -125,7 +124,7 @@ def test_sweep_json_tells_workers_and_reports_where_everything_is():
     planned = made("0,1")
     run(planned)
     content = json.loads((planned.results / "sweep.json").read_text(encoding="utf-8"))
-    assert content["schema"] == SCHEMA and content["name"] == "noise" and content["preset"] == "smoke"
+    assert content["schema"] == FORMAT and content["name"] == "noise" and content["preset"] == "smoke"
     for point in content["points"]:
         folder = planned.results / content["runs_root"] / point["run_id"]
         assert (folder / "evals" / point["eval_id"] / f"step-{point['step']}" / "result.json").exists()
@@ -155,7 +154,7 @@ def test_cancelling_stops_the_workers():
 HOLD = """
 import sys, time
 from bench.runs.folder import RunFolder
-with RunFolder(sys.argv[1]).claim(float(sys.argv[2])):
+with RunFolder(sys.argv[1]).acquire(float(sys.argv[2])):
     print("held", flush=True)
     time.sleep(float(sys.argv[3]))
 """
@@ -187,7 +186,7 @@ def test_a_run_held_elsewhere_that_is_done_there_is_not_done_again(capsys):
         told = iter(waiting)
         assert next(told).kind == "held"
         with point.folder.attempt() as attempt:  # the other process's work
-            point.folder.land_result(point.eval_id, point.step, attempt, {"metrics": {}})
+            point.folder.publish_result(point.eval_id, point.step, attempt, {"metrics": {}})
         assert [event.kind for event in told] == ["done"]
         other.kill()
     assert not Path("tried-0.0").exists()
@@ -215,13 +214,13 @@ def test_a_slurm_job_takes_a_run_over_from_a_node_that_is_lost_only(monkeypatch,
     planned = made("0")
     runner.prepare(planned)
     job, sweep = jobs(planned)[0], planned.results / "sweep.json"
-    claim = job.folder.claim_files
+    claim = job.folder.lease_files
     claim.mkdir(parents=True)
-    claims.take(claim, 1, claims.Holder("node7", 7, "elsewhere", 0, "41", lease=0.6, since="today"))
+    lease.take(claim, 1, lease.LeaseOwner("node7", 7, "elsewhere", 0, "41", lease=0.6, since="today"))
 
     def work(sweep: Path, run_id: str) -> str | None:
         try:
-            with job.folder.claim():
+            with job.folder.acquire():
                 return None
         except Held as other:
             return f"held: {other}"

@@ -1,4 +1,4 @@
-"""What a data set says of itself. Importing it imports no torch."""
+"""Base class of data sets. Importing it imports no torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class DataSet(Plugin):
 
     kind = "data set"
     settings: ClassVar[type] = NoSettings  # a dataclass; its fields join `data`, so their names must be unique
-    not_hashed: ClassVar[tuple[str, ...]] = ()  # settings that change no number: a path, what is tolerated
+    not_hashed: ClassVar[tuple[str, ...]] = ()  # settings that change no number, such as a path
 
     @classmethod
     def check(cls, data: Any) -> None:

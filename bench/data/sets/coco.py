@@ -1,7 +1,7 @@
-"""Pictures with captions from a folder in the layout of COCO captions.
+"""Images with captions from a folder in the layout of COCO captions.
 
 `captions_val.json` is the test set. Validation is about a tenth of `captions_train.json`, chosen by a hash of the
-image id, so adding a picture never moves another one to a different split.
+image id, so adding an image never moves another one to a different split.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from bench.config.checks import ranged
 from bench.data.captions_file import Entry, count, read_captions, some
-from bench.data.images import BrokenPicture, read_picture
+from bench.data.images import BrokenImage, read_image
 from bench.data.manifest import Manifest
 from bench.data.named_files import twin
 from bench.data.sets.base import DataSet
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 CAPTION_FILES = {"train": "captions_train.json", "validation": "captions_train.json", "test": "captions_val.json"}
 LAYOUT = ("images", "captions_train.json", "captions_val.json")
-MEMORY_LIMIT = 2**31  # bytes of decoded pictures held; a larger split is read from disk each time
+MEMORY_LIMIT = 2**31  # bytes of decoded images held; a larger split is read from disk each time
 log = logging.getLogger(__name__)
 
 
 class CocoSplit:
     """One split of a COCO-captions folder; a ``CaptionedImages``.
 
-    Every picture is decoded once when the split opens. Those that are missing or broken are named and skipped, up to
+    Every image is decoded once when the split opens. Those that are missing or broken are named and skipped, up to
     ``max_broken``; more of them, or anything wrong with the captions file, raise ``UserError``.
     """
 
@@ -54,21 +54,21 @@ class CocoSplit:
         hold = len(entries) * image_size**2 * 3 <= MEMORY_LIMIT
         for entry in entries:
             try:
-                picture = read_picture(entry.file, image_size)
-            except BrokenPicture as error:
+                image = read_image(entry.file, image_size)
+            except BrokenImage as error:
                 broken.append(f"{entry.name} ({error}{twin(folder / 'images', entry.name)})")
                 continue
             self._entries.append(entry)
-            if picture.repaired:
+            if image.repaired:
                 repaired.append(entry.name)
             if hold:
-                pixels.append(picture.pixels)
+                pixels.append(image.pixels)
         _report_broken(broken, max_broken, folder)
         if repaired:
-            what = f"{count(len(repaired), 'picture')} of the {split} split repaired"
-            log.warning("%s: %s, a broken Exif tag was passed over: %s", folder / "images", what, some(repaired))
+            what = f"{count(len(repaired), 'image')} of the {split} split repaired"
+            log.warning("%s: %s, a broken Exif tag was skipped: %s", folder / "images", what, some(repaired))
         if not self._entries:
-            raise UserError(f"the {split} split of {folder} holds no pictures: {CAPTION_FILES[split]} is too small")
+            raise UserError(f"the {split} split of {folder} holds no images: {CAPTION_FILES[split]} is too small")
         self._pixels = np.stack(pixels) if hold else None
         self.ids = [entry.id for entry in self._entries]
 
@@ -76,20 +76,20 @@ class CocoSplit:
         return len(self._entries)
 
     def images(self, indices: Sequence[int]) -> np.ndarray:
-        """The pictures at ``indices``: ``(n, image_size, image_size, 3)`` uint8."""
+        """The images at ``indices``: ``(n, image_size, image_size, 3)`` uint8."""
         if self._pixels is not None:
             return self._pixels[list(indices)]
-        return np.stack([read_picture(self._entries[index].file, self.image_size).pixels for index in indices])
+        return np.stack([read_image(self._entries[index].file, self.image_size).pixels for index in indices])
 
     def captions(self, index: int) -> list[str]:
-        """Every reference caption of one picture, in the order of the file; white space is normalised."""
+        """Every reference caption of one image, in the order of the file; white space is normalised."""
         return list(self._entries[index].captions)
 
 
 def coco_digest(root: str | Path | None, cache: str | Path | None = None) -> str:
-    """Twelve hex digits of the captions and the bytes of every picture they name, wherever the folder lies.
+    """Twelve hex digits of the captions and the bytes of every image they name, wherever the folder lies.
 
-    In the folder `cache` the hashes of the pictures are kept, and looked up as long as the files stay as they are.
+    In the folder `cache` the hashes of the images are kept, and looked up as long as the files stay as they are.
     """
     folder = coco_folder(root)
     manifest = Manifest(folder / "images", cache)
@@ -122,15 +122,15 @@ def _belongs(image_id: str, split: str) -> bool:
 
 def _report_broken(broken: list[str], max_broken: int, folder: Path) -> None:
     if len(broken) > max_broken:
-        what = f"{count(len(broken), 'picture')} cannot be read, more than data.max_broken={max_broken}"
+        what = f"{count(len(broken), 'image')} cannot be read, more than data.max_broken={max_broken}"
         raise UserError(f"{folder / 'images'}: {what}: {some(broken)}")
     for name in broken:
-        log.warning("skipped a picture of %s that cannot be read: %s", folder, name)
+        log.warning("skipped an image of %s that cannot be read: %s", folder, name)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What of a folder may be chosen."""
+    """Settings of a COCO folder."""
 
     root: str | None = None  # the folder
     max_broken: int = ranged(0, 0)  # unreadable images to skip before refusing the folder

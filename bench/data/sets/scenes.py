@@ -31,7 +31,7 @@ class ScenesSplit:
         return len(self.scenes)
 
     def images(self, indices: Sequence[int]) -> np.ndarray:
-        """(n, image_size, image_size, 3) uint8."""
+        """Images at `indices`, (n, image_size, image_size, 3) uint8."""
         return render_batch([self.scenes[i] for i in indices], self.image_size)
 
     def captions(self, index: int) -> list[str]:
@@ -41,7 +41,7 @@ class ScenesSplit:
 
 @dataclass(frozen=True)
 class Settings:
-    """What of the scenes may be chosen."""
+    """Settings of the synthetic scenes."""
 
     objects: int = ranged(1, 1, 2)  # objects in a scene: two must be bound to their attributes
     train_size: int = ranged(16384, 1)  # training scenes

@@ -1,4 +1,4 @@
-"""Metrics: what is declared of one, the number it gives, and what a file of metrics must offer. Imports no torch."""
+"""Base classes of metrics: a declaration, a score, and a file of metrics. Imports no torch."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ IMAGE, TEXT, LANGUAGE = "image", "text", "language"
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, declared once: tables, figures and pages read it from the results."""
+    """Declaration of a metric: tables, figures and pages read it from the results."""
 
     name: str
     title: str
     direction: str  # which is better: "lower" or "higher"; "neither" for a number that only explains another
     unit: str
-    meaning: str = ""  # what it tells, in a line
+    meaning: str = ""  # one line for readers
     headline: bool = False  # printed when a run ends
     table: bool = True  # a row of its own in tables
     untouched: tuple[str, ...] = ()  # corruptions of the self-test that need not change it
@@ -39,7 +39,7 @@ class Metric:
         assert self.direction in DIRECTIONS, self.direction
 
     def score(self, value: float, n: int, weights: str | None = None, **more: Any) -> Score:
-        """A number of this metric, measured on n items."""
+        """Score of this metric, measured on n items."""
         return Score(value, n, self.direction, self.unit, weights, **more)
 
 
@@ -52,8 +52,8 @@ class Score:
     direction: str
     unit: str
     weights: str | None  # "embedded:features:<digest>"; None where no network took part
-    chance: float | None = None  # what a guess would get
-    ceiling: float | None = None  # what a perfect model would get
+    chance: float | None = None  # score of a guess
+    ceiling: float | None = None  # score of a perfect model
     note: str | None = None
     per_item: list[float] | None = None  # in the order of the items given, for paired comparisons
     before: float | None = None  # the same quantity before training
@@ -78,7 +78,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: outputs for the first items of ``eval.split``, with all that they are measured against."""
+    """Input of a metric: outputs for the first items of ``eval.split``, and the references."""
 
     assets: Assets
     config: Config
@@ -107,7 +107,7 @@ class Captions(Subject):
 
 @dataclass(frozen=True)
 class Language(Subject):
-    """A model that is asked without an image."""
+    """A model, given text without an image."""
 
     model: FusionTransformer
 
@@ -121,5 +121,5 @@ class MetricFile(Plugin):
     metrics: ClassVar[tuple[Metric, ...]]
 
     def measure(self, subject: Any) -> dict[str, Score]:
-        """Scores by the names of the metrics declared; those that the data do not allow are left out."""
+        """Scores by metric name; those that the data do not allow are left out."""
         raise NotImplementedError

@@ -56,7 +56,7 @@ def kid(
     """Return the kernel distance (cubic MMD^2, unbiased) of two feature sets, (n, d) and (m, d) floats.
 
     Mean over clean-fid's 100 random subsets of at most 1000, drawn from NumPy's global generator, which is seeded here
-    and given back as it was. Around 0 for a perfect model, and below it by luck. Raises UserError as `fid` does.
+    and given back as it was. Around 0 for a perfect model, and below it by chance. Raises UserError as `fid` does.
     """
     from cleanfid.fid import kernel_distance  # brings torch
 

@@ -25,8 +25,8 @@ def image_attributes(
     """Score images (n, H, W, 3) uint8 of `scenes`, as the feature net reads them.
 
     Returns `image_attributes` (mean of the five), `image_all_right`, and `image_colour`, `image_shape`, `image_size`,
-    `image_position`, `image_background`. `ceiling` maps these names to what the net reads off the best images there
-    can be (the real ones, or the autoencoder's copies of them). Raises UserError for no images or another number.
+    `image_position`, `image_background`. `ceiling` maps these names to the scores of the best possible images
+    (the real ones, or the autoencoder's copies of them). Raises UserError for no images or another number.
     """
     check_counts(len(images), len(scenes), "image")
     return attribute_scores("image", feature_net.read(images), scenes, weights_label, ceiling or {})

@@ -1,4 +1,4 @@
-"""What the language model still knows: an exam by exact match, and perplexity. Read from text-only logits."""
+"""Language retention: exact-match QA and perplexity, from text-only logits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def exam(
     exam_items: Sequence[Mapping[str, str]],
     batch_size: int = 32,
 ) -> Score:
-    """Return the share of items ("prompt", "answer") whose answer's tokens are exactly what greedy decoding writes.
+    """Return the share of items ("prompt", "answer") whose answer is exactly what greedy decoding generates.
 
     One forward decides it: as long as the argmax is right given the true answer so far, greedy decoding has written
     that same answer so far; where it is wrong first, greedy decoding departs. Greedy decoding stops after as many
@@ -41,13 +41,13 @@ def exam(
     import torch
 
     if not exam_items:
-        raise UserError("the exam has no items")
+        raise UserError("exact-match QA has no items")
     rows, starts = [], []
     for item in exam_items:
         prompt = tokenizer(item["prompt"])["input_ids"]
         whole = tokenizer(f"{item['prompt']} {item['answer']}")["input_ids"]
         if len(whole) == len(prompt) or whole[: len(prompt)] != prompt or not prompt:
-            raise UserError(f"exam item {dict(item)}: the answer must begin with a token of its own")
+            raise UserError(f"exact-match QA item {dict(item)}: the answer must begin with a token of its own")
         rows.append(whole)
         starts.append(len(prompt))
     right: list[float] = []
@@ -107,7 +107,7 @@ def _chunks(items: list, size: int) -> Iterator[list]:
 
 
 class Retention(MetricFile):
-    """Language that is left: exact-match QA and perplexity, before the fusion and after it."""
+    """Language retention: exact-match QA and perplexity, before the fusion and after it."""
 
     of = LANGUAGE
     metrics = (EXAM, PERPLEXITY)
@@ -132,7 +132,7 @@ class Retention(MetricFile):
                 scores["perplexity"] = perplexity(logits, assets.tokenizer, assets.texts)
             return scores
 
-        known = assets.once(("language", subject.config.runtime.products), lambda: measured(before))
+        known = assets.once(("language", subject.config.runtime.matmul_backend), lambda: measured(before))
         return {
             name: replace(score, before=known[name].value, before_per_item=known[name].per_item)
             for name, score in measured(after).items()

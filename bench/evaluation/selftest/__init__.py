@@ -1,5 +1,5 @@
-"""Whether the metrics can be trusted: `python -m bench metrics selftest`.
+"""Self-test of the metrics: `python -m bench metrics selftest`.
 
 Which metrics there are, and which direction is better, comes from what `bench.evaluation.scoring` returns, never from a
-list here: each one is measured on the truth and on spoilt copies of it, and known answers must come out.
+list here: each is measured on the truth and on corrupted copies of it, and known answers must come out.
 """

@@ -1,4 +1,4 @@
-"""Attributes of pictures and captions: one attribute altered in every scene costs that one, and no other."""
+"""Checks of attribute metrics: one attribute altered in every scene must cost that one, and no other."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bench.scenes import ATTRIBUTES, Scene
 from bench.scenes.attributes import VALUES
 
 SHOWN = 128
-SLACK = {"image": 0.03, "caption": 0.0}  # what the net may misread of a picture; the parser misreads nothing
+SLACK = {"image": 0.03, "caption": 0.0}  # share that the net may misread; the parser misreads nothing
 
 
 def checks(kind: str, scenes: Sequence[Scene], measure: Callable[[Sequence[Scene]], Scores]) -> list[Check]:
-    """`measure` scores what shows or tells the scenes given, against `scenes`."""
+    """Checks by `measure`, which scores images or captions of the scenes given, against `scenes`."""
     slack = SLACK[kind]
     altered = {name: measure([_altered(scene, name) for scene in scenes]) for name in ATTRIBUTES}
     true = measure(scenes)
@@ -31,12 +31,12 @@ def checks(kind: str, scenes: Sequence[Scene], measure: Callable[[Sequence[Scene
     return found
 
 
-def reads_real_pictures(clean: Scores) -> list[Check]:
-    """Distances fall and rise with features of a net that knows nothing, too: theirs must read the real pictures."""
+def reads_real_images(clean: Scores) -> list[Check]:
+    """Check that the feature net reads real images: distances alone would not show that it is untrained."""
     read = clean["image_attributes"]
     bound = 1 - SLACK["image"]
     return [
-        Check(metric, "its net reads real pictures", (read.value,), f"at least {bound}", read.value >= bound)
+        Check(metric, "its net reads real images", (read.value,), f"at least {bound}", read.value >= bound)
         for metric, score in clean.items()
         if score.weights == read.weights and not metric.startswith("image_")
     ]

@@ -1,4 +1,4 @@
-"""What is measured of captions: CIDEr-D, their length and, in the embedded assets, attributes."""
+"""Checks of caption metrics: CIDEr-D, caption length and, on synthetic scenes, attributes."""
 
 from __future__ import annotations
 
@@ -17,52 +17,52 @@ from bench.evaluation.metrics.parts.ptb import tokenize
 from bench.evaluation.selftest import attributes
 from bench.evaluation.selftest.checks import Check, Scores, equals
 from bench.evaluation.selftest.corruptions import CAPTIONS
-from bench.scenes import captions as told
+from bench.scenes import captions as scene_captions
 
 
 def caption_checks(assets: Assets, config: Config, asked: int) -> list[Check]:
-    """Put references of the first `asked` pictures of the split, as if a model had written them, to every check."""
-    pictures = assets.images(config.eval.split)
-    truth = [prompt(pictures, index) for index in range(asked)]
+    """Check metrics on references of the first `asked` images of the split, as if a model had generated them."""
+    split = assets.images(config.eval.split)
+    truth = [prompt(split, index) for index in range(asked)]
 
     def measure(captions: list[str]) -> Scores:
         return scoring.caption_scores(captions, assets, config)
 
     clean = measure(truth)
     found = [check for spoilt in CAPTIONS for check in spoilt.checks(truth, config.seed, measure, clean)]
-    found += [_by_library(pictures, truth, clean), _single_reference(pictures, asked), _by_hand()]
+    found += [_by_library(split, truth, clean), _single_reference(split, asked), _by_hand()]
     words = float(np.mean([len(caption.split()) for caption in truth]))
     found.append(equals("caption_length", "words, counted", clean["caption_length"].value, words, 1e-9))
-    if pictures.scenes is not None:
-        scenes = pictures.scenes[: attributes.SHOWN]
+    if split.scenes is not None:
+        scenes = split.scenes[: attributes.SHOWN]
         found += attributes.checks(
-            "caption", scenes, lambda said: caption_attributes([told(scene)[0] for scene in said], scenes)
+            "caption", scenes, lambda shown: caption_attributes([scene_captions(scene)[0] for scene in shown], scenes)
         )
     return found
 
 
-def _by_library(pictures: CaptionedImages, truth: list[str], clean: Scores) -> Check:
-    """pycocoevalcap's own call on the whole split: it counts words over all images that are given, so all are."""
-    references = [pictures.captions(index) for index in range(len(pictures))]
+def _by_library(split: CaptionedImages, truth: list[str], clean: Scores) -> Check:
+    """pycocoevalcap's own call, on the whole split, as it counts words over all images that are given."""
+    references = [split.captions(index) for index in range(len(split))]
     tokens = iter(tokenize([*truth, *[caption for row in references for caption in row]]))
     said = {index: [next(tokens)] for index in range(len(truth))}
-    said |= {index: [""] for index in range(len(truth), len(pictures))}
+    said |= {index: [""] for index in range(len(truth), len(split))}
     theirs = {index: [next(tokens) for _ in row] for index, row in enumerate(references)}
     _, per_item = Cider().compute_score(theirs, said)
     expected = float(np.mean(per_item[: len(truth)]))
     return equals("cider", "pycocoevalcap's own call", clean["cider"].value, expected, 1e-9)
 
 
-def _single_reference(pictures: CaptionedImages, asked: int) -> Check:
-    """A caption that is its image's only reference has the most there is, 10 (the word weights must not be all 0)."""
-    names = pictures.ids[:asked]
-    captions = {name: pictures.captions(index)[0] for index, name in enumerate(names)}
+def _single_reference(split: CaptionedImages, asked: int) -> Check:
+    """Captions that are their images' only references score the maximum, 10 (if not all word weights are 0)."""
+    names = split.ids[:asked]
+    captions = {name: split.captions(index)[0] for index, name in enumerate(names)}
     references = CiderReferences({name: [caption] for name, caption in captions.items()})
     return equals("cider", "the only reference itself", cider(captions, references).value, 10.0, 1e-6)
 
 
 def _by_hand() -> Check:
-    """Two images, "Red." and "blue"; "A red!" is said of the first and nothing of the second.
+    """Two images, "Red." and "blue"; "A red!" is the caption of the first, "" of the second.
 
     Of one word: the reference's vector is (log 2) for "red"; the caption's adds the unseen "a" with log 2, as if one
     image had held it. Their cosine is 1 / sqrt 2. The caption has one pair of words, the reference none, so it is

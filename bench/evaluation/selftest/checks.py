@@ -1,4 +1,4 @@
-"""One check of one metric, and the checks that any metric can be put to: its `Score` says which direction is better."""
+"""Checks of one metric, for any metric: its `Score` has the direction that is better."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bench.evaluation.metrics.base import Score
 Scores = dict[str, Score]
 
 SAME = 1e-6  # relative: a sum in another order
-NO_WORSE_SHARE = 0.95  # of items: some have a stranger's partner that is as good as their own
+NO_WORSE_SHARE = 0.95  # of items: for some, another's partner is as good
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was measured, what it had to be, and whether it was."""
+    """Measured values, the bound on them, and whether it was met."""
 
     metric: str
     name: str
@@ -28,7 +28,7 @@ class Check:
 
 
 def worsens(metric: str, name: str, scores: Sequence[Score]) -> Check:
-    """The truth, then rising grades of a corruption: the metric must get worse at each, and need not fall below 0."""
+    """Check that a metric gets worse with each grade of a corruption, or is 0 already; the truth comes first."""
     values = tuple(score.value for score in scores)
     steps = list(zip(values, values[1:], strict=False))
     up, down = all(later > earlier for earlier, later in steps), all(later < earlier for earlier, later in steps)
@@ -42,7 +42,7 @@ def worsens(metric: str, name: str, scores: Sequence[Score]) -> Check:
 
 
 def never_improves(metric: str, name: str, scores: Sequence[Score]) -> Check:
-    """For a corruption that need not touch the metric: at no grade may it be better than the truth."""
+    """Check that no grade of a corruption scores better than the truth."""
     sign = {"lower": 1, "higher": -1, "neither": 0}[scores[0].direction]
     values = tuple(score.value for score in scores)
     gains = [sign * (value - values[0]) for value in values]
@@ -50,14 +50,14 @@ def never_improves(metric: str, name: str, scores: Sequence[Score]) -> Check:
 
 
 def keeps(metric: str, name: str, scores: Sequence[Score]) -> Check:
-    """For what the metric must not see at all."""
+    """Check that a corruption changes nothing."""
     values = tuple(score.value for score in scores)
     same = all(math.isclose(value, values[0], rel_tol=SAME, abs_tol=SAME) for value in values)
     return Check(metric, name, values, "stays the same", same)
 
 
 def own_partner(metric: str, own: Score, other: Score) -> Check:
-    """Identity, item by item: what belongs to an item is no worse for it than what belongs to another one."""
+    """Check, item by item, that an item's own partner scores no worse than another's."""
     sign = {"lower": -1, "higher": 1, "neither": 0}[own.direction]
     gains = sign * (np.asarray(own.per_item) - np.asarray(other.per_item))
     share = float(np.mean(gains >= 0))
@@ -65,11 +65,11 @@ def own_partner(metric: str, own: Score, other: Score) -> Check:
 
 
 def equals(metric: str, name: str, found: float, expected: float, tolerance: float) -> Check:
-    """A known answer."""
+    """Check of a known answer."""
     passed = bool(abs(found - expected) <= tolerance)
     return Check(metric, name, (found,), f"{expected:.6g} ± {tolerance:.2g}", passed)
 
 
 def at_most(metric: str, name: str, found: float, bound: float) -> Check:
-    """A known upper bound."""
+    """Check of a known upper bound."""
     return Check(metric, name, (found,), f"at most {bound:.4g}", bool(found <= bound))

@@ -1,4 +1,4 @@
-"""The truth spoilt by grades: pictures blurred, noised, recoloured; words dropped; partners exchanged."""
+"""Corruptions by grades: images blurred, noised, recoloured; words dropped; partners exchanged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image as PILImage
+from PIL import ImageFilter
 
 from bench.evaluation.metrics.base import Score
 from bench.evaluation.scoring import declared
@@ -15,25 +16,25 @@ from bench.evaluation.selftest.checks import Check, Scores, keeps, never_improve
 
 T = TypeVar("T")
 
-BLURS = (0.05, 0.08, 0.12, 0.19)  # deviation of the Gaussian, as a share of the picture's side
+BLURS = (0.05, 0.08, 0.12, 0.19)  # deviation of the Gaussian, as a share of the image's side
 NOISES = (48.0, 56.0, 64.0, 80.0)  # deviation, in levels of 256
-RECOLOURED = (0.4, 0.6, 0.8, 1.0)  # share of the pictures: KID sees little of less
+RECOLOURED = (0.4, 0.6, 0.8, 1.0)  # share of the images: KID sees little of less
 SHARES = (0.25, 0.5, 0.75, 1.0)  # of the items
 DROPPED = (0.15, 0.3, 0.45, 0.6)  # share of the words
-GRAINS = 32  # of noise along a side: finer ones would vanish where a metric shrinks the picture
+GRAINS = 32  # of noise along a side: finer ones would vanish where a metric shrinks the image
 
 
 @dataclass(frozen=True)
 class Corruption(Generic[T]):
-    """Rising grades of one way to spoil a list of items."""
+    """One way to corrupt a list of items, by rising grades."""
 
     name: str
     grades: tuple[float, ...]
     spoil: Callable[[T, float, int], T]  # items, grade, seed
-    exchanges: bool = False  # leaves the set of items as it is and breaks only what belongs to what
+    exchanges: bool = False  # keeps the set of items, but not which belongs to which prompt
 
     def checks(self, truth: T, seed: int, measure: Callable[[T], Scores], clean: Scores) -> list[Check]:
-        """Measure every grade, and check how each metric answers."""
+        """Measure every grade, and check how each metric responds."""
         graded = [clean, *[measure(self.spoil(truth, grade, seed)) for grade in self.grades]]
         return [check for metric in clean for check in self._demands(metric, [scores[metric] for scores in graded])]
 
@@ -43,19 +44,19 @@ class Corruption(Generic[T]):
             untouched = metric in known and self.name in known[metric].untouched
             demand = never_improves if untouched else worsens
             return [demand(metric, self.name, scores)]
-        if scores[0].per_item is None or scores[0].direction == "neither":  # does not see what belongs to what
+        if scores[0].per_item is None or scores[0].direction == "neither":  # a metric of whole sets
             return [keeps(metric, self.name, scores)]
         return [worsens(metric, self.name, scores), own_partner(metric, scores[0], scores[-1])]
 
 
 def blur(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
-    """Pictures (n, H, W, 3) uint8 under a Gaussian."""
+    """Images (n, H, W, 3) uint8, blurred by a Gaussian."""
     gaussian = ImageFilter.GaussianBlur(grade * images.shape[1])
-    return np.stack([np.asarray(Image.fromarray(image).filter(gaussian)) for image in images])
+    return np.stack([np.asarray(PILImage.fromarray(image).filter(gaussian)) for image in images])
 
 
 def noise(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
-    """Pictures (n, H, W, 3) uint8 with noise added: the same noise at each grade, but stronger."""
+    """Images (n, H, W, 3) uint8 with noise added: the same noise at each grade, but stronger."""
     n, side = images.shape[:2]
     grains = np.random.default_rng(seed).normal(size=(n, GRAINS, GRAINS, 3))
     places = np.arange(side) * GRAINS // side
@@ -64,7 +65,7 @@ def noise(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
 
 
 def swap_colours(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
-    """A share of the pictures (n, H, W, 3) uint8 with red, green and blue passed on."""
+    """A share of the images (n, H, W, 3) uint8 with red, green and blue rotated."""
     spoilt = images.copy()
     rows = _chosen(len(images), grade, seed)
     spoilt[rows] = spoilt[rows][..., [1, 2, 0]]
@@ -72,7 +73,7 @@ def swap_colours(images: np.ndarray, grade: float, seed: int) -> np.ndarray:
 
 
 def exchange(items: T, grade: float, seed: int) -> T:
-    """A share of the items (a list, or an array's rows) passed on to one another: each of them to a wrong place."""
+    """A share of the items (a list, or an array's rows) exchanged: each of them at a wrong place."""
     rows = _chosen(len(items), grade, seed)  # type: ignore[arg-type]
     places = np.arange(len(items))  # type: ignore[arg-type]
     places[rows] = np.roll(rows, 1)
@@ -92,15 +93,15 @@ def drop_words(captions: list[str], grade: float, seed: int) -> list[str]:
 
 
 def _chosen(n: int, share: float, seed: int) -> np.ndarray:
-    """The first part of one fixed random order, so that each grade holds the one before."""
+    """Rows to corrupt: the first of one random order, so that each grade includes the one before."""
     return np.random.default_rng(seed).permutation(n)[: round(share * n)]
 
 
-PICTURES: tuple[Corruption[np.ndarray], ...] = (
+IMAGES: tuple[Corruption[np.ndarray], ...] = (
     Corruption("blur", BLURS, blur),
     Corruption("noise", NOISES, noise),
     Corruption("colours swapped", RECOLOURED, swap_colours),
-    Corruption("pictures exchanged", SHARES, exchange, exchanges=True),
+    Corruption("images exchanged", SHARES, exchange, exchanges=True),
 )
 CAPTIONS: tuple[Corruption[list[str]], ...] = (
     Corruption("words dropped", DROPPED, drop_words),

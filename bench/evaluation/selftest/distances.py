@@ -1,4 +1,4 @@
-"""FID and KID: known answers, and what real pictures are from real pictures, by arithmetic of its own."""
+"""Checks of FID and KID: known answers, and distances of real images from real images, by independent arithmetic."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image as PILImage
 from torch import Tensor
 
 from bench.data.captioned_images import CaptionedImages
@@ -15,35 +15,35 @@ from bench.evaluation.selftest.checks import Check, Scores, at_most, equals
 from bench.models.feature_net import FeatureNet
 
 BATCH = 256
-SPLITS = 20  # random ones, that say how far apart halves of one set are
-DEVIATIONS = 5  # beyond which a distance is no luck
+SPLITS = 20  # random halves of one set, for the distance by chance
+DEVIATIONS = 5  # beyond which a distance is no chance
 SHIFT, DIMENSIONS, DRAWS, POINTS = 0.5, 8, 400, 16  # of the Gaussians with a known KID
 
 
 @dataclass(frozen=True)
 class Features:
-    """Of the real pictures that are taken for drawn ones, and of those they are compared with."""
+    """Features of real images: those taken for generated ones, and those they are compared with."""
 
     asked: np.ndarray  # (n, d)
     others: np.ndarray  # (m, d)
 
     @classmethod
-    def of(cls, pictures: CaptionedImages, net: FeatureNet, asked: int) -> Features:
-        """Features of the whole split, resized by Pillow and scaled here, so that a slip in the harness would show."""
-        rows, device = torch.arange(len(pictures)).split(BATCH), net.squeeze.weight.device
+    def of(cls, split: CaptionedImages, net: FeatureNet, asked: int) -> Features:
+        """Features of the whole split, resized by Pillow and scaled here, independently of the harness."""
+        rows, device = torch.arange(len(split)).split(BATCH), net.squeeze.weight.device
         with torch.inference_mode():
-            found = [net.embed(_pixels(pictures.images(part.tolist()), net.image_size).to(device)) for part in rows]
+            found = [net.embed(_pixels(split.images(part.tolist()), net.image_size).to(device)) for part in rows]
         features = torch.cat(found).flatten(1).double().cpu().numpy()
         return cls(features[:asked], features[asked:])
 
     @property
     def all(self) -> np.ndarray:
-        """Of every picture, (n + m, d)."""
+        """Features of all images, (n + m, d)."""
         return np.concatenate([self.asked, self.others])
 
 
 def checks(clean: Scores, features: Features, seed: int) -> list[Check]:
-    """`clean` was measured of the pictures behind `features.asked`."""
+    """Checks of FID and KID. `clean` was measured on the images of `features.asked`."""
     rng = np.random.default_rng(seed)
     one, two = features.asked, features.others
     of_fid, of_kid = clean["fid"].value, clean["kid"].value
@@ -51,8 +51,8 @@ def checks(clean: Scores, features: Features, seed: int) -> list[Check]:
     return [
         equals("fid", "by eigenvalues, own resizing", of_fid, expected, 1e-3 * expected + 1e-5 * scale),
         equals("kid", "written out, own resizing", of_kid, kernel_distance(one, two[: len(one)]), 1e-4),
-        at_most("fid", "real from real: as random halves", of_fid, _luck(frechet, one, two, rng)),
-        at_most("kid", "real from real: as random halves", of_kid, _luck(kernel_distance, one, two[: len(one)], rng)),
+        at_most("fid", "real from real: as random halves", of_fid, _chance(frechet, one, two, rng)),
+        at_most("kid", "real from real: as random halves", of_kid, _chance(kernel_distance, one, two[: len(one)], rng)),
         at_most("fid", "a set from itself", abs(fid(one, one, None).value), 1e-4 * scale),
         equals("kid", "a set from itself: below 0", kid(one, one, None).value, kernel_distance(one, one), 1e-4),
         _gaussians(rng),
@@ -71,7 +71,7 @@ def frechet(one: np.ndarray, two: np.ndarray) -> float:
 
 
 def kernel_distance(one: np.ndarray, two: np.ndarray) -> float:
-    """MMD^2 with the kernel (x.y / d + 1)^3, unbiased: no point meets itself."""
+    """MMD^2 with the kernel (x.y / d + 1)^3, unbiased: no point is paired with itself."""
 
     def within(x: np.ndarray) -> float:
         kernel = (x @ x.T / x.shape[1] + 1) ** 3
@@ -80,8 +80,8 @@ def kernel_distance(one: np.ndarray, two: np.ndarray) -> float:
     return float(within(one) + within(two) - 2 * ((one @ two.T / one.shape[1] + 1) ** 3).mean())
 
 
-def _luck(distance, one: np.ndarray, two: np.ndarray, rng: np.random.Generator) -> float:
-    """The most that chance would put between two sets of these sizes, drawn from both together."""
+def _chance(distance, one: np.ndarray, two: np.ndarray, rng: np.random.Generator) -> float:
+    """Largest distance by chance between two sets of these sizes, split at random from both together."""
     together = np.concatenate([one, two])
     found = []
     for _ in range(SPLITS):
@@ -91,17 +91,17 @@ def _luck(distance, one: np.ndarray, two: np.ndarray, rng: np.random.Generator) 
 
 
 def _gaussians(rng: np.random.Generator) -> Check:
-    """Covariances that commute: the trace of their root is the sum of the products of their axes' deviations."""
+    """FID of Gaussians whose covariances commute: the trace of their root is a sum over axes."""
     deviations = np.linspace(0.5, 2, DIMENSIONS)
     rotation = np.linalg.qr(rng.normal(size=(DIMENSIONS, DIMENSIONS)))[0]
     shift = np.arange(DIMENSIONS) / 4
-    one = _exactly(rng, deviations) @ rotation.T
-    two = _exactly(rng, deviations[::-1]) @ rotation.T + shift
+    one = _points(rng, deviations) @ rotation.T
+    two = _points(rng, deviations[::-1]) @ rotation.T + shift
     expected = (shift**2).sum() + ((deviations - deviations[::-1]) ** 2).sum()
     return equals("fid", "two Gaussians, closed form", fid(one, two, None).value, expected, 1e-6 * expected)
 
 
-def _exactly(rng: np.random.Generator, deviations: np.ndarray) -> np.ndarray:
+def _points(rng: np.random.Generator, deviations: np.ndarray) -> np.ndarray:
     """Points whose sample mean is 0 and whose sample covariance is diagonal with these deviations."""
     points = rng.normal(size=(4 * len(deviations), len(deviations)))
     points -= points.mean(0)
@@ -110,7 +110,7 @@ def _exactly(rng: np.random.Generator, deviations: np.ndarray) -> np.ndarray:
 
 
 def _unbiased(rng: np.random.Generator) -> Check:
-    """N(0, I) against N(a, I): the mean over small samples is the kernel distance of the distributions themselves.
+    """KID of N(0, I) and N(a, I): its mean over small samples is the kernel distance of the distributions.
 
     With A = |a|^2 that is (A^3 + 6 A^2 + 6 A) / d^3 + (3 A^2 + 3 A) / d^2 + 3 A / d: x.y of two independent points has
     the moments 0, d, 0 in the first, A, A^2 + 2 A + d, A^3 + 6 A^2 + 3 A d + 6 A in the second, and 0, d + A, 0 across.
@@ -128,7 +128,7 @@ def _unbiased(rng: np.random.Generator) -> Check:
 
 
 def _rank_bound(rng: np.random.Generator, d: int) -> Check:
-    """Below 2d pictures the score must say that it does not rank, and from there on no more."""
+    """FID's note that it does not rank: there below 2d images, and gone from 2d on."""
     enough = rng.normal(size=(2 * d, d))
     notes = [fid(one, enough, None).note or "" for one in (enough[:-1], enough)]
     passed = [CANNOT_RANK in note for note in notes] == [True, False]
@@ -136,7 +136,7 @@ def _rank_bound(rng: np.random.Generator, d: int) -> Check:
 
 
 def _pixels(images: np.ndarray, size: int) -> Tensor:
-    """uint8 (n, H, W, 3) to (n, 3, size, size) in [-1, 1], a picture and a channel at a time."""
+    """uint8 (n, H, W, 3) to (n, 3, size, size) in [-1, 1], an image and a channel at a time."""
     if images.shape[1:3] == (size, size):
         levels = images.astype(np.float32).transpose(0, 3, 1, 2)
     else:
@@ -146,6 +146,6 @@ def _pixels(images: np.ndarray, size: int) -> Tensor:
 
 
 def _resized(channel: np.ndarray, size: int) -> np.ndarray:
-    """Antialiased and not rounded, as clean-fid resizes."""
-    picture = Image.fromarray(channel.astype(np.float32))
-    return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR))
+    """One channel resized as clean-fid does: antialiased and not rounded."""
+    image = PILImage.fromarray(channel.astype(np.float32))
+    return np.asarray(image.resize((size, size), PILImage.Resampling.BILINEAR))

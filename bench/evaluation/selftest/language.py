@@ -1,4 +1,4 @@
-"""What is left of the language: a model at step 0, the same with noise on its logits, and models with known answers."""
+"""Checks of language metrics: a model at step 0, the same with noise on its logits, and models with known answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CERTAIN = 100.0  # a logit that leaves next to nothing to the others, and nothin
 
 
 def language_checks(assets: Assets, config: Config) -> list[Check]:
-    """None where nothing lies beside the language model to examine it by."""
+    """Checks of exact-match QA and perplexity; none where the language model has no questions or texts beside it."""
     if not assets.exam and not assets.texts:
         return []
     model = build_model(config, assets.llm, *assets.latent_shape[:2]).eval()
@@ -58,7 +58,7 @@ def _known(assets: Assets, config: Config, device: torch.device) -> list[Check]:
 
 
 class Noisy:
-    """As much of a model as is asked about language, with noise on its logits."""
+    """A model with noise on its logits."""
 
     def __init__(self, model: FusionTransformer, grade: float, seed: int) -> None:
         self.model, self.grade, self.device = model, grade, model.device
@@ -74,7 +74,7 @@ class Noisy:
 
 
 class Known:
-    """No model: it has read the text, and is certain of the token after the next, of the next, or of nothing."""
+    """A fake model that reads its logits off the text: certain of the next token, of the one after it, or of none."""
 
     def __init__(self, ahead: int, words: int, device: torch.device) -> None:
         self.ahead, self.words, self.device = ahead, words, device

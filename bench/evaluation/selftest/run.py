@@ -1,4 +1,4 @@
-"""Every check of every metric on the data of a config."""
+"""The self-test: every check of every metric on the data of a config."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from bench.data.assets import Assets, assets_of
 from bench.evaluation.metrics.cider import check_java
 from bench.evaluation.selftest.captions import caption_checks
 from bench.evaluation.selftest.checks import Check
+from bench.evaluation.selftest.images import image_checks
 from bench.evaluation.selftest.language import language_checks
-from bench.evaluation.selftest.pictures import picture_checks
 from bench.evaluation.selftest.sample_size import Row
 from bench.evaluation.selftest.verdict import measure_id, measure_identity
 from bench.system.errors import UserError
 from bench.system.quiet import quiet_libraries
 
-MOST = 512  # pictures that are spoilt and measured at each grade
+MOST = 512  # images that are corrupted and measured at each grade
 FEWEST = 64
 
 
 @dataclass(frozen=True)
 class Found:
-    """All checks, the table of sample sizes, and how long they took."""
+    """Checks, the table of sample sizes, and how long they took."""
 
     checks: list[Check]
     rows: list[Row]
@@ -45,18 +45,18 @@ class Found:
 
 
 def selftest(config: Config) -> Found:
-    """Put every metric to the test. Raises UserError where the split has too few pictures, or Java is missing."""
+    """Check every metric. Raises UserError where the split has too few images, or Java is missing."""
     begin = time.perf_counter()
     check_java()
     quiet_libraries()
     torch.set_num_threads(config.runtime.threads)
     assets = assets_of(config)
     asked = _asked(assets, config)
-    _say("what is measured of pictures ...")
-    checks, rows = picture_checks(assets, config, asked)
-    _say("of captions ...")
+    _say("checking image metrics ...")
+    checks, rows = image_checks(assets, config, asked)
+    _say("caption metrics ...")
     checks += caption_checks(assets, config, asked)
-    _say("of language ...")
+    _say("language metrics ...")
     checks += language_checks(assets, config)
     order = list(dict.fromkeys(check.metric for check in checks))
     checks.sort(key=lambda check: order.index(check.metric))
@@ -64,7 +64,7 @@ def selftest(config: Config) -> Found:
 
 
 def verdict(config: Config, found: Found) -> dict[str, Any]:
-    """What is stored of a self-test: `failed` says why each metric that failed did."""
+    """Content of a stored self-test; `failed` has a reason for each metric that failed."""
     return {
         "measure_id": measure_id(config),
         "identity": measure_identity(config),
@@ -79,11 +79,11 @@ def verdict(config: Config, found: Found) -> dict[str, Any]:
 
 
 def _asked(assets: Assets, config: Config) -> int:
-    """Half of the split at most: the other half is what it is compared with."""
+    """Number of images to measure: at most half of the split, as the other half is the reference."""
     available = len(assets.images(config.eval.split))
     asked = min(MOST, available // 2)
     if asked < FEWEST:
-        raise UserError(f"the {config.eval.split} split has {available} pictures; the self-test needs {2 * FEWEST}")
+        raise UserError(f"the {config.eval.split} split has {available} images; the self-test needs {2 * FEWEST}")
     return asked
 
 

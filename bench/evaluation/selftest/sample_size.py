@@ -1,4 +1,4 @@
-"""Bias against the number of pictures: real from real at growing N. FID falls, KID stays at 0."""
+"""Bias by sample size: distances of real images from real ones at growing N. FID falls, KID stays at 0."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from bench.evaluation.metrics.fid import fid, kid
 from bench.evaluation.selftest.checks import Check
 
-SIZES = 5  # halving from half of the pictures
-FEWEST = 16  # pictures a set
+SIZES = 5  # halving from half of the images
+FEWEST = 16  # images a set
 DEVIATIONS = 4.5  # beyond which a KID is not 0
 
 
 @dataclass(frozen=True)
 class Row:
-    """Pairs of sets of N real pictures; all sets of a row are disjoint."""
+    """Distances between sets of N real images; all sets of a row are disjoint."""
 
     n: int
     draws: int
@@ -34,7 +34,7 @@ def rows(features: np.ndarray, seed: int) -> list[Row]:
 
 
 def checks(table: list[Row]) -> list[Check]:
-    """None where the pictures give fewer than two sizes."""
+    """Checks of the bias; none where there are fewer than two sizes."""
     if len(table) < 2:
         return []
     fids = tuple(row.fid for row in table)
@@ -62,7 +62,7 @@ def _spread(values: list[float]) -> float | None:
 
 
 def _kid_error(table: list[Row]) -> float:
-    """N times the deviation of one KID, over all rows: between sets that are alike it falls as 1 / N."""
+    """N times the standard deviation of one KID, over all rows: between equal distributions it falls as 1 / N."""
     freedom = [row.draws - 1 for row in table]
     squares = [(row.n * (row.kid_spread or 0.0)) ** 2 * free for row, free in zip(table, freedom, strict=True)]
     return float((sum(squares) / sum(freedom)) ** 0.5)

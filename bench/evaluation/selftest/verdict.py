@@ -1,7 +1,7 @@
-"""What a self-test found, kept where reports find it: `<runs>/selftest/<measure_id>.json`. No torch.
+"""Verdict of a self-test, stored for reports: `<runs>/selftest/<measure_id>.json`. No torch.
 
-`measure_id` names what measures and what is measured on: weights, data, library versions and the metrics' own code.
-A result carries it, so that a verdict on other weights or versions is never believed of it.
+`measure_id` hashes all that a score depends on but the model: weights, data, library versions and the metrics' code.
+A result carries it, so that a verdict on other weights or versions is never applied to it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.config.schema import Config
 from bench.models.pretrained import weights_digest
-from bench.runs.format import IDENTITY, SCHEMA, read_own
+from bench.runs.format import FORMAT, IDENTITY, read_own
 from bench.runs.identity import CANONICAL, eval_identity, from_outside
 from bench.system.errors import writing_to
 from bench.system.files import write_atomically
@@ -39,13 +39,13 @@ def measure_id(config: Config) -> str:
 
 
 def measure_identity(config: Config) -> dict[str, Any]:
-    """What `measure_id` hashes. How many are drawn and how does not count: that is the model's affair."""
+    """Facts that `measure_id` hashes; not how many samples are generated, nor how."""
     whole = eval_identity(config)
     return {
         "schema": IDENTITY,
         "data": whole["data"],
         "eval": {name: whole["eval"][name] for name in ("split", "clip", "features")},
-        "llm": weights_digest(config.model.llm, "llm"),  # the exam and the texts lie beside it
+        "llm": weights_digest(config.model.llm, "llm"),  # questions and texts lie beside it
         "packages": package_versions(MEASURING),
         "code": files_digest(_code()),
         **from_outside({"metric": plugins("metric"), "data set": [config.data.name]}),
@@ -69,10 +69,10 @@ def write(path: Path, verdict: dict[str, Any]) -> None:
     """Store a verdict as a file. Raises UserError if it cannot be written."""
     with writing_to(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps({"schema": SCHEMA, **verdict}, indent=1))
+        write_atomically(path, json.dumps({"schema": FORMAT, **verdict}, indent=1))
 
 
 def read(runs: Path, name: str) -> dict[str, Any] | None:
-    """The verdict of `measure_id` `name`, None if there is none. Raises UserError for another schema."""
+    """The verdict of `measure_id` `name`, None if there is none. Raises UserError for another format."""
     verdict = read_own(runs / FOLDER / f"{name}.json")
     return verdict if verdict and verdict.get("measure_id") == name else None

@@ -1,4 +1,4 @@
-"""What a term of the training loss says of itself. Importing it imports no torch."""
+"""Base class of losses. Importing it imports no torch."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Mean:
-    """A sum and what it is divided by. Ranks add sums and counts, so that a mean is one over the whole step."""
+    """A mean as sum and count. Ranks add both, so that it is the mean over the whole step."""
 
     sum: Tensor  # ()
-    count: int  # 0: the step has nothing of the kind
+    count: int  # 0: nothing of the kind in the step
 
 
 @dataclass(frozen=True)
 class Output:
-    """What the model made of a batch."""
+    """Output of the model for a batch."""
 
     batch: Batch
-    states: Sequence[Tensor]  # final states of each segment, (B, n, d); of scored ones only do they mean something
+    states: Sequence[Tensor]  # final states of each segment, (B, n, d); defined for scored segments only
     hidden: dict[int, Sequence[Tensor]]  # layer -> states of each segment after that layer, (B, n, d)
 
     def scored(self, modality: str) -> Iterator[tuple[Any, Tensor]]:
@@ -39,18 +39,18 @@ class Output:
 
 
 class Loss(Plugin):
-    """A term of the training loss: a mean over something that a step holds, times a weight."""
+    """A term of the training loss: a mean over items of a step, times a weight."""
 
     kind = "loss"
     title: ClassVar[str]  # with its unit, "cross-entropy (nats per token)"
     options: ClassVar[dict[str, Any]] = {}  # as an architecture's: choices as a tuple, or a default
-    weight_setting: ClassVar[str] = ""  # of `train`, where it is always part of the loss; else it is asked for
+    weight_setting: ClassVar[str] = ""  # of `train`, for a loss that is always on; "": train.losses.NAME.weight
 
     def __init__(self, **options: Any) -> None:
         self.chosen = options
 
     def layers(self) -> Sequence[int]:
-        """Layers whose states it needs: k is the output of the k-th block, 0 the embeddings."""
+        """Layers whose hidden states the loss needs: k is the output of the k-th block, 0 the embeddings."""
         return ()
 
     def head(self, model: FusionTransformer) -> nn.Module | None:
@@ -58,5 +58,5 @@ class Loss(Plugin):
         return None
 
     def measure(self, model: FusionTransformer, outputs: Sequence[Output]) -> Mean:
-        """Sum over what it scores in a step, and how much that is. Its own head is ``model.heads[self.name]``."""
+        """Sum and count over the scored items of a step. The loss's own head is ``model.heads[self.name]``."""
         raise NotImplementedError

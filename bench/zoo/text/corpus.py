@@ -1,4 +1,4 @@
-"""The texts the tiny language model learns from, and what is held out of them: an exam and documents for perplexity.
+"""The corpus of the tiny language model, and held-out data: questions of exact-match QA, documents for perplexity.
 
 A scene's caption stands alone, after another wording or loose words of the same scene, or before questions about it;
 there are two-digit sums and ordinary sentences, too. Everything is generated and a pure function of its seed.
@@ -50,7 +50,7 @@ def documents(n: int, seed: int, shares: Mapping[str, float] = SHARES) -> list[s
 
 
 def exam() -> list[dict[str, str]]:
-    """Rows of prompt, answer and kind (sum, one object, two objects), all held out; see `bench/zoo/train_llm.py`."""
+    """Held-out questions: rows of prompt, answer and kind (sum, one object, two objects)."""
     rng = Random(HELD_OUT_SEED)
     rows = []
     for pair in sorted(held_out_sums()):
@@ -64,7 +64,7 @@ def exam() -> list[dict[str, str]]:
 
 
 def yes_or_no_rows() -> list[dict[str, str]]:
-    """Rows as the exam's, of claims to confirm or deny: no part of the exam, as so small a model hardly learns them."""
+    """Held-out yes-or-no questions; no part of `exam`, as so small a model hardly learns them."""
     rng = Random(HELD_OUT_SEED + 2)
     asked = [(rng.choice(captions(scene)), *yes_or_no(scene, rng)) for k in (1, 2) for scene in held_out_scenes(k)]
     return [{"prompt": f"{caption}. {what}", "answer": answer} for caption, what, answer in asked]
@@ -80,7 +80,7 @@ def held_out_texts() -> list[str]:
 
 @cache
 def words() -> list[str]:
-    """Every word of the texts, each of which the tokenizer knows as one token; sorted."""
+    """All words of the texts, each one token of the tokenizer; sorted."""
     seen = set(vocabulary())
     for text in documents(20_000, seed=0):
         seen.update(re.findall(r"[a-z]+", text))
@@ -133,13 +133,13 @@ def _document(kind: str, scenes: dict[int, Iterator[Scene]], rng: Random, held_o
 
 
 def _notes(scene: Scene, rng: Random) -> str:
-    """The values of a scene in any order, those of an object side by side, as what a picture shows has no order."""
+    """The values of a scene in any order, those of an object side by side: an image has no order."""
     told = [" ".join(rng.sample(list(vars(one).values()), 4)) for one in scene.objects]
     return ", ".join(rng.sample([str(scene.background), *told], len(told) + 1))
 
 
 def _picture(scene: Scene, rng: Random) -> str:
-    """What is at each place, place by place: as in a picture, where something is shows in where it is told."""
+    """The values at each of the four places, in their order, as in an image."""
     told = {one.position: [one.size, one.colour, one.shape] for one in scene.objects}
     parts = [told.get(place, [scene.background]) for place in POSITIONS]
     return ", ".join(" ".join(str(value) for value in rng.sample(part, len(part))) for part in parts)

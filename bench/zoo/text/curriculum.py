@@ -1,12 +1,12 @@
-"""In what order the tiny language model learns, and with which optimizer.
+"""Curriculum of the tiny language model: phases of training with their documents and optimizers.
 
 Answering about one of two objects takes a circuit that finds a word again, tells which object it belongs to and reads
 another word of that object. Questions alone leave the model guessing between the two objects, for most kinds of
 question, however many it sees. Three steps form the circuit: words that stand together, of no meaning, so that nothing
 but binding helps; questions about captions of a single wording, where what belongs together stands at fixed distances;
 then all wordings, which follow within hundreds of steps. Muon is several times faster here. The rest is learned with
-AdamW, which keeps word embeddings further apart. At the end captions are written of what is told in another order, as
-pictures tell it: it makes the model a better base for describing pictures, and questions lose nothing.
+AdamW, which keeps word embeddings further apart. At the end it writes captions of values listed in another order, as in
+images: that makes it a better base for captioning, and questions lose nothing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Phase:
         return min(1.0, (step + 1) / WARMUP) * min(1.0, max(0.01, falling))
 
     def optimizers(self, model: PreTrainedModel) -> list[Optimizer]:
-        """For all parameters of the model."""
+        """Optimizers of all parameters of the model."""
         body = [p for name, p in model.named_parameters() if p.ndim == 2 and "layers" in name]
         inside = {id(p) for p in body}
         others = [p for p in model.parameters() if id(p) not in inside]

@@ -1,4 +1,4 @@
-"""Texts about nothing but which words stood together: what a question about one of two objects asks for."""
+"""Matching texts, about which words stood together only: the skill behind questions about one of two objects."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bench.zoo.text.sentences import ANIMALS, PLACES
 
 
 def recall(rng: Random) -> str:
-    """Pairs of words of one kind each, told again in another order, or each the other way round."""
+    """Pairs of words of one kind each, repeated in another order, or each reversed."""
     first, second = rng.sample((COLOURS, SHAPES, POSITIONS, BACKGROUNDS, ANIMALS, PLACES), 2)
     n = rng.randint(2, 4)
     return _told_twice(list(zip(rng.sample(first, n), rng.sample(second, n), strict=True)), rng)
 
 
 def pairs(words: Sequence[str], rng: Random) -> str:
-    """As `recall`, of any words: what meant nothing before, so matching alone helps."""
+    """Pairs as in `recall`, of any words, so that only matching helps."""
     chosen = rng.sample(words, 2 * rng.randint(2, 8))
     return _told_twice(list(zip(chosen[::2], chosen[1::2], strict=True)), rng)
 

@@ -1,4 +1,4 @@
-"""Training rows of the language model: short documents side by side, each seen alone, answers weighted."""
+"""Packed training rows of the language model: short documents that do not attend to each other, answers weighted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DOCUMENTS_A_DRAW = 4000
 
 
 class Batch(NamedTuple):
-    """All (rows, n)."""
+    """Packed rows; every tensor is (rows, n)."""
 
     ids: Tensor
     documents: Tensor  # the number of each token's document

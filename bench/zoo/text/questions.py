@@ -56,7 +56,7 @@ def distinction(scene: Scene, rng: Random) -> tuple[str, str]:
 
 
 def place(scene: Scene, rng: Random) -> tuple[str, str]:
-    """Where an object is: the answer of two words, of which the second is hard if the first is true of both objects."""
+    """A question where an object is. The second word of the answer is hard if the first is true of both objects."""
     one = rng.choice(scene.objects)
     name = _name(scene, one, rng, without="position")
     return (f"{OPEN['position'].format(name)}?", str(one.position)) if name else place(scene, rng)
@@ -71,7 +71,7 @@ def about_place(scene: Scene, rng: Random) -> tuple[str, str]:
 
 
 def description(scene: Scene, rng: Random) -> tuple[str, str]:
-    """What an object is that one or two of its attributes single out, and all its attributes."""
+    """A question what the object with one or two given attributes is, answered by all its attributes."""
     one = rng.choice(scene.objects)
     name = _name(scene, one, rng)
     article = _article(str(one.size))
@@ -79,7 +79,7 @@ def description(scene: Scene, rng: Random) -> tuple[str, str]:
 
 
 def glimpse(scene: Scene, rng: Random) -> tuple[str, list[tuple[str, str]]]:
-    """Two attributes of each object, and what one tells about the other: the shortest text that needs binding."""
+    """Two attributes of each object, and questions from one to the other: the shortest text that needs binding."""
     (first, second), form = rng.choice(tuple(GLIMPSES.items()))
     text = " and ".join(form.format(**vars(one)) for one in scene.objects).replace("a orange", "an orange")
     asked = []
@@ -91,7 +91,7 @@ def glimpse(scene: Scene, rng: Random) -> tuple[str, list[tuple[str, str]]]:
 
 
 def yes_or_no(scene: Scene, rng: Random) -> tuple[str, str]:
-    """Whether an object of some colour and shape is there; yes and no balance."""
+    """A question whether an object of some colour and shape is there; yes and no are balanced."""
     one = rng.choice(scene.objects)
     yes = rng.random() < 0.5
     claim = one if yes else _absent(scene, one, rng)

@@ -38,7 +38,7 @@ def vocabulary() -> tuple[dict[str, int], list[tuple[str, str]]]:
 
 
 def build(max_length: int, end: bool = False) -> PreTrainedTokenizerFast:
-    """The tokenizer; it puts the begin token before a text and, for CLIP (``end``), the end token after it."""
+    """Build the tokenizer; it puts the begin token before a text and, for CLIP (``end``), the end token after it."""
     ids, merges = vocabulary()
     inner = Tokenizer(models.BPE(vocab=ids, merges=merges, ignore_merges=True))  # a known piece is one token at once
     inner.normalizer = normalizers.Prepend(" ")

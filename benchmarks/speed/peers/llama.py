@@ -46,14 +46,14 @@ def around(model: FusionTransformer, shape: Shape) -> LlamaForCausalLM:
 def packed_loss(model: FusionTransformer, llm: LlamaForCausalLM, batch: Batch) -> Tensor:
     """The same number as `loss`: all rows in one batch, the language head on the ends where captions can stand."""
     words, images = model.embed_tokens(batch.ids), model.patches(batch.latents, batch.sigma)  # B n d, B m d
-    drawn, n, m = batch.drawn, words.shape[1], images.shape[1]
+    t2i, n, m = batch.t2i_rows, words.shape[1], images.shape[1]
     rows = torch.cat(
-        [torch.cat([words[:drawn], images[:drawn]], 1), torch.cat([images[drawn:], words[drawn:]], 1)]
+        [torch.cat([words[:t2i], images[:t2i]], 1), torch.cat([images[t2i:], words[t2i:]], 1)]
     )  # B S d
-    drawing, describing = masks([TEXT, IMAGE], [n, m])[1], masks([IMAGE, TEXT], [m, n])[1]  # each S S
-    is_drawn = (torch.arange(len(rows)) < drawn)[:, None, None]
-    visible = torch.where(is_drawn, drawing, describing)[:, None].to(rows.device)  # B 1 S S
+    t2i_mask, i2t_mask = masks([TEXT, IMAGE], [n, m])[1], masks([IMAGE, TEXT], [m, n])[1]  # each S S
+    is_t2i = (torch.arange(len(rows)) < t2i)[:, None, None]
+    visible = torch.where(is_t2i, t2i_mask, i2t_mask)[:, None].to(rows.device)  # B 1 S S
     given = {"attention_mask": visible, "use_cache": False, "output_hidden_states": True, "logits_to_keep": n}
     answer = llm(inputs_embeds=rows, **given)
-    velocity = model.velocity(answer.hidden_states[-1][:drawn, n:])
-    return joint(velocity, answer.logits[drawn:, :-1], batch)  # logits: B n V
+    velocity = model.velocity(answer.hidden_states[-1][:t2i, n:])
+    return joint(velocity, answer.logits[t2i:, :-1], batch)  # logits: B n V

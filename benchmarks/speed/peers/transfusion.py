@@ -2,7 +2,7 @@
 
 Its layers carry adaptive norms which are larger than the rest of them, so for the second it is our MLP that grows
 until the parameters are equal. It wraps an image in words of its own; captions are shorter by as many. Both
-sides score the images that are drawn and the captions that are written.
+sides score the images generated and the captions generated.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Comparison:
 
 
 def compare(setting: Setting) -> Comparison:
-    """Steps on a third of the rows, to save time."""
+    """Compare steps on a third of the rows, to save time."""
     if find_spec("transfusion_pytorch") is None:
         return Comparison(None, None, ABSENT)
     if (setting.device, setting.shape.dtype) != ("cpu", "float32"):
@@ -69,7 +69,7 @@ def compare(setting: Setting) -> Comparison:
 
 
 def model_like(shape: Shape) -> nn.Module:
-    """With our width, depth, heads and MLP; everything else is its own default."""
+    """A Transfusion with our width, depth, heads and MLP; everything else is its own default."""
     from transfusion_pytorch import Transfusion
 
     torch.manual_seed(0)
@@ -91,34 +91,34 @@ def model_like(shape: Shape) -> nn.Module:
 
 
 def samples(batch: Batch) -> tuple[list[list[Any]], Tensor]:
-    """The rows in its form, each item with the weight of its loss, and their times (B, 1): 1 is clean."""
+    """Rows in Transfusion's form, each item with the weight of its loss, and their times (B, 1): 1 is clean."""
     rows: list[list[Any]] = []
     for row, (ids, latents) in enumerate(zip(batch.ids, batch.latents, strict=True)):
-        is_drawn = row < batch.drawn
-        words, image = (ids, float(not is_drawn)), (0, latents, float(is_drawn))
-        rows.append([words, image] if is_drawn else [image, words])
+        is_t2i = row < batch.t2i_rows
+        words, image = (ids, float(not is_t2i)), (0, latents, float(is_t2i))
+        rows.append([words, image] if is_t2i else [image, words])
     return rows, 1 - batch.sigma[:, None]
 
 
 def their_loss(model: nn.Module, given: tuple[list[list[Any]], Tensor]) -> Tensor:
-    """Its own joint loss."""
+    """Transfusion's own joint loss."""
     rows, times = given
     return model(rows, times=times)
 
 
 def shortened(shape: Shape) -> Shape:
-    """With captions that leave room for a sequence's begin and end, and an image's begin, size and end; the last
+    """Shape with captions that leave room for a sequence's begin and end, and an image's begin, size and end; the last
     token is only predicted."""
     size = f"{shape.image_side},{shape.image_side}"
     return replace(shape, text_tokens=shape.text_tokens - (2 + 3 + len(size) - 1))
 
 
 def widened(shape: Shape, total: int) -> Shape:
-    """With an MLP that gives our single tower ``total`` parameters."""
+    """Shape with an MLP that gives our single tower ``total`` parameters."""
     missing = total - parameters(model_of(shape, BASE, "meta"))
     return replace(shape, mlp_width=shape.mlp_width + round(missing / (3 * shape.width * shape.layers)))
 
 
 def parameters(model: nn.Module) -> int:
-    """All of them, embeddings and heads included."""
+    """Number of all parameters, embeddings and heads included."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -50,7 +50,7 @@ def test_the_precision_is_what_is_fast_here(monkeypatch, asked, accelerator, gpu
 def test_the_products_are_the_faster_ones(monkeypatch, asked, precision, accelerator, gpu, vendor, flags, means):
     monkeypatch.setattr(auto, "gpu", lambda: gpu)
     monkeypatch.setattr(auto, "_cpu", lambda: {"vendor_id": vendor, "flags": flags})
-    assert auto.resolve_products(asked, precision, accelerator) == means
+    assert auto.resolve_matmul_backend(asked, precision, accelerator) == means
 
 
 def test_the_processor_says_what_it_is():

@@ -12,7 +12,7 @@ from coco_files import edit, write_captions
 from PIL import Image
 
 from bench.data import data_digest, open_split
-from bench.data.images import BrokenPicture, open_picture
+from bench.data.images import BrokenImage, open_image
 from bench.data.sets.coco import CocoSplit
 from bench.system.errors import UserError
 
@@ -86,7 +86,7 @@ def test_centre_crop_and_antialiased_resize(tmp_path: Path) -> None:
     wide[:, :16], wide[:, 48:] = [255, 0, 0], [0, 0, 255]  # both sides are cropped away
     wide[::2, 16:48] = 255  # lines one pixel high average to grey; without antialiasing they would stay black or white
     Image.fromarray(wide).save(tmp_path / "wide.png")
-    picture = open_picture(tmp_path / "wide.png", 8).astype(int)
+    picture = open_image(tmp_path / "wide.png", 8).astype(int)
     assert picture.shape == (8, 8, 3)
     assert (picture[:, 2:-2, 0] == picture[:, 2:-2, 2]).all(), "a side of the picture was not cropped away"
     assert abs(picture[2:-2, 2:-2] - 127.5).max() < 8
@@ -95,7 +95,7 @@ def test_centre_crop_and_antialiased_resize(tmp_path: Path) -> None:
 def test_every_mode_becomes_rgb(tmp_path: Path) -> None:
     def shown(image: Image.Image, name: str, **options) -> list[int]:
         image.save(tmp_path / name, **options)
-        return open_picture(tmp_path / name, 4)[1, 1].tolist()
+        return open_image(tmp_path / name, 4)[1, 1].tolist()
 
     assert shown(Image.new("L", (6, 6), 90), "grey.png") == [90, 90, 90]
     assert shown(Image.new("1", (6, 6), 1), "bit.png") == [255, 255, 255]
@@ -117,7 +117,7 @@ def test_exif_orientation_is_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # shown a quarter turn clockwise: white on top
     Image.fromarray(pixels).save(tmp_path / "turned.jpg", quality=100, exif=exif)
-    picture = open_picture(tmp_path / "turned.jpg", 8)
+    picture = open_image(tmp_path / "turned.jpg", 8)
     assert picture[:3].min() > 200 and picture[5:].max() < 50
 
 
@@ -128,10 +128,10 @@ def test_pictures_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("no picture at all", encoding="utf-8")
     (tmp_path / "empty.png").touch()
     Image.fromarray(np.ones((4, 4), np.float32)).save(tmp_path / "float.tif")
-    for name, reason in [("absent.png", "missing"), ("cut.png", "truncated"), ("text.png", "not a picture"),
-                         ("empty.png", "not a picture"), ("float.tif", "no agreed white")]:
-        with pytest.raises(BrokenPicture, match=reason):
-            open_picture(tmp_path / name, 8)
+    for name, reason in [("absent.png", "missing"), ("cut.png", "truncated"), ("text.png", "not an image"),
+                         ("empty.png", "not an image"), ("float.tif", "no agreed white")]:
+        with pytest.raises(BrokenImage, match=reason):
+            open_image(tmp_path / name, 8)
 
 
 def test_broken_pictures_are_named_skipped_and_counted(coco_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -139,8 +139,8 @@ def test_broken_pictures_are_named_skipped_and_counted(coco_folder: Path, caplog
     (coco_folder / "images" / names[0]).unlink()
     (coco_folder / "images" / names[1]).write_bytes(b"\x89PNG damaged")
     message = refusal(coco_folder, max_broken=1)
-    assert f"{names[0]} (missing)" in message and f"{names[1]} (not a picture)" in message
-    assert "2 pictures" in message and "data.max_broken=1" in message
+    assert f"{names[0]} (missing)" in message and f"{names[1]} (not an image)" in message
+    assert "2 images" in message and "data.max_broken=1" in message
     assert "data.max_broken=0" in refusal(coco_folder)
     whole = 40 - len(opened(coco_folder, "validation"))
     kept = opened(coco_folder, max_broken=2)
@@ -169,7 +169,7 @@ def test_folders_that_are_no_coco_folder(coco_folder: Path) -> None:
      ('{"images": [{"id": 1}], "annotations": []}', r"images[0]"),
      ('{"images": [], "annotations": [{"image_id": 1}]}', "annotations[0]"),
      ('{"images": [], "annotations": [{"image_id": 7, "caption": "x"}]}', "image 7"),
-     ('{"images": [], "annotations": []}', "holds no pictures")],
+     ('{"images": [], "annotations": []}', "holds no images")],
 )
 def test_captions_files_that_are_none(coco_folder: Path, content: str, reason: str) -> None:
     (coco_folder / "captions_train.json").write_bytes(content.encode("latin-1"))

@@ -18,7 +18,7 @@ from test_coco import opened, refusal
 
 from bench.data import captions_file, data_digest
 from bench.data import images as pictures
-from bench.data.images import BrokenPicture, open_picture, read_picture
+from bench.data.images import BrokenImage, open_image, read_image
 from bench.evaluation.evaluate import Evaluated, save
 from bench.system.errors import UserError
 from bench.tasks.base import GeneratedCaption, GeneratedImage
@@ -97,8 +97,8 @@ def test_only_regular_files_are_opened(coco_folder: Path, kind: str, monkeypatch
         pytest.skip("only root makes devices")
     first_named(coco_folder, "odd")
     assert "no regular file" in refusals(coco_folder)
-    with pytest.raises(BrokenPicture, match="not a regular file"):  # a picture given by hand
-        open_picture(path, 8)
+    with pytest.raises(BrokenImage, match="not a regular file"):  # a picture given by hand
+        open_image(path, 8)
 
 
 def test_a_captions_file_that_is_a_pipe_or_too_large(coco_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,17 +119,17 @@ def test_pictures_larger_than_pictures_are(tmp_path: Path, monkeypatch: pytest.M
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")  # 400 million pixels in 50 KB
     for limit in (Image.MAX_IMAGE_PIXELS, None):  # other libraries take Pillow's limit away
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-        with pytest.raises(BrokenPicture, match="more than 178,956,970 pixels"):
-            open_picture(tmp_path / "bomb.png", 8)
+        with pytest.raises(BrokenImage, match="more than 178,956,970 pixels"):
+            open_image(tmp_path / "bomb.png", 8)
     monkeypatch.setattr(pictures, "LARGEST_FILE", 1000)
-    with pytest.raises(BrokenPicture, match="larger than 1,000 bytes"):
-        open_picture(tmp_path / "bomb.png", 8)
+    with pytest.raises(BrokenImage, match="larger than 1,000 bytes"):
+        open_image(tmp_path / "bomb.png", 8)
 
 
 def test_no_picture_is_a_program(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "page.png", "EPS")
-    with pytest.raises(BrokenPicture, match="EPS"):
-        open_picture(tmp_path / "page.png", 8)
+    with pytest.raises(BrokenImage, match="EPS"):
+        open_image(tmp_path / "page.png", 8)
 
 
 @pytest.mark.parametrize(("on_disk", "listed"), [("NFC", "NFD"), ("NFD", "NFC")])
@@ -197,16 +197,16 @@ def turned(path: Path, block: bytes) -> None:
 def test_a_broken_tag_costs_neither_pixels_nor_orientation(tmp_path: Path, fault: str, suffix: str) -> None:
     path = tmp_path / f"picture.{suffix}"
     turned(path, BROKEN_TAGS[fault])
-    read = read_picture(path, 16)
+    read = read_image(path, 16)
     assert read.repaired and read.pixels[:6].min() > 200 and read.pixels[10:].max() < 50
     turned(path, exif(TURNED))
-    whole = read_picture(path, 16)
+    whole = read_image(path, 16)
     assert not whole.repaired and (whole.pixels == read.pixels).all()
 
 
 def test_tags_that_are_no_tags_are_passed_over(tmp_path: Path) -> None:
     turned(tmp_path / "picture.png", b"Exif\0\0no directory at all")
-    read = read_picture(tmp_path / "picture.png", 16)
+    read = read_image(tmp_path / "picture.png", 16)
     assert read.repaired and read.pixels[:, :6].min() > 200 and read.pixels[:, 10:].max() < 50
 
 
@@ -216,12 +216,12 @@ def test_repaired_pictures_are_counted(coco_folder: Path, caplog: pytest.LogCapt
     for name, block in zip(names, BROKEN_TAGS.values(), strict=False):
         turned(coco_folder / "images" / name, block)
     opened(coco_folder)
-    assert "2 pictures of the train split repaired" in caplog.text and names[0] in caplog.text
+    assert "2 images of the train split repaired" in caplog.text and names[0] in caplog.text
 
 
 def test_pixels_that_break_off_are_not_repaired(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "whole.jpg", exif=BROKEN_TAGS["the resolution is a byte"])
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:2000])
-    with pytest.raises(BrokenPicture, match="truncated"):
-        open_picture(tmp_path / "cut.jpg", 8)
+    with pytest.raises(BrokenImage, match="truncated"):
+        open_image(tmp_path / "cut.jpg", 8)

@@ -81,5 +81,5 @@ def test_nothing_to_score_is_refused():
     scenes = sample_scenes("test", 2)
     with pytest.raises(UserError, match="a caption for every scene"):
         caption_attributes([], [])
-    with pytest.raises(UserError, match="an? image for every scene"):
+    with pytest.raises(UserError, match="an image for every scene"):
         image_attributes(IMAGE, scenes, Claims(scenes), None)

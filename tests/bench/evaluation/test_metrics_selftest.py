@@ -21,7 +21,7 @@ from bench.evaluation.metrics import cider, clip_score, fid, image_attributes, l
 from bench.evaluation.metrics.base import Score
 from bench.evaluation.selftest import attributes, distances
 from bench.evaluation.selftest.checks import Check, keeps, never_improves, own_partner, worsens
-from bench.evaluation.selftest.corruptions import CAPTIONS, PICTURES, drop_words, exchange
+from bench.evaluation.selftest.corruptions import CAPTIONS, IMAGES, drop_words, exchange
 from bench.evaluation.selftest.language import language_checks
 from bench.evaluation.selftest.run import selftest
 from bench.evaluation.selftest.verdict import measure_id
@@ -89,7 +89,7 @@ def test_what_must_stay_and_what_must_not_improve():
     assert own_partner("m", own, other).measured == (0.75,)
 
 
-@pytest.mark.parametrize("corruption", [*PICTURES, *CAPTIONS], ids=lambda corruption: corruption.name)
+@pytest.mark.parametrize("corruption", [*IMAGES, *CAPTIONS], ids=lambda corruption: corruption.name)
 def test_each_grade_spoils_more_than_the_one_before(corruption):
     rng = np.random.default_rng(0)
     items = rng.integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
@@ -249,7 +249,7 @@ def test_a_model_that_changed_its_language_at_step_0_is_seen(config, fresh, monk
     ("request_", "says"),
     [
         (["metrics", "selftst"], "selftst"),
-        (["metrics", "selftest", "smoke", "data.test_size=100"], "has 100 pictures; the self-test needs 128"),
+        (["metrics", "selftest", "smoke", "data.test_size=100"], "has 100 images; the self-test needs 128"),
         (["metrics", "selftest", "smoke", "data.name=coco", "data.root=nowhere"], "nowhere"),
     ],
 )

@@ -29,7 +29,7 @@ from bench.runs import lease
 from bench.runs.failures import DISK_FULL, Failure, classify
 from bench.runs.identity import eval_id, run_folder
 from bench.runs.lease import Held
-from bench.runs.published import landed, strays
+from bench.runs.published import leftovers, published_files
 from bench.system.errors import UserError
 from bench.system.files import append_line
 from bench.training import checkpoints, loop
@@ -99,7 +99,7 @@ def dying(owner: object, name: str, call: int) -> None:
 def undisturbed(tmp_path_factory) -> dict:
     config = small_config(tmp_path_factory.mktemp("undisturbed"))
     execute.run(config)
-    return landed(run_folder(config).path)
+    return published_files(run_folder(config).path)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -114,8 +114,8 @@ def test_killed_at(boundary, tmp_path, undisturbed):
     assert child(killed) == -signal.SIGKILL
     assert folder.status(eval_id(config), config.train.steps) in ("pending", "partial", "done")
     assert child(lambda: execute.run(config)) == 0
-    assert landed(folder.path) == undisturbed
-    assert strays(folder.path) == []
+    assert published_files(folder.path) == undisturbed
+    assert leftovers(folder.path) == []
 
 
 def test_two_that_start_at_once_train_once(tmp_path, undisturbed):
@@ -124,7 +124,7 @@ def test_two_that_start_at_once_train_once(tmp_path, undisturbed):
     pids = [start(lambda: execute.run(config)) for _ in range(2)]
     assert sorted(end(pid) for pid in pids) == [0, HELD]
     assert len(run_folder(config).run_json()["starts"]) == 1
-    assert landed(run_folder(config).path) == undisturbed
+    assert published_files(run_folder(config).path) == undisturbed
 
 
 def test_a_run_that_is_taken_over_in_training_writes_nothing_more(tmp_path, monkeypatch):
@@ -135,7 +135,7 @@ def test_a_run_that_is_taken_over_in_training_writes_nothing_more(tmp_path, monk
     def slept(*args):
         steps.append(1)
         if len(steps) == 4:  # meanwhile another process has come
-            lease.take(folder.claim_files, 2, lease.sighting(folder.claim_files).holder)
+            lease.take(folder.lease_files, 2, lease.lease_state(folder.lease_files).owner)
             written.update(files())
         return step(*args)
 
@@ -180,8 +180,8 @@ def test_a_full_disk_is_named_and_the_run_goes_on_once_there_is_room(
     failure = folder.failure()
     assert failure is None or failure.kind == DISK_FULL  # a full disk may have had no room for it
     execute.run(config)
-    assert landed(folder.path) == undisturbed
-    assert strays(folder.path) == []
+    assert published_files(folder.path) == undisturbed
+    assert leftovers(folder.path) == []
 
 
 @pytest.fixture
@@ -203,8 +203,8 @@ def test_a_disk_that_is_really_full(small_disk, undisturbed):
     assert classify(raised.value) == DISK_FULL
     subprocess.run(["mount", "-o", "remount,size=100m", small_disk], check=True)
     execute.run(config)
-    assert landed(run_folder(config).path) == undisturbed
-    assert strays(run_folder(config).path) == []
+    assert published_files(run_folder(config).path) == undisturbed
+    assert leftovers(run_folder(config).path) == []
 
 
 def trained(config: Config, steps: int = 4) -> None:
@@ -227,7 +227,7 @@ def test_a_corrupt_line_of_metrics_costs_that_line_only(tmp_path, undisturbed):
     execute.run(config)
     assert [row["step"] for row in folder.read_metrics()] == sorted(undisturbed["metrics.jsonl"])
     result = f"evals/{eval_id(config)}/step-{config.train.steps}/result.json"
-    assert landed(folder.path)[result] == undisturbed[result]
+    assert published_files(folder.path)[result] == undisturbed[result]
 
 
 def test_a_run_folder_copied_to_another_place_goes_on_there(tmp_path, undisturbed):
@@ -235,7 +235,7 @@ def test_a_run_folder_copied_to_another_place_goes_on_there(tmp_path, undisturbe
     trained(here)
     shutil.copytree(run_folder(here).path, run_folder(there).path)
     execute.run(there)
-    assert landed(run_folder(there).path) == undisturbed
+    assert published_files(run_folder(there).path) == undisturbed
     assert run_folder(here).result(eval_id(here), here.train.steps) is None
 
 
@@ -246,7 +246,7 @@ def test_a_clock_that_jumps_back_changes_nothing(tmp_path, monkeypatch, undistur
     for path in run_folder(config).path.rglob("*"):
         os.utime(path, (4e9, 4e9))
     execute.run(config)
-    assert landed(run_folder(config).path) == undisturbed
+    assert published_files(run_folder(config).path) == undisturbed
 
 
 def test_failures_have_classes():

@@ -15,7 +15,7 @@ from experiments import SMALLER, shared_cache
 
 from bench.config.load import load
 from bench.runs.identity import eval_id, run_folder
-from bench.runs.published import landed, strays
+from bench.runs.published import leftovers, published_files
 
 GRID = ["model.architecture=[dual_tower,gated_layer]", "train.i2t_noise=[0,1]"]
 
@@ -36,7 +36,7 @@ def sweep(folder: Path, jobs: int) -> dict[str, dict]:
 
 def files(folder: Path) -> dict[str, dict]:
     """Every run's files by run, without times."""
-    found = {run.name: landed(run) for run in sorted((folder / "runs").iterdir())}
+    found = {run.name: published_files(run) for run in sorted((folder / "runs").iterdir())}
     assert len(found) == 4
     return found
 
@@ -93,7 +93,7 @@ def test_four_commands_at_once_do_each_run_once(tmp_path):
     runs = sorted((tmp_path / "crowd" / "runs").iterdir())
     assert [len(json.loads((run / "run.json").read_text(encoding="utf-8"))["starts"]) for run in runs] == [1] * 4
     assert files(tmp_path / "crowd") == whole
-    assert [strays(run) for run in runs] == [[]] * 4
+    assert [leftovers(run) for run in runs] == [[]] * 4
 
 
 @pytest.mark.slow
@@ -116,4 +116,4 @@ def test_a_worker_that_sleeps_past_its_lease_overwrites_nothing(tmp_path):
     os.kill(sleeper, signal.SIGCONT)
     assert first.wait(timeout=120) == 0
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*") if path.is_file()} == before
-    assert strays(run) == []
+    assert leftovers(run) == []

@@ -13,7 +13,7 @@ import pytest
 from bench.runs import results
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
-from bench.runs.format import SCHEMA
+from bench.runs.format import FORMAT
 from bench.runs.lease import Held
 from bench.system import files
 from bench.system.errors import UserError
@@ -30,7 +30,7 @@ def run(tmp_path):
 def test_creating_again_adds_a_start_and_keeps_the_config(run):
     run.create("seed: 1\n", {"architecture": "other"}, {"host": "there"})
     known = run.run_json()
-    assert (known["schema"], known["run_id"], known["architecture"]) == (SCHEMA, run.run_id, "dual_tower")
+    assert (known["schema"], known["run_id"], known["architecture"]) == (FORMAT, run.run_id, "dual_tower")
     assert [start["host"] for start in known["starts"]] == ["here", "there"]
     assert (run.path / "config.yaml").read_text(encoding="utf-8") == "seed: 0\n"
 
@@ -50,7 +50,7 @@ def land(run, value, step=3):
         (attempt / "samples").mkdir()
         (attempt / "samples" / "00000.png").write_text(f"{value}", encoding="utf-8")
         (attempt / "captions.jsonl").write_text(f"{value}", encoding="utf-8")
-        return run.land_result("e" * 10, step, attempt, {"value": value})
+        return run.publish_result("e" * 10, step, attempt, {"value": value})
 
 
 def test_a_result_lands_once_and_is_never_replaced(run):
@@ -58,7 +58,7 @@ def test_a_result_lands_once_and_is_never_replaced(run):
     assert land(run, 2) is False
     folder = run.result_folder("e" * 10, 3)
     landed = run.result("e" * 10, 3)
-    assert (landed["schema"], landed["value"]) == (SCHEMA, 1)
+    assert (landed["schema"], landed["value"]) == (FORMAT, 1)
     for name in ("samples/00000.png", "captions.jsonl"):
         assert (folder / name).read_text(encoding="utf-8") == "1"
     assert sorted(path.name for path in folder.iterdir()) == ["captions.jsonl", "result.json", "samples"]
@@ -83,7 +83,7 @@ def test_status_follows_the_files(tmp_path):
     assert run.status("e" * 10, 3) == "partial"
     run.fail(Failure("bug", "ValueError: no"))
     assert run.status("e" * 10, 3) == "failed"
-    with run.claim():
+    with run.acquire():
         assert run.status("e" * 10, 3) == "running"
         assert not run.error_file.exists()  # the earlier failure is being mended
     assert run.status("e" * 10, 3) == "partial"
@@ -95,7 +95,7 @@ def test_status_follows_the_files(tmp_path):
 CLAIM = """
 import sys, time
 from bench.runs.folder import RunFolder
-with RunFolder(sys.argv[1]).claim():
+with RunFolder(sys.argv[1]).acquire():
     print("held", flush=True)
     time.sleep(60)
 """
@@ -106,17 +106,17 @@ def test_a_claim_excludes_others_and_dies_with_its_process(run):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         assert run.status("e" * 10, 3) == "running"
-        with pytest.raises(Held, match=str(other.pid)), run.claim():
+        with pytest.raises(Held, match=str(other.pid)), run.acquire():
             pass
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
-    with run.claim():
+    with run.acquire():
         pass
 
 
 def test_a_claim_clears_the_attempts_of_the_dead(run):
     (run.path / "attempts" / "dead").mkdir(parents=True)
-    with run.claim():
+    with run.acquire():
         assert not (run.path / "attempts").exists()
 
 
@@ -148,18 +148,18 @@ def test_any_byte_changed_by_hand_is_seen(run):
         assert changed, whole[place - 20 : place + 20]
     path.write_bytes(whole)
     (folder / "captions.jsonl").write_text("2", encoding="utf-8")
-    assert results.change(folder, run.result("e" * 10, 3)) == "captions.jsonl was changed after it landed"
+    assert results.change(folder, run.result("e" * 10, 3)) == "captions.jsonl was changed after it was published"
     picture = folder / "samples" / "00000.png"
-    assert results.image_is_whole(folder, picture, run.result("e" * 10, 3))
+    assert results.image_is_unchanged(folder, picture, run.result("e" * 10, 3))
     picture.write_text("2", encoding="utf-8")
-    assert not results.image_is_whole(folder, picture, run.result("e" * 10, 3))
+    assert not results.image_is_unchanged(folder, picture, run.result("e" * 10, 3))
 
 
 def test_a_result_of_another_schema_is_refused(run):
     land(run, 1)
     path = run.result_folder("e" * 10, 3) / "result.json"
-    path.write_text(json.dumps({"schema": SCHEMA + 1}), encoding="utf-8")
-    with pytest.raises(UserError, match=f"schema {SCHEMA + 1}"):
+    path.write_text(json.dumps({"schema": FORMAT + 1}), encoding="utf-8")
+    with pytest.raises(UserError, match=f"format {FORMAT + 1}"):
         run.result("e" * 10, 3)
 
 
@@ -168,7 +168,7 @@ def test_a_place_that_cannot_be_written_is_the_users_error(tmp_path):
     run = RunFolder(tmp_path / "file" / "run")
     with pytest.raises(UserError, match="cannot write to"):
         run.create("", {}, {})
-    with pytest.raises(UserError, match="cannot write to"), run.claim():
+    with pytest.raises(UserError, match="cannot write to"), run.acquire():
         pass
 
 

@@ -76,7 +76,7 @@ def test_what_changes_no_number_changes_no_name(weights, override):
 )
 def test_runs_of_format_1_keep_their_names(weights, asked, trained, scored):
     """As they were before tasks, losses and data sets had files of their own. (A changed preset may change them.)"""
-    config = load("smoke", [*weights, "runtime.products=blas", *asked])
+    config = load("smoke", [*weights, "runtime.matmul_backend=blas", *asked])
     assert (train_id(config), eval_id(config)) == (trained, scored)
 
 
@@ -112,7 +112,8 @@ def test_every_setting_stands_in_one_of_the_lists_above(weights):
 
     said = {text.partition("=")[0] for text in [*TRAINING, *EVALUATION, *NEITHER, *weights]}
     said = {key if not key.startswith("train.tasks.") else "train.tasks" for key in said}
-    others = {"data.name", "data.root", "data.image_size", "model.options", "runtime.products", "train.losses"}  # see the tests below
+    others = {"data.name", "data.root", "data.image_size", "model.options"}  # see the tests below
+    others |= {"runtime.matmul_backend", "train.losses"}
     assert set(keys(Config())) == said | others
 
 
@@ -156,7 +157,7 @@ def test_a_run_is_named_by_the_precision_that_auto_means_here(weights, monkeypat
 
 def test_products_count_where_torchs_own_do_not_make_them(weights):
     blas, onednn = (
-        load("smoke", [*weights, "train.precision=float32", f"runtime.products={products}"])
+        load("smoke", [*weights, "train.precision=float32", f"runtime.matmul_backend={products}"])
         for products in ("blas", "onednn")
     )
     assert train_id(blas) != train_id(onednn) and eval_id(blas) != eval_id(onednn)

@@ -14,16 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.runs import lease as claims
-from bench.runs.lease import Held, Lost, claimed, seems_alive, sighting
-from bench.runs.watching import Watch, outlived
+from bench.runs import lease
+from bench.runs.lease import Held, Lost, acquire, lease_state, seems_alive
+from bench.runs.watching import Watch, owner_is_gone
 
 PROJECT = Path(__file__).parents[3]
 HOLD = """
 import sys, time
 from pathlib import Path
-from bench.runs.lease import claimed
-with claimed(Path(sys.argv[1]), float(sys.argv[2])) as claim:
+from bench.runs.lease import acquire
+with acquire(Path(sys.argv[1]), float(sys.argv[2])) as claim:
     print("held", flush=True)
     for line in sys.stdin:
         try:
@@ -63,23 +63,23 @@ def numbers(folder: Path) -> list[str]:
 
 def test_a_claim_is_counted_and_the_last_one_stays_to_keep_the_count(folder):
     for turn in (1, 2, 3):
-        with claimed(folder):
+        with acquire(folder):
             assert numbers(folder) == [f"0000{turn}.json"]
-            assert sighting(folder).holder.pid == os.getpid() and seems_alive(folder)
-            with pytest.raises(Held, match=str(os.getpid())), claimed(folder):
+            assert lease_state(folder).owner.pid == os.getpid() and seems_alive(folder)
+            with pytest.raises(Held, match=str(os.getpid())), acquire(folder):
                 pass
-        assert sighting(folder) is None and not seems_alive(folder)
+        assert lease_state(folder) is None and not seems_alive(folder)
         assert json.loads((folder / f"0000{turn}.json").read_text(encoding="utf-8"))["ended"]
 
 
 def test_another_process_is_kept_out_until_it_has_died(folder, other):
     process = other()
-    with pytest.raises(Held, match=str(process.pid)), claimed(folder):
+    with pytest.raises(Held, match=str(process.pid)), acquire(folder):
         pass
     process.kill()
     process.wait()
     assert not seems_alive(folder) and not Watch().alive(folder)
-    with claimed(folder):
+    with acquire(folder):
         assert numbers(folder) == ["00002.json"]
 
 
@@ -101,7 +101,7 @@ def test_one_that_sleeps_past_its_lease_loses_the_run_and_learns_it(folder, othe
     while watch.alive(folder):
         time.sleep(0.02)
     assert 0.5 < time.monotonic() - begin < 5.0
-    with claimed(folder) as claim:
+    with acquire(folder) as claim:
         process.send_signal(signal.SIGCONT)
         process.stdin.write("\n")
         process.stdin.flush()
@@ -114,19 +114,19 @@ def test_one_that_sleeps_past_its_lease_loses_the_run_and_learns_it(folder, othe
 
 
 def test_a_claim_taken_over_can_no_longer_be_used(folder):
-    with claimed(folder, lease=60) as claim:
-        holder = sighting(folder).holder
-        claims.take(folder, 2, replace(holder, pid=1))
+    with acquire(folder, lease=60) as claim:
+        holder = lease_state(folder).owner
+        lease.take(folder, 2, replace(holder, pid=1))
         with pytest.raises(Lost, match="taken over"):
             claim.check()
-    assert sighting(folder).number == 2 and sighting(folder).holder.ended is None
+    assert lease_state(folder).number == 2 and lease_state(folder).owner.ended is None
 
 
 @pytest.mark.parametrize("jump", [-1e6, -10.0, 10.0, 1e6])
 def test_a_clock_that_jumps_takes_no_run_from_a_beating_holder(folder, monkeypatch, jump):
     """Each beat is stamped by a clock that has jumped on: only whether the stamp changes counts."""
     watch = Watch()
-    with claimed(folder, lease=3600):
+    with acquire(folder, lease=3600):
         file = folder / "00001.json"
         for turn in range(5):
             os.utime(file, (1.7e9 + turn * jump, 1.7e9 + turn * jump))
@@ -134,35 +134,35 @@ def test_a_clock_that_jumps_takes_no_run_from_a_beating_holder(folder, monkeypat
 
 
 def test_a_silent_holder_of_another_machine_loses_the_run_only_by_being_watched(folder, monkeypatch):
-    with claimed(folder, lease=0.3):
-        holder = replace(sighting(folder).holder, space="elsewhere", host="far", lease=0.3)
-    claims.take(folder, 2, holder)
+    with acquire(folder, lease=0.3):
+        holder = replace(lease_state(folder).owner, space="elsewhere", host="far", lease=0.3)
+    lease.take(folder, 2, holder)
     os.utime(folder / "00002.json", (0, 0))  # by this machine's clock it is very old
-    with pytest.raises(Held, match="far"), claimed(folder):
+    with pytest.raises(Held, match="far"), acquire(folder):
         pass
     watch = Watch()
     assert watch.alive(folder)
     time.sleep(0.35)
     assert not watch.alive(folder)
-    with claimed(folder):
+    with acquire(folder):
         pass
 
 
 def test_whether_a_holder_has_been_outlived_is_watched_on_other_machines_only(folder, other):
-    assert outlived(folder)  # nobody was ever there
+    assert owner_is_gone(folder)  # nobody was ever there
     process, begin = other(lease=60), time.monotonic()
-    assert not outlived(folder)
+    assert not owner_is_gone(folder)
     assert time.monotonic() - begin < 1.0  # it can be seen to live
     process.kill()
     process.wait()
-    assert outlived(folder)
+    assert owner_is_gone(folder)
 
 
 @pytest.mark.parametrize("beats", [True, False])
 def test_a_holder_elsewhere_is_outlived_once_it_has_been_silent_for_its_lease(folder, beats):
-    with claimed(folder):
-        here = sighting(folder).holder
-    claims.take(folder, 2, replace(here, space="elsewhere", lease=0.8))
+    with acquire(folder):
+        here = lease_state(folder).owner
+    lease.take(folder, 2, replace(here, space="elsewhere", lease=0.8))
     over = threading.Event()
 
     def beat():
@@ -171,34 +171,34 @@ def test_a_holder_elsewhere_is_outlived_once_it_has_been_silent_for_its_lease(fo
 
     if beats:
         threading.Thread(target=beat, daemon=True).start()
-    assert outlived(folder) is not beats
+    assert owner_is_gone(folder) is not beats
     over.set()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"host": 1}', "\x00\xff"])
 def test_a_claim_that_cannot_be_read_is_watched_as_any_other(folder, content, monkeypatch):
-    monkeypatch.setattr(claims, "LEASE", 0.3)
+    monkeypatch.setattr(lease, "LEASE", 0.3)
     folder.mkdir()
     (folder / "00004.json").write_text(content, encoding="utf-8")
     (folder / "notes.json").write_text("somebody's own", encoding="utf-8")
-    with pytest.raises(Held, match="unknown"), claimed(folder):
+    with pytest.raises(Held, match="unknown"), acquire(folder):
         pass
-    assert outlived(folder)
-    with claimed(folder):
+    assert owner_is_gone(folder)
+    with acquire(folder):
         assert numbers(folder) == ["00006.json", "notes.json"]
 
 
 RACE = """
 import sys, time
 from pathlib import Path
-from bench.runs.lease import Held, claimed
+from bench.runs.lease import Held, acquire
 folder, log = Path(sys.argv[1]), Path(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 won = 0
 for turn in range(60):
     try:
-        with claimed(folder):
+        with acquire(folder):
             inside = log / "inside"
             inside.mkdir()  # raises if anybody else is inside
             time.sleep(0.001)

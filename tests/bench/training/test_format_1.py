@@ -22,7 +22,7 @@ CHECKPOINTS = json.loads(Path(__file__).with_name("format_1.json").read_text(enc
 """By architecture: names of what a checkpoint of format 1 holds (layers as *), and where its samples stood."""
 
 AS_STORED = [
-    "train.steps=4", "train.precision=bfloat16", "eval.num_images=6", "eval.num_captions=6", "runtime.products=blas",
+    "train.steps=4", "train.precision=bfloat16", "eval.num_images=6", "eval.num_captions=6", "runtime.matmul_backend=blas",
 ]  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_a_checkpoint_holds_what_is_trained_today_and_its_samples_follow(archite
     denoise = architecture == "gated_layer"  # as the run was that left it
     config = small_config(
         tmp_path, "train.precision=float32", "train.i2t_noise=0.5", f"train.denoise_noisy_i2t={str(denoise).lower()}",
-        f"model.architecture={architecture}", "runtime.products=blas", "train.steps=12", "train.batch_size=8",
+        f"model.architecture={architecture}", "runtime.matmul_backend=blas", "train.steps=12", "train.batch_size=8",
         "data.train_size=256", "train.warmup_steps=4",
     )  # fmt: skip
     experiment = execute.prepare(config)

@@ -1,4 +1,4 @@
-"""Mirrors show what metrics.jsonl and the results hold, however often a run is interrupted, and never stop it."""
+"""RunLoggers show what metrics.jsonl and the results hold, however often a run is interrupted, and never stop it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.system.command_line import exit_status
 from bench.system.errors import UserError
 from bench.training import loop
 from bench.training.logger_backends import BACKENDS
-from bench.training.loggers import Mirrors
+from bench.training.loggers import RunLoggers
 
 
 class Killed(BaseException):
@@ -169,7 +169,7 @@ def test_a_mirror_that_fails_is_dropped_with_one_warning(tmp_path, monkeypatch, 
     config = small_config(tmp_path, "runtime.loggers=[wandb,csv]")
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    with Mirrors(config, folder, "e" * 10) as mirrors:
+    with RunLoggers(config, folder, "e" * 10) as mirrors:
         for step in range(1, 6):
             row = {"step": step, "loss": 1 / step}
             folder.append_metrics(row)
@@ -195,7 +195,7 @@ def test_nothing_is_mirrored_unasked(tmp_path):
     assert config.runtime.loggers == []
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    with Mirrors(config, folder, "e" * 10) as mirrors:
+    with RunLoggers(config, folder, "e" * 10) as mirrors:
         mirrors.row({"step": 1, "loss": 1.0})
     assert list(folder.path.iterdir()) == []
 

@@ -17,7 +17,7 @@ from bench.scenes.grammar import captions, parse, vocabulary
 from bench.scenes.scene import POSITIONS, sample_scenes
 from bench.system.errors import UserError
 from bench.zoo import train_clip, train_llm
-from bench.zoo.alterations import altered, same_picture
+from bench.zoo.alterations import altered, same_image
 from bench.zoo.new_llm import new_llm
 from bench.zoo.text import corpus, curriculum, packing
 from bench.zoo.text.questions import distinction, yes_or_no
@@ -212,7 +212,7 @@ def test_alterations_differ_in_what_is_shown():
     for objects in (1, 2):
         for scene in sample_scenes("zoo", 200, objects, seed=6):
             other = altered(scene, rng)
-            assert same_picture(other) != same_picture(scene)
+            assert same_image(other) != same_image(scene)
             assert len({o.position for o in other.objects}) == objects
 
 

@@ -1,4 +1,4 @@
-"""Attribute accuracy on synthetic scenes: what an image or a caption says about its scene, against the truth."""
+"""Attribute accuracy on synthetic scenes: attributes read from an image or a caption, against the truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fixed way to give every item another item's partner: what a model that ignores its input would score."""
+"""Chance level: every item gets another item's partner, as from a model that ignores its input."""
 
 from __future__ import annotations
 

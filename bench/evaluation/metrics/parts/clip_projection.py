@@ -1,4 +1,4 @@
-"""A CLIPModel and its processor as torchmetrics wants them: features as tensors, captions cut before the end token."""
+"""Adapters of a CLIPModel and its processor for torchmetrics: features as tensors, captions truncated."""
 
 from __future__ import annotations
 

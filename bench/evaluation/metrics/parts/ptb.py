@@ -1,4 +1,4 @@
-"""The tokenizer that CIDEr is defined with: Stanford's PTBTokenizer (Java), from pycocoevalcap's jar."""
+"""PTB tokenizer, with which CIDEr is defined: Stanford's PTBTokenizer (Java), from pycocoevalcap's jar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`list`: what there is to choose from. `show`: a request's resolved settings and identity. Neither runs anything."""
+"""`list`: architectures, presets and plug-ins. `show`: a request's resolved settings and identity. Runs nothing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bench.system.command_line import add_request, split_request
 from bench.system.files import size_of
 from bench.system.plugins import PACKAGES, plugins
 
-ASKED_FOR = {
+HEADINGS = {
     "task": "tasks (train.tasks.NAME=SHARE)",
     "loss": "losses (text and image: train.text_weight, train.image_weight; others: train.losses.NAME.weight=WEIGHT)",
-    "metric": "metrics (files; all that suit a task's output are measured)",
+    "metric": "metrics (all that suit a task's output are measured)",
     "data set": "data sets (data.name=NAME)",
 }
-"""Kind of plug-in -> heading of `list`: how it is asked for."""
+"""Kind of plug-in -> heading of `list`, with the setting that chooses it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
-    """`show` takes a request, `list` nothing."""
+    """Add a request to `show`; `list` has no arguments."""
     if command == "show":
         add_request(parser)
 
@@ -44,7 +44,7 @@ def _list() -> int:
         comment = (load.PRESETS / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")[0]
         print(f"  {name:18} {comment.lstrip('# ')}")
     for kind in PACKAGES:
-        print(f"\n{ASKED_FOR[kind]}:")
+        print(f"\n{HEADINGS[kind]}:")
         for name, plugin in plugins(kind).items():
             where = f" [{plugin.distribution}]" if plugin.distribution else ""
             print(f"  {name:18} {plugin.summary()}{where}")

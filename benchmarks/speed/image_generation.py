@@ -1,4 +1,4 @@
-"""Images drawn per second: Euler's method with guidance, in the product's way and literally."""
+"""Images generated per second: Euler's method with guidance, by the product and literally."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ LEAST = 2  # turns: one takes half a minute at `mid`
 
 
 def rows(setting: Setting) -> list[Row]:
-    """The literal way keeps nothing from one denoising step to the next: one is timed, and counted as often as
-    there are."""
+    """Generation rates. The literal way caches nothing from one denoising step to the next: one is timed, and
+    counted as often as there are."""
     return [row for group in setting.groups for row in _rows(setting, group)]
 
 
@@ -33,10 +33,10 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
     warm_up: Ways = {}
     for name in names:
         model = model_of(shape, name, setting.device).eval()
-        ways[f"{name} ours"] = partial(draw, model, *request, STEPS)
-        warm_up[f"{name} ours"] = partial(draw, model, *request, 1)
+        ways[f"{name} ours"] = partial(generate, model, *request, STEPS)
+        warm_up[f"{name} ours"] = partial(generate, model, *request, 1)
         if name in EQUATIONS:
-            ways[f"{name} literal"] = partial(draw_literally, model, *request, 1)
+            ways[f"{name} literal"] = partial(generate_literally, model, *request, 1)
     with torch.autocast(setting.device, torch.bfloat16, enabled=shape.dtype == "bfloat16"):
         times = setting.in_turns(ways, warm_up, LEAST)
     found = []
@@ -45,7 +45,7 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
         over = {"literal": times.ratio(literal, ours, STEPS) if literal in times.seconds else None}
         rate, turns = shape.images / times.median(ours), len(times.seconds[ours])
         remarks = (MISSING,) * (name not in EQUATIONS)
-        found.append(Row(shape.name, name, "images drawn", rate, "images/s", over, turns, remarks=remarks))
+        found.append(Row(shape.name, name, "images generated", rate, "images/s", over, turns, remarks=remarks))
     return found
 
 
@@ -58,20 +58,20 @@ def captions_and_noise(setting: Setting) -> tuple[Tensor, Tensor, Tensor]:
     return ids.to(setting.device), torch.zeros_like(ids[:1]).to(setting.device), noise.to(setting.device)
 
 
-def draw(model: FusionTransformer, ids: Tensor, empty: Tensor, noise: Tensor, steps: int) -> Tensor:
-    """By the product's own pass."""
+def generate(model: FusionTransformer, ids: Tensor, empty: Tensor, noise: Tensor, steps: int) -> Tensor:
+    """Generate latents by the product's own pass."""
     lengths = torch.full((len(ids),), ids.shape[1], device=ids.device)
     return sample_latents(model, ids, lengths, empty[0].tolist(), noise, GUIDANCE, "euler", steps)
 
 
 @torch.inference_mode()
-def draw_literally(model: FusionTransformer, ids: Tensor, empty: Tensor, noise: Tensor, steps: int) -> Tensor:
-    """The whole sequence in every step, with and without the caption."""
+def generate_literally(model: FusionTransformer, ids: Tensor, empty: Tensor, noise: Tensor, steps: int) -> Tensor:
+    """Generate latents with the whole sequence in every step, with and without the caption."""
     captions = torch.cat([ids, empty.expand_as(ids)])
 
     def velocity(latents: Tensor, sigma: Tensor) -> Tensor:
         items: list[Text | Image] = [Text(captions), Image(latents.repeat(2, 1, 1, 1), sigma.repeat(2))]
-        told, untold = model.velocity(final_states(model, items)[1]).float().chunk(2)
-        return untold + GUIDANCE * (told - untold)
+        guided, unguided = model.velocity(final_states(model, items)[1]).float().chunk(2)
+        return unguided + GUIDANCE * (guided - unguided)
 
     return integrate(velocity, noise, "euler", steps)

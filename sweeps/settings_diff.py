@@ -1,4 +1,4 @@
-"""Finished runs as flat settings, and in what two of them differ."""
+"""Settings of finished runs, flat, and differences between two of them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Finished:
 
 
 def finished(runs: Path) -> list[Finished]:
-    """Every evaluation that has landed under `runs`. Folders of another schema are passed over."""
+    """Every published evaluation under `runs`. Folders of another format are skipped."""
     found = []
     for path in sorted(runs.glob("*/evals")):
         try:
@@ -39,7 +39,7 @@ def finished(runs: Path) -> list[Finished]:
 
 
 def flat(nested: dict[str, Any]) -> dict[str, Any]:
-    """Dotted keys and values, groups without any left out; weights and data are named by digests of what they hold."""
+    """Dotted keys and values, groups without any left out; weights and data are named by digests of their content."""
     return {key: value for key, value in leaves(nested) if value != {}}
 
 

@@ -1,4 +1,4 @@
-"""Captions written per second: greedily, in the product's way, literally, and by transformers' own `generate`."""
+"""Captions generated per second: greedily, by the product, literally, and by transformers' own `generate`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from benchmarks.speed.paired import Ways
 from benchmarks.speed.rows import Row, Setting
 
 CAPTIONS = 64  # at once
-BEGIN, NEVER = 0, -1  # a caption's first token, and a last one that no model writes
+BEGIN, NEVER = 0, -1  # a caption's first token, and a last one that no model generates
 LEAST = 2  # turns: one takes more than a minute at `mid`
 LITERAL_ROWS = 4  # on a CPU, where a row costs the same in any company
 
 
 def rows(setting: Setting) -> list[Row]:
-    """The literal way keeps nothing from one token to the next: its pass for the middle token is timed (on a CPU of a
-    few rows), and counted for all tokens and rows."""
+    """Captioning rates. The literal way caches nothing from one token to the next: its pass for the middle token is
+    timed (on a CPU of a few rows), and counted for all tokens and rows."""
     return [row for group in setting.groups for row in _rows(setting, group)]
 
 
@@ -56,7 +56,7 @@ def _rows(setting: Setting, names: tuple[str, ...]) -> list[Row]:
         }
         rate, turns = CAPTIONS / times.median(ours), len(times.seconds[ours])
         remarks = (MISSING,) * (name not in EQUATIONS)
-        found.append(Row(shape.name, name, "captions written", rate, "captions/s", over, turns, remarks=remarks))
+        found.append(Row(shape.name, name, "captions generated", rate, "captions/s", over, turns, remarks=remarks))
     return found
 
 
@@ -69,7 +69,7 @@ def next_literally(model: FusionTransformer, latents: Tensor, ids: Tensor) -> Te
 
 @torch.inference_mode()
 def generate(llm: LlamaForCausalLM, prompt: Tensor, tokens: int) -> Tensor:
-    """Text alone, behind a prompt as long as an image."""
+    """Generate text alone, behind a prompt as long as an image."""
     return llm.generate(
         prompt,
         attention_mask=torch.ones_like(prompt),
