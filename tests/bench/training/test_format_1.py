@@ -22,7 +22,8 @@ CHECKPOINTS = json.loads(Path(__file__).with_name("format_1.json").read_text(enc
 """By architecture: names of what a checkpoint of format 1 holds (layers as *), and where its samples stood."""
 
 AS_STORED = [
-    "train.steps=4", "train.precision=bfloat16", "eval.num_images=6", "eval.num_captions=6", "runtime.matmul_backend=blas",
+    "train.steps=4", "train.precision=bfloat16", "eval.num_images=6", "eval.num_captions=6",
+    "runtime.matmul_backend=blas", "train.t2i_fraction=0.6667",
 ]  # fmt: skip
 
 
