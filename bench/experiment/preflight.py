@@ -46,7 +46,7 @@ def _python() -> Check:
 
 def _java() -> Check:
     try:
-        from bench.evaluation.metrics.ptb import check_java
+        from bench.evaluation.metrics.parts.ptb import check_java
 
         check_java()
     except (UserError, ImportError) as error:

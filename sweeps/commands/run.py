@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 
 def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     """Returns 0, or 1 if a run failed. Raises UserError for a wrong request, before anything is run."""
-    from bench.evaluation.metrics.ptb import check_java
+    from bench.evaluation.metrics.parts.ptb import check_java
 
     if args.jobs is not None:
         if args.jobs < 1:

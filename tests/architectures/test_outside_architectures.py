@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -104,11 +103,11 @@ def install(tmp_path, monkeypatch):
         for folder in (inner, info):
             folder.mkdir(parents=True)
         for package in (inner.parent, inner):
-            (package / "__init__.py").write_text("raise RuntimeError('imported')\n")
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-fusion\nVersion: 1.5\n")
-        (info / "entry_points.txt").write_text(f"[{architectures.GROUP}]\n{entry}\n")
+            (package / "__init__.py").write_text("raise RuntimeError('imported')\n", encoding="utf-8")
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-fusion\nVersion: 1.5\n", encoding="utf-8")
+        (info / "entry_points.txt").write_text(f"[{architectures.GROUP}]\n{entry}\n", encoding="utf-8")
         if text is not None:
-            (inner / "narrow.py").write_text(text)
+            (inner / "narrow.py").write_text(text, encoding="utf-8")
         monkeypatch.syspath_prepend(site)
         architectures.catalogue.cache_clear()
         return inner
@@ -123,7 +122,7 @@ def install(tmp_path, monkeypatch):
 
 def written(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "mine.py"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -213,7 +212,7 @@ def test_a_package_is_listed_without_being_imported(install):
 def narrow(install):
     inner = install(NARROW)
     for package in (inner.parent, inner):
-        (package / "__init__.py").write_text("")
+        (package / "__init__.py").write_text("", encoding="utf-8")
 
 
 def test_its_class_must_be_as_its_file_says(narrow):
@@ -229,7 +228,7 @@ def test_another_width_and_half_the_depth_are_trained_and_scored(narrow, tmp_pat
     config = small_config(tmp_path, "model.architecture=narrow", "model.options.bias=false")
     result = execute.run(config)
     assert all(score["value"] is not None for name, score in result["metrics"].items() if name.startswith("caption"))
-    (row,) = [json.loads(line) for line in (run_folder(config).path / "metrics.jsonl").read_text().splitlines()]
+    (row,) = run_folder(config).read_metrics()
     assert row["step"] == 6 and row["loss_image"] > 0
     made = execute.prepare(config)
     assert made.module.model.depth < len(made.assets.llm.model.layers)
@@ -239,7 +238,7 @@ def test_another_width_and_half_the_depth_are_trained_and_scored(narrow, tmp_pat
 def test_a_promise_of_frozen_language_is_tested(install, tmp_path):
     inner = install(NARROW.replace("    options =", "    language_frozen = {'bias': False}\n    options ="))
     for package in (inner.parent, inner):
-        (package / "__init__.py").write_text("")
+        (package / "__init__.py").write_text("", encoding="utf-8")
     execute.prepare(small_config(tmp_path, "model.architecture=narrow"))
     with pytest.raises(UserError, match="model.architecture=narrow: it declares language_frozen"):
         execute.prepare(small_config(tmp_path, "model.architecture=narrow", "model.options.bias=false"))

@@ -204,7 +204,7 @@ def test_retry_takes_failed_runs_only_and_of_one_class_where_asked(capsys, monke
     for point, kind in zip(plan.points, ("bug", "lost worker", "bug"), strict=False):
         point.folder.fail(Failure(kind, "no"))
     asked = []
-    monkeypatch.setattr("bench.evaluation.metrics.ptb.check_java", lambda: None)
+    monkeypatch.setattr("bench.evaluation.metrics.parts.ptb.check_java", lambda: None)
     monkeypatch.setattr("sweeps.runner.run", lambda plan, todo, *_: asked.append([job.run_id for job in todo]) or 0)
     assert main(["retry", *REQUEST]) == main(["retry", *REQUEST, "--only", "lost worker"]) == 0
     ids = [job.run_id for job in jobs(plan)]
@@ -241,7 +241,7 @@ def test_a_launcher_of_another_package_is_found_by_its_entry_point(tmp_path, mon
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: raying\nVersion: 1.0\n", encoding="utf-8")
     (about / "entry_points.txt").write_text("[xfusion_bench.launchers]\nray = raying:Ray\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("bench.evaluation.metrics.ptb.check_java", lambda: None)
+    monkeypatch.setattr("bench.evaluation.metrics.parts.ptb.check_java", lambda: None)
     assert main(["run", *REQUEST, "launcher.name=ray", "launcher.address=here", "--detach"]) == 0
     assert "submitted 4 to here" in capsys.readouterr().out
     assert exit_status(lambda: main(["run", *REQUEST, "launcher.name=ray", "launcher.adress=here"])) == 2
@@ -249,6 +249,6 @@ def test_a_launcher_of_another_package_is_found_by_its_entry_point(tmp_path, mon
 
 
 def test_detaching_from_jobs_that_end_with_the_command_is_refused(monkeypatch, capsys):
-    monkeypatch.setattr("bench.evaluation.metrics.ptb.check_java", lambda: None)
+    monkeypatch.setattr("bench.evaluation.metrics.parts.ptb.check_java", lambda: None)
     assert exit_status(lambda: main(["run", *REQUEST, "--detach"])) == 2
     assert "--detach" in capsys.readouterr().err

@@ -8,8 +8,8 @@ import numpy as np
 from pycocoevalcap.cider.cider_scorer import CiderScorer, cook_refs, cook_test
 
 from bench.evaluation.metrics.base import TEXT, Captions, Metric, MetricFile, Score
-from bench.evaluation.metrics.chance import derangement
-from bench.evaluation.metrics.ptb import check_java, one_line, tokenize
+from bench.evaluation.metrics.parts.chance import derangement
+from bench.evaluation.metrics.parts.ptb import check_java, one_line, tokenize
 from bench.system.errors import UserError
 
 __all__ = ["Cider", "CiderReferences", "caption_length", "check_java", "cider"]

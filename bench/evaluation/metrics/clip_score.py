@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.evaluation.metrics.base import IMAGE, Images, Metric, MetricFile, Score
-from bench.evaluation.metrics.chance import derangement
+from bench.evaluation.metrics.parts.chance import derangement
 from bench.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def clip_score(
     import torch
     from torchmetrics.multimodal import CLIPScore
 
-    from bench.evaluation.metrics.clip_projection import Projected, Truncating, unit
+    from bench.evaluation.metrics.parts.clip_projection import Projected, Truncating, unit
 
     if len(images) == 0 or len(images) != len(captions):
         raise UserError(f"CLIP score needs as many captions as images, and some: {len(images)} and {len(captions)}")

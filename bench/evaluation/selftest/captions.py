@@ -13,7 +13,7 @@ from bench.data.captioned_images import CaptionedImages, prompt
 from bench.evaluation import scoring
 from bench.evaluation.metrics.caption_attributes import caption_attributes
 from bench.evaluation.metrics.cider import CiderReferences, cider
-from bench.evaluation.metrics.ptb import tokenize
+from bench.evaluation.metrics.parts.ptb import tokenize
 from bench.evaluation.selftest import attributes
 from bench.evaluation.selftest.checks import Check, Scores, equals
 from bench.evaluation.selftest.corruptions import CAPTIONS

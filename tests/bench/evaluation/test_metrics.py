@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bench.evaluation.metrics.base import Score
-from bench.evaluation.metrics.chance import derangement
+from bench.evaluation.metrics.parts.chance import derangement
 from bench.models.weights_digest import parameters_digest
 
 
