@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.evaluation.metrics.parts.attributes import attribute_scores, check_counts, declared
 from bench.evaluation.metrics.base import TEXT, Captions, MetricFile, Score
+from bench.evaluation.metrics.parts.attributes import attribute_scores, check_counts, declared
 from bench.scenes import Scene, parse
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.evaluation.metrics.parts.attributes import attribute_scores, check_counts, declared
 from bench.evaluation.metrics.base import IMAGE, Images, MetricFile, Score
+from bench.evaluation.metrics.parts.attributes import attribute_scores, check_counts, declared
 from bench.scenes import Scene
 
 if TYPE_CHECKING:
