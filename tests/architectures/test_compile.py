@@ -17,7 +17,8 @@ def test_compiled_blocks_compute_what_they_did(architecture, tmp_path):
     for compiled in (False, True):
         settings = [f"model.architecture={architecture}", "train.precision=float32", f"runtime.compile={compiled}"]
         parts = prepare(small_config(tmp_path, *settings))
-        loss = parts.module.losses(parts.mixture[0]).total
+        terms = parts.module.terms(parts.mixture[0])
+        loss = parts.module.total(terms)["loss"]
         loss.backward()
         gradients = {name: p.grad for name, p in parts.module.model.named_parameters() if p.grad is not None}
         found[compiled] = loss.detach(), gradients

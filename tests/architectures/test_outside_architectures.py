@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -229,10 +228,7 @@ def test_another_width_and_half_the_depth_are_trained_and_scored(narrow, tmp_pat
     config = small_config(tmp_path, "model.architecture=narrow", "model.options.bias=false")
     result = execute.run(config)
     assert all(score["value"] is not None for name, score in result["metrics"].items() if name.startswith("caption"))
-    (row,) = [
-        json.loads(line)
-        for line in (run_folder(config).path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    ]
+    (row,) = run_folder(config).read_metrics()
     assert row["step"] == 6 and row["loss_image"] > 0
     made = execute.prepare(config)
     assert made.module.model.depth < len(made.assets.llm.model.layers)

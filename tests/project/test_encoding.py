@@ -20,15 +20,17 @@ from pathlib import Path
 import numpy as np
 from bench.data.sets.coco import CocoSplit, coco_digest
 from bench.evaluation.evaluate import Evaluated, save
+from bench.tasks.base import GeneratedCaption, GeneratedImage
 from reports.figures.samples import read_lines
 
 root, out, encoding, caption = Path(sys.argv[1]), Path(sys.argv[2]), *sys.argv[3:]
 assert (locale.getpreferredencoding(False).lower() == "utf-8") == (encoding == "utf-8"), "this locale proves nothing"
 split = CocoSplit(root, "test", 8)
 assert [ascii(c) for c in split.captions(0)] == [caption]
-none, ids, captions = np.zeros((0, 8, 8, 3), np.uint8), split.ids[:1], split.captions(0)
-save(Evaluated({}, none, none, captions, ids, captions, [captions], ids), out)
-for name, key in (("captions", "caption"), ("prompts", "prompt")):
+image, name, captions = np.zeros((8, 8, 3), np.uint8), split.ids[0], split.captions(0)
+samples = {"t2i": [GeneratedImage(name, *captions, image)], "i2t": [GeneratedCaption(name, *captions, captions)]}
+save(Evaluated({}, {}, samples, {"t2i": image[None]}), out)
+for name, key in (("i2t/captions", "caption"), ("t2i/prompts", "prompt")):
     assert [line[key] for line in read_lines(out / f"{name}.jsonl")] == split.captions(0)
 print(coco_digest(root))
 """
@@ -54,7 +56,7 @@ def test_captions_and_names_survive_an_ascii_locale(coco_folder: Path, tmp_path:
         environment = os.environ | locale | {"PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        said[name] = (done.stdout, (out / "captions.jsonl").read_bytes())
+        said[name] = (done.stdout, (out / "i2t" / "captions.jsonl").read_bytes())
     assert said["ascii"] == said["utf-8"] and CAPTION.encode() in said["ascii"][1]
 
 

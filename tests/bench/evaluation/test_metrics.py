@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.evaluation.metrics import Score
+from bench.evaluation.metrics.base import Score
 from bench.evaluation.metrics.parts.chance import derangement
 from bench.models.weights_digest import parameters_digest
 
