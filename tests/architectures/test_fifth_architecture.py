@@ -68,7 +68,8 @@ def test_it_is_listed(copied):
 
 
 def test_it_is_held_to_the_contract(copied):
-    said = python(copied, "-m", "pytest", "-n", "0", "-q", "tests/test_architectures.py", "-k", "image_bias")
+    contract = "tests/architectures/test_architectures.py"
+    said = python(copied, "-m", "pytest", "-n", "0", "-q", contract, "-k", "image_bias")
     assert " passed" in said and "failed" not in said
 
 

@@ -37,7 +37,8 @@ def test_drawings_are_what_the_script_draws(tmp_path):
 
 def test_the_table_of_settings_is_fresh(tmp_path):
     made("docs.settings", tmp_path / "settings.md")
-    assert (tmp_path / "settings.md").read_text() == (DOCS / "settings.md").read_text(), "run `make docs`"
+    fresh, committed = ((folder / "settings.md").read_text(encoding="utf-8") for folder in (tmp_path, DOCS))
+    assert fresh == committed, "run `make docs`"
 
 
 def prose(page: Path) -> str:
@@ -151,9 +152,9 @@ def test_examples_are_trained_together_by_the_example_launcher(extended):
     ]  # fmt: skip
     python(extended, "-m", "sweeps", "run", "architecture", "smoke", *SMALLER, *asked)
     (run,) = (extended / "runs").glob("image_bias-*")
-    (result,) = (json.loads(path.read_text()) for path in run.glob("evals/*/*/result.json"))
+    (result,) = (json.loads(path.read_text(encoding="utf-8")) for path in run.glob("evals/*/*/result.json"))
     assert result["tasks"]["upscale"]["samples"] == 8 and result["axes"]["upscale_factor"]["value"] == 2
     assert {"fid", "brightness", "upscale_fid", "upscale_brightness", "cider"} <= result["metrics"].keys()
     assert result["metrics"]["brightness"]["ceiling"] is not None
-    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     assert rows[-1]["loss_mean_latent"] > 0 and rows[-1]["upscale_pairs"] > 0
