@@ -104,7 +104,7 @@ def _block(drawing: Drawing, layer: Layer, block: Block, x: float, y: float) -> 
     if not block.trained:
         drawing.flake(left + 18, y + 15)
     queries = inner * QUERIES - 3
-    on_the_left = block.transforms != (IMAGE,) and block.name != "F_gate"
+    on_the_left = block is layer.blocks[0]
     rows: list[tuple[str, str, float, float]] = [
         ("keys", "queries", 0 if on_the_left else inner - queries, queries),
         ("keys", "keys, values", queries + 6 if on_the_left else 0, inner - queries - 6),
