@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -174,7 +175,9 @@ FAULTS = {
 
 def test_planted_faults_fail_under_their_own_names_alone(config, monkeypatch, capsys, tmp_path):
     for name, fault in FAULTS.items():
-        monkeypatch.setattr(MEASURED_IN[name], name, fault)
+        for module in [module for path, module in sys.modules.items() if path.startswith("bench.")]:
+            if getattr(module, name, None) is REAL[name]:  # wherever it was imported to
+                monkeypatch.setattr(module, name, fault)
     monkeypatch.setattr("bench.evaluation.selftest.run.assets_of", Assets)
     file = tmp_path / "verdict.json"
     settings = [f"data.test_size={2 * ASKED}", f"runtime.runs={tmp_path / 'runs'}"]
