@@ -32,6 +32,7 @@ def run(command: str, args: argparse.Namespace) -> int:
 
 
 def _list() -> int:
+    known = {kind: plugins(kind) for kind in PACKAGES}  # one that is broken is told before anything is printed
     print("architectures (model.architecture=NAME, options by model.options.OPTION=VALUE):")
     for name, description in architectures.catalogue().items():
         source = f" [{description.distribution}]" if description.distribution else ""
@@ -43,9 +44,9 @@ def _list() -> int:
     for name in load.presets():
         comment = (load.PRESETS / f"{name}.yaml").read_text(encoding="utf-8").partition("\n")[0]
         print(f"  {name:18} {comment.lstrip('# ')}")
-    for kind in PACKAGES:
+    for kind, found in known.items():
         print(f"\n{HEADINGS[kind]}:")
-        for name, plugin in plugins(kind).items():
+        for name, plugin in found.items():
             where = f" [{plugin.distribution}]" if plugin.distribution else ""
             print(f"  {name:18} {plugin.summary()}{where}")
     print("\nembedded weights (the default of model.llm, model.vae, eval.clip, eval.features):")

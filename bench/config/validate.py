@@ -96,6 +96,7 @@ def _listed(shares: dict[str, int]) -> str:
 
 
 def _resolve_losses(train: TrainConfig) -> None:
+    plugins("loss")  # one that is broken is told at once, asked for or not
     for name, given in train.losses.items():
         loss, place = plugin("loss", name, "train.losses"), f"train.losses.{name}"
         if loss.weight_setting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from architectures.base import IMAGE, TEXT
 from bench.config.part_files import check_image_size, pixels_per_latent, resolve
 from bench.config.schema import Config
 from bench.data import open_split
@@ -19,7 +20,6 @@ from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import EncodedSplit, Source, encoded_split
 from bench.models.codec import token_ids
 from bench.models.pretrained import load_llm, load_vae
-from bench.tasks.base import IMAGE, TEXT, tasks_of
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKL
@@ -103,14 +103,14 @@ class Assets:
             )
         return self._encoded[split]
 
-    def longest_sequence(self, config: Config) -> int:
-        """Tokens of the longest sequence that a run of ``config`` makes: that of a task, or text alone."""
+    def longest_sequence(self, config: Config, layouts: Iterable[Sequence[str]]) -> int:
+        """Tokens of the longest sequence that a run of ``config`` makes: that of a task's layout, or text alone."""
         _, side, _ = self.latent_shape
         image = (side // config.model.patch_size) ** 2 + 2 * config.model.image_delimiters
         read = max(self.encoded(split).tokens.shape[2] for split in ("train", config.eval.split))
         text = max(read, 1 + config.eval.max_caption_tokens)
         tokens = {IMAGE: image, TEXT: text}
-        longest = max(sum(tokens[kind] for kind in task.layout) for task in tasks_of(config.train).values())
+        longest = max(sum(tokens[kind] for kind in layout) for layout in layouts)
         alone = [f"{item['prompt']} {item['answer']}" for item in self.exam] + self.texts
         longest_alone = max(map(len, self.tokenizer(alone)["input_ids"])) if alone else 0
         return max(longest, longest_alone)

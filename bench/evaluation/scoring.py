@@ -85,7 +85,7 @@ def check_names(tasks: Mapping[str, Task]) -> None:
         metrics = [metric for file in _files(task.output, task.metrics) for metric in file.metrics]
         for score in [task.score(metric.name) for metric in metrics]:
             if taken.setdefault(score, name) != name:
-                raise UserError(f"train.tasks.{name}: its score '{score}' has the name of one of {taken[score]}")
+                raise UserError(f"train.tasks.{name}: its score '{score}' is called as one of {taken[score]}'s")
 
 
 def _files(of: str, only: Sequence[str] | None) -> list[type[MetricFile]]:

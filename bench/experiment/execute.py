@@ -99,7 +99,8 @@ def prepare(config: Config) -> Experiment:
     assets = assets_of(config)
     set_matmul_backend(assets.llm, config.runtime.matmul_backend)
     channels, size, _ = assets.latent_shape
-    longest = 0 if config.model.llm == "embedded" else assets.longest_sequence(config)
+    layouts = [task.layout for task in tasks_of(config.train).values()]
+    longest = 0 if config.model.llm == "embedded" else assets.longest_sequence(config, layouts)
     model = build_model(config, assets.llm, channels, size, longest)
     set_matmul_backend(model, config.runtime.matmul_backend)
     if config.runtime.compile:
@@ -184,7 +185,7 @@ def step_flops(module: FusionModule, mixture: Mixture) -> int:
 
     def work() -> None:
         terms = module.terms(step)
-        check_trained(module.model, terms)
+        check_trained(module.model, [loss for loss, _ in module.losses], terms.values())
         module.total(terms)["loss"].backward()
 
     flops = count_flops(work)

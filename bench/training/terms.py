@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -42,15 +42,15 @@ def add_heads(model: FusionTransformer, losses: Sequence[Loss], seed: int) -> No
             model.heads[loss.name] = head.to(model.device)
 
 
-def check_trained(model: FusionTransformer, terms: Mapping[str, Mean]) -> None:
-    """Raise UserError for a loss that would train what lies outside the model: neither averaged nor saved."""
+def check_trained(model: FusionTransformer, losses: Iterable[Loss], terms: Iterable[Mean]) -> None:
+    """Raise UserError for a loss, with its term, that would train what lies outside the model."""
     inside = {id(parameter) for parameter in model.parameters()}
-    for name, mean in terms.items():
+    for loss, mean in zip(losses, terms, strict=True):
         strangers = [leaf for leaf in _leaves(mean.sum) if id(leaf) not in inside]
         if strangers:
             shape = tuple(strangers[0].shape)
             raise UserError(
-                f"{source(plugins('loss')[name])}: trains a parameter of shape {shape} outside the model, where it is "
+                f"{source(type(loss))}: trains a parameter of shape {shape} outside the model, where it is "
                 "neither optimised nor saved (return its module from `head`)"
             )
 

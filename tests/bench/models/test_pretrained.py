@@ -287,6 +287,6 @@ def test_the_longest_sequence_is_as_long_as_any_that_a_run_makes(tmp_path, monke
 
     monkeypatch.setattr(Past, "grow", growing)
     config = small_config(tmp_path, f"model.llm={copied(tmp_path, 'llm')}", "eval.max_caption_tokens=40")
-    longest = assets_of(config).longest_sequence(config)
+    longest = assets_of(config).longest_sequence(config, [("image", "text")])
     execute.run(config)
     assert 16 + 40 <= max(seen) <= longest < max(seen) + 10
