@@ -30,7 +30,7 @@ COMMANDS = {  # command -> its module in bench/commands
     "metrics": "metrics",
     "zoo": "zoo",
 }
-EPILOG = "Settings: `python -m bench show` prints them all, bench/config/schema.py explains them."
+EPILOG = "Settings: `python -m bench show` prints them all, docs/settings.md explains them."
 
 
 def main(arguments: list[str]) -> int:
