@@ -157,7 +157,6 @@ def test_the_self_test_takes_a_new_metric_and_a_new_data_set(tmp_path, data):
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(strict=False, reason="reports read results of format 2 once they are merged")
 def test_what_was_dropped_in_is_tabulated_plotted_and_shown(tmp_path):
     project = copied(tmp_path, "mirror", "brightness")
     sweep = {
@@ -286,7 +285,7 @@ NAMES_TASKS = {
 
 @pytest.mark.parametrize(
     "package",
-    [*PACKAGES[:-1], pytest.param("reports", marks=pytest.mark.xfail(reason="not merged yet", strict=False))],
+    PACKAGES,
 )
 def test_no_code_but_theirs_names_a_task(package):
     name = re.compile(rf"(?<![a-z0-9])({'|'.join(FORMER)})(?![a-z0-9])", re.IGNORECASE)
