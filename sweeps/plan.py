@@ -83,16 +83,17 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
             say("train.precision", config.train.precision),
             say("runtime.matmul_backend", config.runtime.matmul_backend),
         ]
+        names = identity.identity_of(config)
         point = Point(
             architecture=config.model.architecture,
             seed=config.seed,
             overrides=[*fixed, *(text for row in rows for text in row.overrides), *resolved],
-            folder=identity.run_folder(config),
-            eval_id=identity.eval_id(config),
+            folder=RunFolder(Path(runs) / names.run_id),
+            eval_id=names.eval_id,
             step=config.train.steps,
             along=tuple(identity.evaluated_steps(config)),
             label=" ".join(row.label for row in rows if row.label),
-            shape=shape(identity.train_identity(config)),
+            shape=shape(names.train),
         )
         points.setdefault((point.folder.run_id, point.eval_id, point.step), point)
     return Plan(sweep, preset, results, Path(runs), threads, list(points.values()))

@@ -28,7 +28,7 @@ def run(command: str, args: argparse.Namespace) -> int:
     if command == "eval":
         config.eval.every = 0  # scores along training need a training
     folder, eval_id, step = identity.run_folder(config), identity.eval_id(config), config.train.steps
-    result = identity.published_result(config, folder)
+    result = identity.published_result(config, folder, eval_id)
     if result is None:
         if command == "eval":
             refuse_untrained(config)

@@ -25,7 +25,7 @@ from bench.models.build import build_model
 from bench.models.flops import count_flops
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
-from bench.runs.identity import eval_id, eval_identity, published_result, run_folder, train_identity
+from bench.runs.identity import Identity, identity_of, published_result, run_folder
 from bench.runs.lease import Lost
 from bench.system import git
 from bench.system.errors import UserError
@@ -45,6 +45,7 @@ class Experiment:
     """One run's parts, ready to train or to be scored."""
 
     config: Config
+    identity: Identity
     folder: RunFolder
     assets: Assets
     module: FusionModule
@@ -65,8 +66,8 @@ def run(config: Config) -> dict[str, Any]:
         Held: another process works on this run.
         Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
     """
-    folder = run_folder(config)
-    done = published_result(config, folder)
+    identity, folder = identity_of(config), run_folder(config)
+    done = published_result(config, folder, identity.eval_id)
     if done is not None:
         folder.tidy()
         return done
@@ -75,7 +76,7 @@ def run(config: Config) -> dict[str, Any]:
     check_java()
     check_names(tasks_of(config.train))
     with folder.acquire(config.runtime.lease):
-        done = published_result(config, folder)  # maybe since
+        done = published_result(config, folder, identity.eval_id)  # maybe since
         if done is not None:
             return done
         try:
@@ -106,7 +107,7 @@ def prepare(config: Config) -> Experiment:
     if config.runtime.compile:
         model.compile_blocks()
     module = FusionModule(model, config.train, config.seed)
-    return Experiment(config, run_folder(config), assets, module)
+    return Experiment(config, identity_of(config), run_folder(config), assets, module)
 
 
 def finished_model(config: Config) -> tuple[FusionTransformer, Assets]:
@@ -138,22 +139,24 @@ def _train_along(config: Config, folder: RunFolder) -> NoReturn:
 def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
     reset_peak_memory()
     experiment = replace(prepare(config), folder=folder)  # with the lease
-    identity = {"train": train_identity(config), "eval": eval_identity(config)}
-    facts = {"architecture": config.model.architecture, "identity": identity}
+    identity = experiment.identity
+    facts: dict[str, Any] = {"architecture": config.model.architecture}
+    facts["identity"] = {"train": identity.train, "eval": identity.eval}
     facts["frozen_digest"] = experiment.module.frozen_digest
     if changes := git.changes():
         folder.keep(changes.file, changes.patch)
     start = start_facts(config.model.architecture, config.runtime.threads)
-    with folder.start(to_yaml(config), facts, start), RunLoggers(config, folder, eval_id(config)) as loggers:
+    with folder.start(to_yaml(config), facts, start), RunLoggers(config, folder, identity.eval_id) as loggers:
         return _trained_and_scored(experiment, loggers)
 
 
 def _trained_and_scored(experiment: Experiment, loggers: RunLoggers) -> dict[str, Any]:
-    config, folder, module = experiment.config, experiment.folder, experiment.module
+    config, identity = experiment.config, experiment.identity
+    folder, module = experiment.folder, experiment.module
     flops = step_flops(module, experiment.mixture)
 
     def evaluate_at(module: FusionModule, step: int) -> dict[str, Any]:
-        if folder.result(eval_id(config), step) is None:
+        if folder.result(identity.eval_id, step) is None:
             cost = {
                 "trainable_params": sum(p.numel() for p in module.model.parameters() if p.requires_grad),
                 "total_params": sum(p.numel() for p in module.model.parameters()),
@@ -165,8 +168,8 @@ def _trained_and_scored(experiment: Experiment, loggers: RunLoggers) -> dict[str
             with module.average.applied():
                 evaluated = evaluate.evaluate(module.model, experiment.assets, config)
             cost["score_seconds"] = round(time.perf_counter() - begin, 3)
-            publish(config, folder, step, evaluated, {"seen": module.counts, "cost": cost})
-        result = folder.result(eval_id(config), step)
+            publish(config, identity, folder, step, evaluated, {"seen": module.counts, "cost": cost})
+        result = folder.result(identity.eval_id, step)
         assert result is not None
         loggers.result(result)
         return result

@@ -9,7 +9,7 @@ from bench.config.schema import Config, TrainConfig
 from bench.evaluation import evaluate
 from bench.evaluation.selftest.verdict import measure_id
 from bench.runs.folder import RunFolder
-from bench.runs.identity import eval_id, eval_identity, train_identity
+from bench.runs.identity import Identity
 from bench.system.plugins import plugins
 from bench.tasks.base import IMAGE, TEXT, tasks_of
 
@@ -18,7 +18,12 @@ NOUNS = {IMAGE: "images", TEXT: "captions"}  # what a task generates, by modalit
 
 
 def publish(
-    config: Config, folder: RunFolder, step: int, evaluated: evaluate.Evaluated, facts: dict[str, Any]
+    config: Config,
+    identity: Identity,
+    folder: RunFolder,
+    step: int,
+    evaluated: evaluate.Evaluated,
+    facts: dict[str, Any],
 ) -> None:
     """Write an evaluation and its samples into the run folder, in one move. Reports need no plug-in to read it."""
     tasks = tasks_of(config.train)
@@ -29,9 +34,9 @@ def publish(
 
     result = {
         "run_id": folder.run_id,
-        "eval_id": eval_id(config),
-        "train_identity": train_identity(config),
-        "eval_identity": eval_identity(config),
+        "eval_id": identity.eval_id,
+        "train_identity": identity.train,
+        "eval_identity": identity.eval,
         "measure_id": measure_id(config),
         "step": step,
         "architecture": config.model.architecture,
@@ -57,7 +62,7 @@ def publish(
     }
     with folder.attempt() as attempt:
         evaluate.save(evaluated, attempt)
-        folder.publish_result(eval_id(config), step, attempt, result)
+        folder.publish_result(identity.eval_id, step, attempt, result)
 
 
 def _axes(train: TrainConfig) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import cache
 from math import gcd
 from pathlib import Path
@@ -25,6 +25,22 @@ ROUNDING = (*SCORING, "devices")  # and of training
 UNHASHED = {"devices": 1, "matmul_backend": "blas"}  # values that runs had before there was a choice
 HASHED_AS = {"matmul_backend": "products"}  # its former name, so that ids stay
 FORMER_TASKS, FORMER_SETS = ("t2i", "i2t"), ("coco", "scenes")  # of format 1: runs keep its ids
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Ids of a run and of its evaluation, with the settings that they hash: made once, when a request comes in."""
+
+    run_id: str
+    eval_id: str
+    train: dict[str, Any]
+    eval: dict[str, Any]
+
+
+def identity_of(config: Config) -> Identity:
+    """Identity of a config, which must not change afterwards."""
+    train, evaluation = train_identity(config), eval_identity(config)
+    return Identity(f"{config.model.architecture}-{_digest(train)}", _digest(evaluation), train, evaluation)
 
 
 def train_id(config: Config) -> str:
@@ -48,9 +64,9 @@ def evaluated_steps(config: Config) -> list[int]:
     return [*(range(every, last, every) if every else ()), last]
 
 
-def published_result(config: Config, folder: RunFolder) -> dict[str, Any] | None:
+def published_result(config: Config, folder: RunFolder, eval_id: str) -> dict[str, Any] | None:
     """The result after the last step, None where this or one along the way is still to be made."""
-    results = [folder.result(eval_id(config), step) for step in evaluated_steps(config)]
+    results = [folder.result(eval_id, step) for step in evaluated_steps(config)]
     return results[-1] if all(result is not None for result in results) else None
 
 
