@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from experiments import SMALLER
 
-from bench.runs.published import landed, strays
+from bench.runs.published import leftovers, published_files
 
 PROJECT = Path(__file__).parents[2]
 TOYS = Path(__file__).with_name("toys")
@@ -76,9 +76,9 @@ def trained(path: Path | str, *request: str) -> tuple[Path, dict[str, Any]]:
     disturbed, undisturbed = project / "disturbed", project / "undisturbed"
     python(path, str(TOYS / "killed.py"), str(disturbed), str(undisturbed), *SMALLER, *request)
     (one,), (other,) = disturbed.iterdir(), undisturbed.iterdir()
-    assert one.name == other.name and strays(one) == []
+    assert one.name == other.name and leftovers(one) == []
     assert len(json.loads((one / "run.json").read_text(encoding="utf-8"))["starts"]) == 2
-    assert landed(one) == landed(other)
+    assert published_files(one) == published_files(other)
     (result,) = one.glob("evals/*/step-6/result.json")
     return one, json.loads(result.read_text(encoding="utf-8"))
 
@@ -98,7 +98,7 @@ def check_outcome(toys: list[str], run: Path, result: dict[str, Any]) -> None:
         assert metrics["mirror_fid"]["meaning"].startswith("mirroring: ")
         assert metrics["mirror_clip_score"]["ceiling"] > metrics["mirror_clip_score"]["chance"]
     if "probe" in toys:
-        (row, *_) = landed(run)["metrics.jsonl"].values()
+        (row, *_) = published_files(run)["metrics.jsonl"].values()
         assert row["loss"] == pytest.approx(0.2 * row["loss_text"] + row["loss_image"] + 0.1 * row["loss_probe"])
         assert result["train_identity"]["train"]["losses"] == {"probe": {"weight": 0.1}}
     if "brightness" in toys:

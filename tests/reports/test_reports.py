@@ -222,8 +222,8 @@ def test_what_may_not_be_believed_is_named_and_left_out(tmp_path: Path, no_figur
     assert row(text, "0 %", "dual tower")[2:4] == ["2 of 6", f"**{fid_of('dual_tower', 0, 4.5):.1f} ± 1.1**"]
     assert "1 of 12 runs are missing: gated_layer i2t_noise=0 seed=3 partial" in text
     for said in ("7 of 12 runs are left out", "seed=0 changed: result.json was changed after it was published",
-                 "seed=1 changed: i2t/captions.jsonl was changed", "has schema 99, this version reads 1 and 2",
-                 "result.json has no seal", "t2i/prompts.jsonl was changed", "is not a file of xfusion-bench"):
+                 "seed=1 changed: i2t/captions.jsonl was changed", "has format 99, this version reads 1 and 2",
+                 "result.json has no checksum", "t2i/prompts.jsonl was changed", "is not a file of xfusion-bench"):
         assert said in text
 
 

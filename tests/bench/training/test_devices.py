@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import architectures
 from bench.data.assets import Assets
 from bench.data.batches import Step
-from bench.data.counts import nothing_seen
+from bench.data.counts import zero_counts
 from bench.evaluation import evaluate, scorers, scoring
 from bench.evaluation.selftest.language import Known
 from bench.experiment import execute
@@ -141,7 +141,7 @@ def fake(tmp_path, monkeypatch) -> Iterator[Callable[..., tuple[execute.Experime
 
 def on_gpu(module: FusionModule) -> FusionModule:
     """As the trainer puts it there: what a checkpoint holds is loaded before."""
-    seen = nothing_seen(module.train_config.tasks)
+    seen = zero_counts(module.train_config.tasks)
     module.on_load_checkpoint({"average": module.average.state_dict(), "train_seconds": 0.0, "seen": seen})
     module.to(CUDA)
     module.on_fit_start()
