@@ -13,6 +13,8 @@ from bench.runs.identity import eval_id, eval_identity, train_identity
 from bench.system.plugins import plugins
 from bench.tasks.base import IMAGE, TEXT, tasks_of
 
+NOUNS = {IMAGE: "images", TEXT: "captions"}
+
 
 def publish(
     config: Config, folder: RunFolder, step: int, evaluated: evaluate.Evaluated, facts: dict[str, Any]
@@ -37,6 +39,7 @@ def publish(
         "tasks": {
             name: {
                 "title": task.title,
+                "noun": NOUNS[task.output],
                 "layout": list(task.layout),
                 "output": task.output,
                 "share": config.train.tasks[name],
