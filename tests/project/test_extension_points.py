@@ -87,7 +87,8 @@ def check_outcome(toys: list[str], run: Path, result: dict[str, Any]) -> None:
     """What toys left in a run folder: a term of the loss, samples, and scores that say what they are."""
     metrics, (evaluation,) = result["metrics"], run.glob("evals/*/step-6")
     if "mirror" in toys:
-        assert result["tasks"]["mirror"]["layout"] == ["image", "text", "image"]
+        said = result["tasks"]["mirror"]
+        assert (said["noun"], said["layout"]) == ("images", ["image", "text", "image"])
         assert result["axes"]["mirror_dropout"]["title"] == "share of captions left out"
         assert result["seen"]["mirror_pairs"] > 0
         names = [f"{place:05d}.png" for place in range(8)]
