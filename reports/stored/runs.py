@@ -144,7 +144,7 @@ def _settings(run_id: str, asked: dict[str, Any], result: dict[str, Any]) -> dic
 
 
 def _asked(overrides: list[str]) -> dict[str, Any]:
-    """`train.i2t_noise=0.25` as {"i2t_noise": 0.25}; where it ran is no setting of the experiment."""
+    """`train.lr=0.001` as {"lr": 0.001}; where it ran is no setting of the experiment."""
     pairs = [override.partition("=") for override in overrides if not override.startswith("runtime.")]
     return {column(key): _value(text) for key, _, text in pairs}
 

@@ -6,9 +6,9 @@
     sweep: noise seed=[0,1,2]                        # `python -m sweeps run ...` makes the runs
     where: {model.architecture: dual_tower}          # settings that all its runs share
     comparisons:
-      - runs: {train.i2t_noise: 0}
+      - runs: {train.lr: 1e-4}
         are: better                                  # better, worse, not_better, same, unchanged
-        than: [{train.i2t_noise: 1}]
+        than: [{train.lr: 1e-2}]
         metrics: [cider]
         margin: 0                                    # in the metric's unit, or a share of the other side: 5 %
 
@@ -172,7 +172,7 @@ def _margin(place: str, given: Any) -> tuple[float, bool]:
 
 def _settings(place: str, given: Any) -> Settings:
     if not isinstance(given, dict):
-        raise UserError(f"{place}: must be a mapping of settings, such as train.i2t_noise: 0")
+        raise UserError(f"{place}: must be a mapping of settings, such as train.lr: 1e-4")
     for key, value in given.items():
         if key not in setting_keys(Config) and not key.startswith("model.options."):
             raise UserError(f"{place}: unknown setting '{key}'{nearest_setting(Config, key)}")

@@ -3,7 +3,7 @@
     title: Noise on images to be captioned, along training
     source: "X-Fusion, Fig. 6"
     kind: curves                       # table, curves, costs or samples
-    by: train.i2t_noise                # a line, row or column each
+    by: train.warmup_steps             # a line, row or column each
     where: {model.architecture: dual_tower}
     panels: [{metric: fid, against: step}]
     command: python -m sweeps run ...  # makes the runs
