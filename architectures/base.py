@@ -29,7 +29,7 @@ class Segment:
     kind: str
     hidden: Tensor  # (B, n, d); an architecture's image tokens may have a width of their own
     rope: tuple[Tensor, Tensor]  # cosines and sines, each (B, n, D)
-    mask: Tensor | None  # which of the S keys a query may see, (B or 1, 1, n or 1, S); None: all
+    mask: Tensor | None  # which of the S keys a query may see, (B or 1, 1, n or 1, S); None: all that `causal` leaves
     causal: bool  # the keys are the queries' own tokens, seen from left to right
     with_image: bool  # an image stands in its sequence: earlier, here or still to come
     conditioning: Tensor | None = None  # what the image input gives for blocks to read, (B or 1, ...)

@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from architectures.products import set_matmul_backend
 from bench.config.schema import Config
 from bench.data.encoded import EncodedSplit
 from bench.data.mixing import Mixture
 from bench.experiment.execute import prepare, step_flops
 from bench.models.codec import padded, token_ids
+from bench.models.matmul import set_matmul_backend
 from bench.tasks.base import tasks_of
 from bench.training import distributed
 

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 import torch
 
-from architectures.products import set_matmul_backend
 from architectures.transformer import FusionTransformer
 from bench.config.load import to_yaml
 from bench.config.schema import Config
@@ -23,6 +22,7 @@ from bench.evaluation.scoring import check_names
 from bench.experiment.publish import publish
 from bench.models.build import build_model
 from bench.models.flops import count_flops
+from bench.models.matmul import set_matmul_backend
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
 from bench.runs.identity import Identity, identity_of, published_result, run_folder

@@ -2,6 +2,9 @@
 
 A noise level sigma runs from 0 (clean) to 1 (noise alone): x_sigma = (1 - sigma) x + sigma e, and the model predicts
 the velocity e - x.
+
+Another formula wants a setting of its own: run ids hash settings, not code, so a run finished before an edit would be
+taken for done.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from math import gcd
 from pathlib import Path
 from typing import Any
 
+import architectures
 from bench.config.schema import Config, DataConfig
 from bench.runs.format import IDENTITY
 from bench.runs.folder import RunFolder
@@ -89,7 +90,10 @@ def train_identity(config: Config) -> dict[str, Any]:
         "model": model,
         "train": _train_settings(config),
         **rounding(config, ROUNDING),
-        **from_outside({"data set": [config.data.name], "task": config.train.tasks, "loss": config.train.losses}),
+        **from_outside(
+            {"data set": [config.data.name], "task": config.train.tasks, "loss": config.train.losses},
+            config.model.architecture,
+        ),
     }
 
 
@@ -137,7 +141,7 @@ def _train_settings(config: Config) -> dict[str, Any]:
     shares, losses = train.pop("tasks"), train.pop("losses")
     for name, task in plugins("task").items():
         fraction = train.pop(f"{name}_fraction")
-        if tuple(shares) == FORMER_TASKS == (name, *FORMER_TASKS[1:]):
+        if tuple(shares) == FORMER_TASKS and name == FORMER_TASKS[0]:
             train[f"{name}_fraction"] = fraction  # as in format 1, which had these two tasks only
         for item in fields(task.settings) if name not in shares else ():
             del train[item.name]
@@ -146,14 +150,17 @@ def _train_settings(config: Config) -> dict[str, Any]:
     return train | ({"losses": losses} if losses else {})
 
 
-def from_outside(asked: dict[str, Iterable[str]]) -> dict[str, Any]:
+def from_outside(asked: dict[str, Iterable[str]], architecture: str = "") -> dict[str, Any]:
     """Distribution and version of every plug-in that takes part and is not of this project, for its code may change."""
+    described = architectures.catalogue().get(architecture)
     found = {
         f"{kind} {name}": distribution
         for kind, names in asked.items()
         for name in names
         if (distribution := plugins(kind)[name].distribution)
     }
+    if described and described.distribution:
+        found[f"architecture {architecture}"] = described.distribution
     return {"plugins": found} if found else {}
 
 

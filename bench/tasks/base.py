@@ -70,7 +70,7 @@ class Task(Plugin):
         return f"{f'{self.name}_' if self.prefix is None else self.prefix}{metric}"
 
     def segments(self, pairs: Pairs) -> Sequence[Segment]:
-        """Segments of a training batch, made of ``pairs``: one of each modality of the layout, in its order."""
+        """Segments of a training batch, made of ``pairs``: one for each entry of the layout, in its order."""
         raise NotImplementedError
 
     def true_images(self, images: CaptionedImages, rows: range) -> np.ndarray:

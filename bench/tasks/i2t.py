@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Settings:
     """Settings of image-to-text training."""
 
-    # cap on the noise of captioned images, as a share of T; paper: 0 is best
+    # cap on the noise level of captioned images, 0 (clean) to 1 (noise alone); paper: 0 is best
     i2t_noise: float = ranged(0.0, 0, 1, title="noise cap on I2T images", unit="%")
     denoise_noisy_i2t: bool = False  # noisy captioned images are denoising targets too (Transfusion does so)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from architectures.products import onednn_matmul
+from bench.models.matmul import onednn_matmul
 from benchmarks.speed.models import matmul_backend_of
 from benchmarks.speed.necessary import LAYERS, necessary_flops
 from benchmarks.speed.paired import Paired, Ratio, Ways, quartiles

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from architectures.patches import ImageTokens
-from architectures.products import set_matmul_backend
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
 from bench.config.auto import resolve_matmul_backend
+from bench.models.matmul import set_matmul_backend
 from benchmarks.speed.shapes import Shape
 
 Model = TypeVar("Model", bound=nn.Module)

@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn import functional as F
 
 import architectures
-from architectures.products import MATMUL_BACKENDS, MIN_OPERATIONS, set_matmul_backend
 from bench.evaluation.scoring import language_scores
 from bench.experiment.execute import prepare
 from bench.models.flops import count_flops
+from bench.models.matmul import MATMUL_BACKENDS, MIN_OPERATIONS, set_matmul_backend
 from bench.system.errors import UserError
 
 WIDE, NARROW = 384, 128
