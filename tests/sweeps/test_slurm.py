@@ -212,7 +212,7 @@ def test_a_run_that_gets_nowhere_before_the_time_limit_fails_in_the_end(cluster)
 
 SUBMIT = """
 import sys, time
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 from test_slurm import Sweep
 sweep = Sweep(4, "gate", "gate", "gate")
 launcher = sweep.launcher()
@@ -223,7 +223,7 @@ time.sleep(60)
 
 
 def test_the_same_command_finds_the_jobs_of_one_that_was_killed():
-    script = SUBMIT.format(tests=f"{PROJECT / 'tests'}")
+    script = SUBMIT.format(tests=[str(PROJECT / "tests" / name) for name in ("sweeps", "helpers")])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], f"{PROJECT}"])}
     first = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
     assert first.stdout and first.stdout.readline() == "submitted\n"

@@ -11,7 +11,7 @@ from bench.scenes import Scene, parse
 
 def caption_attributes(captions: Sequence[str], scenes: Sequence[Scene]) -> dict[str, Score]:
     """Score captions of `scenes`, as the grammar's parser reads them: names as in `image_attributes`, ceiling 1."""
-    check_counts(len(captions), len(scenes), "caption")
+    check_counts(len(captions), len(scenes), "a caption")
     claims = [parse(caption) or Scene((), None) for caption in captions]
     return attribute_scores("caption", claims, scenes, None, None)
 

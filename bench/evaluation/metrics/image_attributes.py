@@ -28,7 +28,7 @@ def image_attributes(
     `image_position`, `image_background`. `ceiling` maps these names to the scores of the best possible images
     (the real ones, or the autoencoder's copies of them). Raises UserError for no images or another number.
     """
-    check_counts(len(images), len(scenes), "image")
+    check_counts(len(images), len(scenes), "an image")
     return attribute_scores("image", feature_net.read(images), scenes, weights_label, ceiling or {})
 
 

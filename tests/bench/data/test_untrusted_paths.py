@@ -22,7 +22,7 @@ from bench.data.images import BrokenImage, open_image, read_image
 from bench.evaluation.evaluate import Evaluated, save
 from bench.system.errors import UserError
 from bench.tasks.base import GeneratedCaption, GeneratedImage
-from reports.figures.samples import _captions
+from reports.figures.samples import _table
 
 TURNED = (0x0112, 3, 1, 6)  # the tag of the orientation: shown a quarter turn clockwise
 
@@ -168,7 +168,7 @@ def test_an_id_names_no_file_and_is_no_markup(tmp_path: Path) -> None:
     for name in ("t2i/prompts.jsonl", "i2t/captions.jsonl"):
         lines = (tmp_path / "run" / name).read_text(encoding="utf-8").splitlines()
         assert [json.loads(line)["id"] for line in lines] == ids
-    page = _captions({"One": [json.loads(line) for line in lines]}, "here")
+    page = _table("here", {"One": [json.loads(line) for line in lines]})
     assert r"\<b onclick=x\>\|" in page and r"\<i\>c\</i\>" in page
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.evaluation.metrics.parts.attributes import caption_attributes, image_attributes
+from bench.evaluation.metrics.caption_attributes import caption_attributes
+from bench.evaluation.metrics.image_attributes import image_attributes
 from bench.scenes import ATTRIBUTES, Scene, captions, sample_scenes
 from bench.system.errors import UserError
 

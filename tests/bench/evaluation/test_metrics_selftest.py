@@ -185,7 +185,7 @@ def test_planted_faults_fail_under_their_own_names_alone(config, monkeypatch, ca
     stored = json.loads(file.read_text(encoding="utf-8"))
     images = {f"image_{name}" for name in ("attributes", "all_right", *ATTRIBUTES)}
     assert set(stored["failed"]) == {"fid", "kid", "clip_score", "cider", "perplexity"} | images
-    assert stored["failed"]["fid"] == "its net reads real pictures"  # or so it must seem where the scenes are others
+    assert stored["failed"]["fid"] == "its net reads real images"  # or so it must seem where the scenes are others
     kid = ("written out, own resizing", "a set from itself: below 0", "N = 16, mean of 400: closed form", "unbiased")
     assert all(check in stored["failed"]["kid"] for check in kid)
     said = capsys.readouterr().out
@@ -199,7 +199,7 @@ def through_a_coarser_grid(images, size):
     return F.interpolate(shrunk, (size, size))
 
 
-def other_split(assets, config, asked):
+def other_split(assets, config, asked, task):
     others = open_split(DataConfig(test_size=2 * ASKED), "validation").images(range(asked, 2 * ASKED))
     return scorers.feature_net(assets, config).features(others)
 
@@ -226,7 +226,7 @@ def test_distances_by_a_net_that_knows_nothing_fail(config, fresh):
         for weights in net.parameters():
             weights.copy_(weights.flatten()[torch.randperm(weights.numel())].view_as(weights))
     clean = scoring.image_scores(fresh.images("test").images(range(ASKED)), [""] * ASKED, fresh, config)
-    assert set(failed(attributes.reads_real_pictures(clean))) == {"fid", "kid"}
+    assert set(failed(attributes.reads_real_images(clean))) == {"fid", "kid"}
 
 
 def test_the_independent_features_are_those_of_the_net_at_any_size(config, fresh):

@@ -41,7 +41,7 @@ def asked_anew():
 def repository(tmp_path, monkeypatch, asked_anew) -> Path:
     """A clean checkout of something that looks like this project."""
     folder = tmp_path / "a project"
-    (folder / "bench").mkdir(parents=True)
+    (folder / "bench" / "system").mkdir(parents=True)
     (folder / "architectures").mkdir()
     (folder / "bench" / "system" / "git.py").write_text("one\n", encoding="utf-8")
     (folder / "README.md").write_bytes(b"caf\xe9\r\n")

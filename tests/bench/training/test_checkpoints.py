@@ -233,7 +233,7 @@ def test_killed_between_a_checkpoint_and_its_scores(tmp_path, monkeypatch):
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(execute.evaluation, "evaluate", dying)
+        patch.setattr(execute.evaluate, "evaluate", dying)
         with pytest.raises(Killed):
             execute.run(broken)
     assert steps_of(run_folder(broken)) == [2]

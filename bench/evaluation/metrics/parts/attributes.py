@@ -65,4 +65,4 @@ def attribute_scores(
 
 def check_counts(found: int, scenes: int, what: str) -> None:
     if found == 0 or found != scenes:
-        raise UserError(f"attribute accuracy needs a {what} for every scene, and some: {found} and {scenes}")
+        raise UserError(f"attribute accuracy needs {what} for every scene, and some: {found} and {scenes}")

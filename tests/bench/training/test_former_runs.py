@@ -18,7 +18,7 @@ from bench.runs.identity import run_folder, run_id
 from bench.training.checkpoints import sampler_state
 
 STORED = Path(__file__).parents[2] / "reports" / "format_1"
-CHECKPOINTS = json.loads(Path(__file__).with_name("format_1.json").read_text(encoding="utf-8"))
+CHECKPOINTS = json.loads(Path(__file__).with_name("former_checkpoints.json").read_text(encoding="utf-8"))
 """By architecture: names of what a checkpoint of format 1 holds (layers as *), and where its samples stood."""
 
 AS_STORED = [
