@@ -147,7 +147,7 @@ def test_examples_of_every_kind_are_listed(extended):
 def test_examples_are_trained_together_by_the_example_launcher(extended):
     asked = [
         "seed=0", "model.architecture=[image_bias]", "model.options.scale=0.5", "data.name=stripes",
-        "train.tasks.upscale=5000", "train.losses.mean_latent.weight=0.1", "train.losses.mean_latent.layer=2",
+        "train.tasks.upscale=1", "train.losses.mean_latent.weight=0.1", "train.losses.mean_latent.layer=2",
         f"runtime.cache={shared_cache()}", "launcher.name=one_at_a_time", "launcher.nice=1",
     ]  # fmt: skip
     python(extended, "-m", "sweeps", "run", "architecture", "smoke", *SMALLER, *asked)

@@ -66,7 +66,7 @@ def test_seeds_are_outermost_so_the_first_picture_is_complete_first(name):
 
 def test_the_published_axes():
     (fractions,) = (found for found in read("ratio").dimensions if found.axes == ("train.t2i_fraction",))
-    assert fractions.column("train.t2i_fraction") == [1, 0.6667, 0.5, 0.3333, 0]
+    assert fractions.column("train.t2i_fraction") == [1, 2 / 3, 0.5, 1 / 3, 0]
     assert read("architecture").size == 3 * len(architectures.catalogue())
 
 
