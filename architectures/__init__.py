@@ -70,8 +70,8 @@ def get(name: str) -> type[FusionBlock]:
             raise
         told = f"{described.distribution} cannot be imported: {error}"
         raise ArchitectureError(described.sources[0], told) from error
-    own = {value for value in vars(module).values() if getattr(value, "__module__", None) == described.module}
-    (block,) = [value for value in own if "architecture" in vars(value)]
+    classes: dict[Any, None] = dict.fromkeys(value for value in vars(module).values() if isinstance(value, type))
+    (block,) = [value for value in classes if value.__module__ == described.module and "architecture" in vars(value)]
     if (block.options, block.language_frozen) != (described.options, described.frozen):
         told = f"{block.__name__} has options or language_frozen from elsewhere: write both as literals into the class"
         raise ArchitectureError(described.sources[0], told)

@@ -9,10 +9,9 @@ from typing import Any
 
 from PIL.Image import Image
 
-from bench.runs import results
+from bench.runs import format_1, results
 from bench.runs.folder import RunFolder
 from bench.runs.format import FORMAT
-from reports.stored import format_1
 
 EVAL_ID = "e0"
 TRAIN = {"batch_size": 32, "i2t_noise": 0, "t2i_fraction": 0.6667}

@@ -92,7 +92,7 @@ def check_size(sweep: Sweep) -> None:
 def check_setting(key: str, what: str) -> None:
     """Refuse a key that is not one setting. `what` it would be, for the message."""
     known = setting_keys(Config)
-    if key.startswith(GROUPS) or (key in known and f"{key}." not in GROUPS):
+    if key.startswith(GROUPS) or key == "train.tasks" or (key in known and f"{key}." not in GROUPS):
         return
     if f"{key}." in GROUPS or any(setting.startswith(f"{key}.") for setting in known):
         raise UserError(f"{key}: is a group of settings; name one, such as {key}.NAME")

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.config.load import load
 from bench.config.schema import Config
-from bench.runs import identity
+from bench.runs import format_1, identity
 from bench.runs.lease import Held, Lost
 from bench.runs.watching import owner_is_gone
 from bench.system import parent_watch
@@ -45,6 +45,8 @@ def run(command: str, args: argparse.Namespace) -> int:
         except Exception as error:
             print(f"failed: {type(error).__name__}: {error} (more in {folder.error_file})", file=sys.stderr)
             return 1
+    if result["schema"] == format_1.FORMAT:
+        result = format_1.upgraded(result)
     for name, score in result["metrics"].items():
         if score.get("headline"):
             known = "".join(f", {what} {score[what]:.3g}" for what in ("chance", "before") if score[what] is not None)

@@ -14,6 +14,8 @@ from bench.config.schema import Config
 @cache
 def column(key: str) -> str:
     """Column name of a setting: `lr` for train.lr, but train.batch_size, as there is an eval.batch_size."""
+    if key.startswith("train.losses."):
+        return key  # options of two losses may have one name
     last = key.rpartition(".")[2]
     shared = any(other.rpartition(".")[2] == last for other in setting_keys(Config) if other != key)
     return key if shared else last

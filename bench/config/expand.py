@@ -51,7 +51,10 @@ class ConfigGrid:
             elif group == "train.tasks":
                 train.tasks[name] = value
             elif group.startswith("train.losses."):
-                train.losses.setdefault(group.removeprefix("train.losses."), {})[name] = value
+                given = train.losses.setdefault(group.removeprefix("train.losses."), {})
+                if not isinstance(given, dict):
+                    raise UserError(f"{group}: is a group of settings, not '{given}'")
+                given[name] = value
             else:
                 setattr(getattr(config, group) if group else config, name, value)
         validate(config)

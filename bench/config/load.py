@@ -11,7 +11,7 @@ from typing import Any
 from bench.config.checks import check_keys, config_error
 from bench.config.overrides import parse
 from bench.config.schema import Config
-from bench.config.validate import validate
+from bench.config.validate import SAME, validate
 from bench.system.errors import UserError, nearest
 
 PRESETS = Path(__file__).with_name("presets")
@@ -45,7 +45,20 @@ def merge(preset: str, overrides: list[str]) -> Config:
     with checked(overrides):
         config = OmegaConf.to_object(OmegaConf.merge(base, asked))
     assert isinstance(config, Config)
+    _check_shares(config, [override.partition("=")[0] for override in overrides])
     return config
+
+
+def _check_shares(config: Config, asked: list[str]) -> None:
+    """Refuse shares of tasks that a fraction given beside them contradicts."""
+    if any(key.startswith("train.tasks") for key in asked):
+        for key in asked:
+            task = key.removeprefix("train.").removesuffix("_fraction")
+            share, total = config.train.tasks.get(task), sum(config.train.tasks.values())
+            if key == f"train.{task}_fraction" and share is not None and total:
+                fraction = getattr(config.train, f"{task}_fraction")
+                if fraction is not None and abs(share / total - fraction) > SAME:
+                    raise UserError(f"{key}: {fraction} is not the share that train.tasks gives, {share} of {total}")
 
 
 @contextmanager

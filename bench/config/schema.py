@@ -13,6 +13,7 @@ from bench.config.checks import ranged
 from bench.system.errors import UserError
 from bench.system.plugins import plugins, source
 
+LOSSES = {"text": "text_weight", "image": "image_weight"}  # always on, by their weight in `train`; text comes first
 LOGGERS = ("csv", "tensorboard", "wandb", "mlflow")  # what runtime.loggers may name
 
 
@@ -101,7 +102,9 @@ class RuntimeConfig:
     loggers: list[str] = field(default_factory=list)  # copies of metrics.jsonl: csv, tensorboard, wandb, mlflow
 
 
-def _extended(base: type, kind: str, more: Callable[[Any], list[tuple[str, Any, Any]]] = lambda plugin: []) -> type:
+def _extended(
+    name: str, base: type, kind: str, more: Callable[[Any], list[tuple[str, Any, Any]]] = lambda plugin: []
+) -> type:
     """A dataclass of `base`'s fields, the settings of all its plug-ins, and `more` of each."""
     joined: dict[str, tuple[str, Any, Any]] = {}
     for plugin in plugins(kind).values():
@@ -109,7 +112,7 @@ def _extended(base: type, kind: str, more: Callable[[Any], list[tuple[str, Any, 
             if setting[0] in joined or setting[0] in get_type_hints(base):
                 raise UserError(f"{source(plugin)}: the setting '{setting[0]}' is taken; give it another name")
             joined[setting[0]] = setting
-    return make_dataclass(base.__name__, joined.values(), bases=(base,), namespace={"__module__": base.__module__})
+    return make_dataclass(name, joined.values(), bases=(base,), namespace={"__module__": base.__module__})
 
 
 def _own(plugin: Any) -> list[tuple[str, Any, Any]]:
@@ -150,8 +153,8 @@ if TYPE_CHECKING:
         def __getattr__(self, name: str) -> Any: ...
 
 else:
-    DataConfig = _extended(DataSettings, "data set")
-    TrainConfig = _extended(TrainSettings, "task", _fraction)
+    DataConfig = _extended("DataConfig", DataSettings, "data set")
+    TrainConfig = _extended("TrainConfig", TrainSettings, "task", _fraction)
 
 
 @dataclass

@@ -9,7 +9,7 @@ import architectures
 from bench.config.auto import resolve_matmul_backend, resolve_precision
 from bench.config.checks import check_ranges, resolve_options
 from bench.config.part_files import check_image_size, look_at_files
-from bench.config.schema import LOGGERS, Config, TrainConfig
+from bench.config.schema import LOGGERS, LOSSES, Config, TrainConfig
 from bench.system.errors import UserError, nearest
 from bench.system.plugins import plugin, plugins
 
@@ -99,8 +99,11 @@ def _resolve_losses(train: TrainConfig) -> None:
     plugins("loss")  # one that is broken is told at once, asked for or not
     for name, given in train.losses.items():
         loss, place = plugin("loss", name, "train.losses"), f"train.losses.{name}"
-        if loss.weight_setting:
-            raise UserError(f"{place}: its weight is train.{loss.weight_setting}")
+        if name in LOSSES:
+            raise UserError(f"{place}: its weight is train.{LOSSES[name]}")
         if not isinstance(given, dict):
             raise UserError(f"{place}: is a group of settings, not '{given}' (write {place}.weight=1)")
         train.losses[name] = resolve_options(place, name, {"weight": 1.0, **loss.options}, given)
+        if train.losses[name]["weight"] < 0:
+            raise UserError(f"{place}.weight: must be at least 0, not {train.losses[name]['weight']}")
+    train.losses = dict(sorted(train.losses.items()))  # gradients are summed in this order

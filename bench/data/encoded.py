@@ -51,7 +51,8 @@ class Source(NamedTuple):
 
 def encoded_split(config: Config, split: str, source: Callable[[], Source]) -> EncodedSplit:
     """Open the encoded ``split`` from the cache; the first process to ask encodes ``source()`` while others wait."""
-    parts = [FORMAT, data_digest(config.data, config.runtime.cache), split, weights_digest(config.model.vae, "vae")]
+    digest, size = data_digest(config.data, config.runtime.cache), config.data.image_size
+    parts = [FORMAT, digest, size, split, weights_digest(config.model.vae, "vae")]
     key = hashlib.sha256(repr([*parts, weights_digest(config.model.llm, "llm")]).encode()).hexdigest()[:12]
     folder = Path(config.runtime.cache) / "encoded" / f"{split}-{key}"
     if not folder.exists():

@@ -40,7 +40,7 @@ def reference_features(assets: Assets, config: Config, asked: int, task: Task | 
         return np.concatenate([net.features(chunk) for chunk in real])
 
     label = weights_label(config.eval.features, "features")
-    return assets.once(("reference", task.name if task else None, config.eval.split, label, asked), make)
+    return assets.once(("reference", task.key if task else None, config.eval.split, label, asked), make)
 
 
 def weights_label(name: str, kind: str) -> str:

@@ -35,7 +35,9 @@ def measured(subject: Subject, of: str, only: Sequence[str] | None = None) -> Sc
     scores: Scores = {}
     for file in _files(of, only):
         found = file().measure(subject)
-        scores |= {metric.name: found[metric.name] for metric in file.metrics if metric.name in found}
+        if unknown := found.keys() - {metric.name for metric in file.metrics}:
+            raise UserError(f"{source(file)}: measures '{min(unknown)}', which it does not declare")
+        scores |= found
     return {name: scores[name] for name in declared() if name in scores}
 
 
@@ -71,18 +73,25 @@ def task_scores(task: Task, samples: Sequence[Sample], assets: Assets, config: C
         latents = task.true_latents(assets, settings.split, range(len(images))).to(assets.vae.device)
         return image_scores(decode_latents(assets.vae, latents), prompts, assets, config, task)
 
-    key = ("ceilings", task.name, settings.split, settings.features, settings.clip, len(images))
+    key = ("ceilings", task.key, settings.split, settings.features, settings.clip, len(images))
     best = assets.once(key, ceilings)
     scores = image_scores(np.stack([sample.image for sample in images]), prompts, assets, config, task)
     return {name: replace(score, ceiling=best[name].value) for name, score in scores.items()}
 
 
-def check_names(tasks: Mapping[str, Task]) -> None:
-    """Raise UserError for a file of metrics that cannot be used, or two scores of one name."""
+def check_metrics(tasks: Mapping[str, Task]) -> None:
+    """Raise UserError for metrics that cannot be measured here or of such an output, or two scores of one name."""
     declared()
+    for file in _files(LANGUAGE, None):
+        file.check()
     taken: dict[str, str] = {}
     for name, task in tasks.items():
-        metrics = [metric for file in _files(task.output, task.metrics) for metric in file.metrics]
+        files = _files(task.output, task.metrics)
+        if others := {*(task.metrics or ())} - {file.name for file in files}:
+            raise UserError(f"train.tasks.{name}: its metric '{min(others)}' is none of {task.output} outputs")
+        for file in files:
+            file.check()
+        metrics = [metric for file in files for metric in file.metrics]
         for score in [task.score(metric.name) for metric in metrics]:
             if taken.setdefault(score, name) != name:
                 raise UserError(f"train.tasks.{name}: its score '{score}' is called as one of {taken[score]}'s")

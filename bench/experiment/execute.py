@@ -17,8 +17,7 @@ from bench.config.schema import Config
 from bench.data.assets import Assets, assets_of
 from bench.data.mixing import Mixture
 from bench.evaluation import evaluate
-from bench.evaluation.metrics.cider import check_java
-from bench.evaluation.scoring import check_names
+from bench.evaluation.scoring import check_metrics
 from bench.experiment.publish import publish
 from bench.models.build import build_model
 from bench.models.flops import count_flops
@@ -73,8 +72,7 @@ def run(config: Config) -> dict[str, Any]:
         return done
     if distributed.rank(config.runtime.devices) > 0:
         _train_along(config, folder)
-    check_java()
-    check_names(tasks_of(config.train))
+    check_metrics(tasks_of(config.train))
     with folder.acquire(config.runtime.lease):
         done = published_result(config, folder, identity.eval_id)  # maybe since
         if done is not None:

@@ -44,7 +44,9 @@ def run(config: Config) -> dict[str, Any]:
 
 def overrides(config: Config) -> list[str]:
     """Every setting as `key=value`: on top of any preset they make this config again."""
-    return [f"{key}={json.dumps(value)}" for key, value in leaves(asdict(config))]
+    settings = asdict(config)
+    tasks = settings["train"].pop("tasks")  # said as a whole, as it replaces a preset's
+    return [f"{key}={json.dumps(value)}" for key, value in [*leaves(settings), ("train.tasks", tasks)]]
 
 
 def _train(overrides: list[str]) -> tuple[int, str]:

@@ -118,7 +118,7 @@ def rounding(config: Config, names: tuple[str, ...]) -> dict[str, Any]:
 def _data_identity(config: Config) -> dict[str, Any]:
     """The data's settings, with the folder's digest for its path, without those that change no number."""
     data = dict(vars(config.data))
-    digest = _data_digest(config.runtime.cache, *data.items())
+    digest = _data_digest(config.runtime.cache, CANONICAL.encode(data))
     counted = FORMER_SETS if config.data.name in FORMER_SETS else (config.data.name,)
     for name, data_set in plugins("data set").items():
         own = [item.name for item in fields(data_set.settings)]
@@ -128,11 +128,11 @@ def _data_identity(config: Config) -> dict[str, Any]:
 
 
 @cache
-def _data_digest(cache: str, *settings: tuple[str, Any]) -> str:
+def _data_digest(cache: str, settings: str) -> str:
     """Digest of the data, read once a process: a folder of images may be large, and must not change under a sweep."""
     from bench.data import data_digest
 
-    return data_digest(DataConfig(**dict(settings)), cache)
+    return data_digest(DataConfig(**json.loads(settings)), cache)
 
 
 def _train_settings(config: Config) -> dict[str, Any]:

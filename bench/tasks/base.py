@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bench.system.plugins import Plugin, plugin
 
@@ -64,6 +64,11 @@ class Task(Plugin):
     def output(self) -> str:
         """Modality of the output."""
         return self.layout[-1]
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Name and own settings, for what depends on both."""
+        return (self.name, *(repr(getattr(self.train, item.name)) for item in fields(self.settings)))
 
     def score(self, metric: str) -> str:
         """Name of the task's score by a metric."""

@@ -22,7 +22,7 @@ from bench.data.counts import counts_after, upgraded, zero_counts
 from bench.models.weights_digest import parameters_digest
 from bench.training.ema import MovingAverage
 from bench.training.losses.base import Mean, Output
-from bench.training.terms import add_heads, losses_of, model_input
+from bench.training.terms import add_heads, check_layers, losses_of, model_input
 
 
 class NonFiniteLoss(RuntimeError):
@@ -38,6 +38,8 @@ class FusionModule(L.LightningModule):
         super().__init__()
         self.model, self.train_config = model, train
         self.losses = losses_of(train)
+        for loss, _ in self.losses:
+            check_layers(loss, model)
         add_heads(model, [loss for loss, _ in self.losses], seed)
         self.average = MovingAverage(model, train.ema_decay)
         self.last: dict[str, Tensor] = {}  # "loss", and every term of it as "loss_<name>"

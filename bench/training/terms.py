@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from architectures.sequence import Image, Text
 from architectures.transformer import FusionTransformer
-from bench.config.schema import TrainConfig
+from bench.config.schema import LOSSES, TrainConfig
 from bench.data.batches import Batch, Segment, TextSegment
 from bench.models.diffusion import noised
 from bench.system.errors import UserError
@@ -23,8 +24,7 @@ def losses_of(train: TrainConfig) -> list[tuple[Loss, float]]:
     Gradients are summed in this order.
     """
     known = plugins("loss")
-    always = [(loss(), getattr(train, loss.weight_setting)) for loss in known.values() if loss.weight_setting]
-    always.sort(key=lambda pair: pair[0].name, reverse=True)  # text before image
+    always = [(known[name](), getattr(train, setting)) for name, setting in LOSSES.items()]
     asked = [
         (known[name](**{key: value for key, value in given.items() if key != "weight"}), given["weight"])
         for name, given in train.losses.items()
@@ -36,10 +36,17 @@ def add_heads(model: FusionTransformer, losses: Sequence[Loss], seed: int) -> No
     """Add the losses' own heads to the model. Their initial weights depend on seed and name alone."""
     for loss in losses:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed + int.from_bytes(loss.name.encode()[:6], "big"))
+            torch.manual_seed(seed + zlib.crc32(loss.name.encode()))
             head = loss.head(model)
         if head is not None:
             model.heads[loss.name] = head.to(model.device)
+
+
+def check_layers(loss: Loss, model: FusionTransformer) -> None:
+    """Raise UserError for a loss that asks for states of a layer that the model has not."""
+    for layer in loss.layers():
+        if not 0 <= layer <= model.depth:
+            raise UserError(f"train.losses.{loss.name}: asks for layer {layer} of a model that has {model.depth}")
 
 
 def check_trained(model: FusionTransformer, losses: Iterable[Loss], terms: Iterable[Mean]) -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.columns import column
-from bench.runs import results
+from bench.runs import format_1, results
 from bench.runs.format import FORMAT
 from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
-from reports.stored import declared, format_1, selftest_marks, sweep_file
+from reports.stored import declared, selftest_marks, sweep_file
 from reports.stored.declared import Axis, Metric, Task
 
 NOT_BELIEVED = ("changed", "unreadable")  # of a run: edited after it landed, or written by another schema

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.evaluation.selftest import verdict as verdicts
-from reports.stored import format_1
+from bench.runs import format_1
 
 FAILED = "failed its self-test"
 TESTED = "selftested"  # key of a result whose metrics were put to the test

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from bench.runs import format_1
 from bench.runs.format import RENAMED, read_own
 from bench.system.errors import UserError
-from reports.stored import format_1
 
 NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
 TEXTS = ("name", "preset", "question", "source", "runs_root")

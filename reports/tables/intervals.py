@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.runs import format_1
 from reports.statistics.intervals import student
-from reports.stored import format_1
 from reports.stored.runs import Point, Sweep
 
 if TYPE_CHECKING:

@@ -28,9 +28,9 @@ import architectures
 from bench.config import user_yaml
 from bench.config.checks import nearest_setting, setting_keys
 from bench.config.schema import Config
+from bench.runs import format_1
 from bench.runs.format import RENAMED
 from bench.system.errors import UserError, nearest
-from reports.stored import format_1
 from reports.stored.runs import Sweep
 from reports.stored.settings import Settings
 

@@ -280,7 +280,7 @@ NAMES_TASKS = {
     f"bench/tasks/{FORMER[0]}.py",
     f"bench/tasks/{FORMER[1]}.py",
     "bench/runs/identity.py",  # the table of former names
-    "reports/stored/format_1.py",
+    "bench/runs/format_1.py",
 }
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.runs import format_1
 from bench.system.errors import UserError
 from reports.build import build
 from reports.paper import gallery
-from reports.stored import format_1
 from reports.stored.runs import Sweep, read_sweep
 from reports.stored.settings import finished
 from reports.tables.intervals import per_item

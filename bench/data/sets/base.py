@@ -34,7 +34,7 @@ class DataSet(Plugin):
 
     @classmethod
     def digest(cls, data: Any, cache: str | None = None) -> str:
-        """Twelve hex digits of the images, at ``data.image_size``, and captions, wherever they lie. Needs no torch.
+        """Twelve hex digits of the images and captions, wherever they lie. Needs no torch.
 
         Runs are named by it, and encoded images are kept under it. In the folder ``cache`` hashes of files
         may be kept.

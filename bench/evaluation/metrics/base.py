@@ -120,6 +120,10 @@ class MetricFile(Plugin):
     place: ClassVar[int] = 100  # in tables, among the files of the same subject
     metrics: ClassVar[tuple[Metric, ...]]
 
+    @classmethod
+    def check(cls) -> None:
+        """Raise UserError where this machine lacks what is needed; asked before anything is trained."""
+
     def measure(self, subject: Any) -> dict[str, Score]:
         """Scores by metric name; those that the data do not allow are left out."""
         raise NotImplementedError

@@ -98,6 +98,10 @@ class Cider(MetricFile):
     place = 10
     metrics = (CIDER, LENGTH)
 
+    @classmethod
+    def check(cls) -> None:
+        check_java()
+
     def measure(self, subject: Captions) -> dict[str, Score]:
         split = subject.split
         by_id = dict(zip(split.ids, subject.captions, strict=False))

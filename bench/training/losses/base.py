@@ -42,9 +42,7 @@ class Loss(Plugin):
     """A term of the training loss: a mean over items of a step, times a weight."""
 
     kind = "loss"
-    title: ClassVar[str]  # with its unit, "cross-entropy (nats per token)"
     options: ClassVar[dict[str, Any]] = {}  # as an architecture's: choices as a tuple, or a default
-    weight_setting: ClassVar[str] = ""  # of `train`, for a loss that is always on; "": train.losses.NAME.weight
 
     def __init__(self, **options: Any) -> None:
         self.chosen = options

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 class ImageLoss(Loss):
     """Squared error of the predicted velocity over scored images."""
 
-    weight_setting = "image_weight"
-    title = "velocity error (per latent value)"
-
     def measure(self, model: FusionTransformer, outputs: Sequence[Output]) -> Mean:
         import torch
 

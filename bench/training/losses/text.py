@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 class TextLoss(Loss):
     """Cross-entropy of the next token over scored text; padding does not count."""
 
-    weight_setting = "text_weight"
-    title = "cross-entropy (nats per token)"
-
     def measure(self, model: FusionTransformer, outputs: Sequence[Output]) -> Mean:
         import torch
         from torch.nn import functional as F

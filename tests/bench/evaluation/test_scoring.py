@@ -24,10 +24,10 @@ class Negative(Task):
 
 def test_two_tasks_whose_scores_have_one_name_are_refused(monkeypatch):
     drawing = next(task(None) for task in plugins("task").values() if task.layout[-1] == "image")
-    scoring.check_names({"one": drawing, "negative": Negative(None)})
+    scoring.check_metrics({"one": drawing, "negative": Negative(None)})
     monkeypatch.setattr(Negative, "prefix", "")
     with pytest.raises(UserError, match="train.tasks.negative: its score '.*' is called as one of one's"):
-        scoring.check_names({"one": drawing, "negative": Negative(None)})
+        scoring.check_metrics({"one": drawing, "negative": Negative(None)})
 
 
 def test_two_metrics_of_one_name_are_refused(monkeypatch):

@@ -8,7 +8,6 @@ from bench.training.losses.base import Loss, Mean
 class Probe(Loss):
     """Squared error of the noise level that a linear head reads from images in the second layer."""
 
-    title = "squared error of the noise level"
 
     def layers(self):
         return (2,)
