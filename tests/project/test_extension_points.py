@@ -300,7 +300,7 @@ IN_TASK = (
 )
 WITH_SETTINGS = IN_TASK.format(name="Toy") + "    settings = Settings\n"
 SETTINGS = "from dataclasses import dataclass\n@dataclass\nclass Settings:\n    {setting}\n"
-MUTE = "from bench.training.losses.base import Loss\nclass Toy(Loss): pass"
+MUTE = "from bench.tasks.base import Task\nclass Toy(Task): pass"
 METRIC = (TOYS / "brightness.py").read_text(encoding="utf-8")
 LISTING, TRAINING = ["list"], ["train", "smoke"]
 COMMANDS = {"no metric": [LISTING], "metric's name taken": [TRAINING]}  # metrics are looked at when torch is there
@@ -310,7 +310,7 @@ BROKEN = {  # name -> file dropped in, its content, and what is told of it
     "no class": ("bench/tasks/toy.py", "x = 1", "there is no class of a task (derive one from bench.tasks.base)"),
     "no metric": ("bench/evaluation/metrics/toy.py", "x = 1", "there is no class of a metric"),
     "two classes": ("bench/tasks/toy.py", IN_TASK.format(name="One") + IN_TASK.format(name="Two"), "One, Two"),
-    "nothing said": ("bench/training/losses/toy.py", MUTE, "Toy does not say title"),
+    "nothing said": ("bench/tasks/toy.py", MUTE, "Toy does not say title"),
     "a name of Python's": ("bench/tasks/a-toy.py", IN_TASK.format(name="Toy"), "'a-toy' names no task"),
     "setting taken": (
         "bench/tasks/toy.py",
