@@ -100,12 +100,12 @@ def wrong_split() -> None:
     from bench.evaluation import scorers
 
     def faulty(normal: Callable[..., Any]) -> Callable[..., Any]:
-        def features(assets: Any, config: Any, asked: int) -> Any:
+        def features(assets: Any, config: Any, asked: int, task: Any = None) -> Any:
             def split(name: str) -> Any:
                 return open_split(DataConfig(train_size=len(assets.images(name))), "train")  # as many
 
             others = SimpleNamespace(images=split, once=assets.once, device=assets.device)
-            return normal(others, config, asked)
+            return normal(others, config, asked, task)
 
         return features
 
