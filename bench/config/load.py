@@ -51,14 +51,14 @@ def merge(preset: str, overrides: list[str]) -> Config:
 
 def _check_shares(config: Config, asked: list[str]) -> None:
     """Refuse shares of tasks that a fraction given beside them contradicts."""
-    if any(key.startswith("train.tasks") for key in asked):
-        for key in asked:
-            task = key.removeprefix("train.").removesuffix("_fraction")
-            share, total = config.train.tasks.get(task), sum(config.train.tasks.values())
-            if key == f"train.{task}_fraction" and share is not None and total:
-                fraction = getattr(config.train, f"{task}_fraction")
-                if fraction is not None and abs(share / total - fraction) > SAME:
-                    raise UserError(f"{key}: {fraction} is not the share that train.tasks gives, {share} of {total}")
+    total = sum(config.train.tasks.values())
+    if not total or not any(key.startswith("train.tasks") for key in asked):
+        return
+    for task, share in config.train.tasks.items():
+        key = f"train.{task}_fraction"
+        fraction = getattr(config.train, f"{task}_fraction") if key in asked else None
+        if fraction is not None and abs(share / total - fraction) > SAME:
+            raise UserError(f"{key}: {fraction} is not the share that train.tasks gives, {share} of {total}")
 
 
 @contextmanager

@@ -34,9 +34,3 @@ def counts_after(counts: Counts, step: Step, image_tokens: int) -> Counts:
             name = f"{batch.task}_mean_noise"
             counts[name] = (counts.get(name, 0.0) * before + noise) / max(1, after)
     return counts
-
-
-def upgraded(counts: Counts) -> Counts:
-    """Counts under today's names: format 1 said `<task>_noise`, which clashed with the cap's name."""
-    return {name.replace("_noise", "_mean_noise") if name.endswith("_noise") and not name.endswith("_mean_noise")
-            else name: value for name, value in counts.items()}  # fmt: skip

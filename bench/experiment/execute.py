@@ -24,7 +24,7 @@ from bench.models.flops import count_flops
 from bench.models.matmul import set_matmul_backend
 from bench.runs.failures import Failure
 from bench.runs.folder import RunFolder
-from bench.runs.identity import Identity, identity_of, published_result, run_folder
+from bench.runs.identity import Identity, identity_of, published_result
 from bench.runs.lease import Lost
 from bench.system import git
 from bench.system.errors import UserError
@@ -65,7 +65,8 @@ def run(config: Config) -> dict[str, Any]:
         Held: another process works on this run.
         Lost: another process took it over, as this one was silent for ``runtime.lease`` seconds.
     """
-    identity, folder = identity_of(config), run_folder(config)
+    identity = identity_of(config)
+    folder = identity.folder(config.runtime.runs)
     done = published_result(config, folder, identity.eval_id)
     if done is not None:
         folder.tidy()
@@ -105,7 +106,8 @@ def prepare(config: Config) -> Experiment:
     if config.runtime.compile:
         model.compile_blocks()
     module = FusionModule(model, config.train, config.seed)
-    return Experiment(config, identity_of(config), run_folder(config), assets, module)
+    identity = identity_of(config)
+    return Experiment(config, identity, identity.folder(config.runtime.runs), assets, module)
 
 
 def finished_model(config: Config) -> tuple[FusionTransformer, Assets]:

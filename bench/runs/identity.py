@@ -37,6 +37,10 @@ class Identity:
     train: dict[str, Any]
     eval: dict[str, Any]
 
+    def folder(self, runs: str) -> RunFolder:
+        """Folder of the run below that of all runs, which need not exist yet."""
+        return RunFolder(Path(runs) / self.run_id)
+
 
 def identity_of(config: Config) -> Identity:
     """Identity of a config, which must not change afterwards."""

@@ -43,7 +43,8 @@ def train(
     Raises:
         NonFiniteLoss: the message names the step and the last good checkpoint.
     """
-    missing = [step for step in evaluated_steps(config) if folder.result(eval_id(config), step) is None]
+    evaluation = eval_id(config)
+    missing = [step for step in evaluated_steps(config) if folder.result(evaluation, step) is None]
     resume = checkpoints.newest(folder, until=min(missing, default=config.train.steps))
     if resume == folder.checkpoint(config.train.steps):
         checkpoints.restore(module, resume)

@@ -18,8 +18,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from architectures.transformer import FusionTransformer
 from bench.config.schema import TrainConfig
 from bench.data.batches import Step
-from bench.data.counts import counts_after, upgraded, zero_counts
+from bench.data.counts import counts_after, zero_counts
 from bench.models.weights_digest import parameters_digest
+from bench.runs import format_1
 from bench.training.ema import MovingAverage
 from bench.training.losses.base import Mean, Output
 from bench.training.terms import add_heads, check_layers, losses_of, model_input
@@ -166,4 +167,4 @@ class FusionModule(L.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.average.load_state_dict(checkpoint["average"])
         self.train_seconds = checkpoint["train_seconds"]
-        self.counts = upgraded(checkpoint["seen"])
+        self.counts = format_1.seen(checkpoint["seen"])

@@ -12,8 +12,9 @@ from experiments import small_config
 
 from bench.commands.train import run as train
 from bench.config.load import load
-from bench.data.counts import upgraded, zero_counts
+from bench.data.counts import zero_counts
 from bench.experiment import execute
+from bench.runs.format_1 import seen
 from bench.runs.identity import run_folder, run_id
 from bench.training.checkpoints import sampler_state
 
@@ -57,6 +58,6 @@ def test_a_checkpoint_holds_what_is_trained_today_and_its_samples_follow(archite
 
 def test_counts_go_by_the_names_of_today():
     stored = {"t2i_pairs": 3, "i2t_pairs": 1, "t2i_tokens": 90, "i2t_tokens": 31, "i2t_noise": 0.25}
-    assert upgraded(stored) == {name: stored[name] for name in list(stored)[:-1]} | {"i2t_mean_noise": 0.25}
+    assert seen(stored) == {name: stored[name] for name in list(stored)[:-1]} | {"i2t_mean_noise": 0.25}
     assert zero_counts(["t2i", "i2t"]).keys() == stored.keys() - {"i2t_noise"}
-    assert upgraded(upgraded(stored)) == upgraded(stored)
+    assert seen(seen(stored)) == seen(stored)
