@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 
 @dataclass(frozen=True)
 class Differences:
-    """One run minus the other at the same seed, on the same items; positive is better.
+    """A contrast of arms in the same blocks, on the same items; positive is better.
 
-    `values` (k,) are differences of the metric itself, `items` (k, N) those of every item, where the metric is the
-    mean of its items. FID and KID have none: they are of a whole set.
+    Mostly one run minus the other at the same seed. `values` (k,) are those of the metric itself, `items` (k, N) those
+    of every item, where the metric is the mean of its items. FID and KID have none: they are of a whole set. `arms` maps
+    each arm to its weight and its own values (k,), so that comparisons can share their error; {} where only the
+    differences are known.
     """
 
-    seeds: tuple[int, ...]
+    blocks: tuple[Hashable, ...]  # seeds, or architectures and seeds
     values: np.ndarray
     items: np.ndarray | None = None
+    arms: Mapping[Hashable, tuple[float, np.ndarray]] = field(default_factory=dict)
 
     @property
     def effect(self) -> float:
@@ -49,12 +53,22 @@ def variance_parts(differences: Differences) -> Parts:
         return Parts(float(differences.values.var(ddof=1)), 0.0, 0.0)
     k, n = differences.items.shape
     rows, columns, rest = mean_squares(differences.items)
-    return Parts(max(0.0, rows - rest) / n, max(0.0, columns - rest) / k, rest)
+    return Parts(max(0.0, float(rows - rest)) / n, max(0.0, float(columns - rest)) / k, float(rest))
 
 
-def mean_squares(table: np.ndarray) -> tuple[float, float, float]:
-    """Mean squares of the rows, the columns and the rest of a table (k, N)."""
-    k, n = table.shape
-    by_row, by_column = table.mean(1, keepdims=True), table.mean(0, keepdims=True)
-    rest = ((table - by_row - by_column + table.mean()) ** 2).sum() / ((k - 1) * (n - 1))
-    return float(n * by_row.var(ddof=1)), float(k * by_column.var(ddof=1)), float(rest)
+def mean_squares(table: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean squares of the rows, the columns and the rest of a table (..., k, N)."""
+    k, n = table.shape[-2:]
+    by_row, by_column = table.mean(-1, keepdims=True), table.mean(-2, keepdims=True)
+    rest = ((table - by_row - by_column + table.mean((-2, -1), keepdims=True)) ** 2).sum((-2, -1)) / ((k - 1) * (n - 1))
+    return n * by_row.var((-2, -1), ddof=1), k * by_column.var((-2, -1), ddof=1), rest
+
+
+def item_size(table: np.ndarray) -> np.ndarray:
+    """Standard error of the mean of a table (..., k, N) by the items that all rows share.
+
+    Var(mean) = MS_row / (k N) + (MS_item - MS_rest) / (k N): the first is what differs between the rows' means.
+    """
+    k, n = table.shape[-2:]
+    _, columns, rest = mean_squares(table)
+    return np.sqrt(np.maximum(0.0, columns - rest) / (k * n))
