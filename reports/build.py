@@ -13,7 +13,8 @@ from reports.stored.runs import Reader, read_point, read_sweep
 from reports.tables import render, table
 from reports.tables.intervals import with_intervals
 from reports.tables.summary import summarise
-from reports.verdicts import text
+from reports.verdicts import facts, text
+from reports.verdicts.axis import main_effects
 from reports.verdicts.hypotheses import read as read_claims
 from reports.verdicts.judging import judged
 
@@ -30,6 +31,7 @@ def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -
     runs = runs_frame(sweep, scores)
     summary = with_intervals(summarise(scores), sweep, scores)
     verdicts = judged(sweep, read_claims(claims, sweep))
+    effects = main_effects(sweep)
     arranged = table.build(sweep, scores, summary)
     untold = ["x", "title"] if sweep.x.is_architecture else ["title"]
     tidy = summary.drop(columns=untold).rename(columns={"x": sweep.x.column})
@@ -40,9 +42,9 @@ def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -
         "table.tex": render.latex(arranged).encode(),
         **figure.draw(sweep, scores, summary),
         **samples.draw(sweep),
-        "verdicts.md": text.markdown(sweep, verdicts).encode(),
-        "verdicts.json": text.as_json(sweep, verdicts).encode(),
-        **page.draw(sweep, runs, scores, summary, arranged, verdicts),
+        "verdicts.md": text.markdown(sweep, verdicts, effects).encode(),
+        "verdicts.json": facts.as_json(sweep, verdicts, effects).encode(),
+        **page.draw(sweep, runs, scores, summary, arranged, verdicts, effects),
     }
     with writing_to(folder):
         remove_drafts(folder)

@@ -1,20 +1,23 @@
-"""The effect of the axis itself: the numbers of each architecture at its last value against those at its first."""
+"""The effect of the axis itself: each architecture at its last value against its first, and all of them together."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.page.charts.panels import heading
 from reports.page.winners import certainty
-from reports.statistics.judging import INCONCLUSIVE, Judgement, judge
+from reports.statistics.judging import CONTRADICTED, SUPPORTED, Judgement, judge
 from reports.stored import selftest_marks
 from reports.stored.runs import Sweep
 from reports.stored.settings import Run, finished
 from reports.tables.table import decimals
+from reports.verdicts.axis import MainEffect, values_of
+from reports.verdicts.cells import AXIS_HEADS, axis_cells, number
+from reports.verdicts.judging import over_words
 from reports.verdicts.pairing import Pairs, against
-from reports.verdicts.text import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,20 +53,22 @@ class Along:
     last: str
     architectures: list[str]
     rows: list[Row]
+    over: str  # what the mean over architectures is about; "" where there is none
+    heads: list[str]
+    effects: list[list[str]]  # of the mean over architectures, below `heads`
 
 
-def build(sweep: Sweep, summary: pd.DataFrame) -> Along | None:
-    """None where the axis is the architecture, or has one value alone. All of it is one Holm family."""
+def build(sweep: Sweep, summary: pd.DataFrame, effects: Sequence[MainEffect] = ()) -> Along | None:
+    """None where the axis is the architecture, or has one value alone. All architectures' changes are one family."""
     runs = finished(sweep.points)
-    key = sweep.x.key
-    values = [] if sweep.x.is_architecture else sorted({run.settings[key] for run in runs if key in run.settings})
-    if len(values) < 2:
+    key, values = sweep.x.key, values_of(sweep, runs)
+    if not values:
         return None
     architectures = list(dict.fromkeys(run.settings["model.architecture"] for run in runs))
     measures = [name for name in sweep.y if (summary["metric"] == name).any()]
     found = {(name, who): _paired(runs, name, who, key, values) for name in measures for who in architectures}
-    asked = [Judgement(place, pairs.differences, 0.0, math.inf) for place, pairs in found.items()
-             if isinstance(pairs, Pairs)]  # fmt: skip
+    asked = [Judgement(place, pairs.differences, 0.0, math.inf, pairs.margin, pairs.measure)
+             for place, pairs in found.items() if isinstance(pairs, Pairs)]  # fmt: skip
     tested = {one.key: one for one in judge(asked)}
     digits = {str(name): decimals(mine["mean"]) for name, mine in summary.groupby("metric")}
     rows = []
@@ -72,7 +77,8 @@ def build(sweep: Sweep, summary: pd.DataFrame) -> Along | None:
         changes = [_change(name, found[name, who], tested.get((name, who)), digits) for who in architectures]
         rows.append(Row(heading(mine.iloc[0]), selftest_marks.failed(mine["note"]), changes))
     first, last = (sweep.x.text(value) for value in (values[0], values[-1]))
-    return Along(first, last, architectures, rows)
+    over = over_words(effects[0].tested.differences.blocks) if effects else ""
+    return Along(first, last, architectures, rows, over, AXIS_HEADS, [axis_cells(one) for one in effects])
 
 
 def _paired(runs: list[Run], metric: str, architecture: str, key: str, values: list[float]) -> Pairs | str:
@@ -91,4 +97,5 @@ def _change(metric: str, pairs: Pairs | str, tested: Judgement | None, digits: d
         return Change(values, "equal", "", "", clear=False)
     way = "better" if tested.effect > 0 else "worse"
     interval, sure = certainty(tested)
-    return Change(values, f"{way} by {number(abs(tested.effect))}", interval, sure, tested.outcome != INCONCLUSIVE)
+    clear = tested.outcome in (SUPPORTED, CONTRADICTED)
+    return Change(values, f"{way} by {number(abs(tested.effect))}", interval, sure, clear)

@@ -23,8 +23,10 @@ from reports.stored.runs import Sweep
 from reports.style import labels
 from reports.style.colours import styles
 from reports.tables.table import Table
+from reports.verdicts.axis import MainEffect
+from reports.verdicts.cells import HEADS
 from reports.verdicts.judging import Verdict
-from reports.verdicts.text import HEADS, METHOD
+from reports.verdicts.text import METHOD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +41,7 @@ def draw(
     summary: pd.DataFrame,
     table: Table,
     verdicts: Sequence[Verdict],
+    effects: Sequence[MainEffect],
 ) -> dict[str, bytes]:
     """The page; the same runs, claims and library versions give the same bytes."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -62,7 +65,7 @@ def draw(
         heads=HEADS,
         method=METHOD,
         contests=winners.contests(sweep, summary),
-        along=along_axis.build(sweep, summary),
+        along=along_axis.build(sweep, summary, effects),
         one_seed=bool((summary["runs"] < 2).all()),
         costs=cost_table.build(runs),
         cost_columns=cost_table.COLUMNS,

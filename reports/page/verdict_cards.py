@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from reports.statistics.judging import CONTRADICTED, Judgement
 from reports.stored.runs import Sweep
 from reports.tables.table import NOTHING
+from reports.verdicts.cells import HEADS, comparison_cells
+from reports.verdicts.facts import command
 from reports.verdicts.judging import NOT_JUDGED, Finding, Verdict
-from reports.verdicts.text import HEADS, command, comparison_cells, lacks, notes, reason
+from reports.verdicts.text import lacks, notes, reason
 
-SHOWN = ["comparison", "metric", "means", "effect", "over both", "over items", "smallest detectable", "p (Holm)"]
-SHOWN += ["the paper's"]
+SHOWN = ["comparison", "metric", "means", "effect", "simultaneous interval", "over items", "margin"]
+SHOWN += ["half, double margin", "smallest detectable", "p (family)", "the paper's"]
+INTERVAL = "simultaneous interval"
 NAMES = {  # of a column, where it stands alone
     "comparison": "it hangs on", "means": "means", "effect": "effect (positive: the first is better)",
-    "over both": "95 % interval over seeds and items", "over items": "95 % interval over items, at this seed",
+    "simultaneous interval": "simultaneous 95 % interval", "over items": "95 % interval over items, at this seed",
+    "margin": "margin of relevance", "half, double margin": "at half and double the margin",
     "smallest detectable": "smallest detectable effect",
 }  # fmt: skip
 
@@ -64,10 +68,10 @@ def _telling(verdict: Verdict, tested: list[Finding]) -> Finding:
 
 def _doubt(tested: Judgement | None) -> tuple[float, bool]:
     """Orders comparisons from sure to unsure; of those not tested, one that points the other way comes last."""
-    return (tested.p_holm or 0.0, not tested.inside) if tested else (-1.0, False)
+    return (tested.p or 0.0, not tested.inside) if tested else (-1.0, False)
 
 
 def _named(cells: dict[str, str]) -> list[str]:
     """The columns that are shown of one comparison: one interval, the widest there is."""
-    other = "over items" if cells.get("over both", NOTHING) != NOTHING else "over both"
+    other = "over items" if cells.get(INTERVAL, NOTHING) != NOTHING else INTERVAL
     return [name for name in SHOWN if cells.get(name) and name != other]

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from reports.page.charts.panels import footing, heading
 from reports.statistics.intervals import Interval
-from reports.statistics.judging import INCONCLUSIVE, SUPPORTED, Judgement, judge
+from reports.statistics.judging import INCONCLUSIVE, NO_DIFFERENCE, SUPPORTED, Judgement, judge
 from reports.stored import selftest_marks
+from reports.stored.declared import Axis
 from reports.stored.runs import Sweep
 from reports.stored.settings import Run, finished
 from reports.style import labels
 from reports.tables.table import decimals
+from reports.verdicts.cells import interval_text, number
 from reports.verdicts.pairing import against
-from reports.verdicts.text import interval_text, number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,8 +56,8 @@ class Contest:
 def contests(sweep: Sweep, summary: pd.DataFrame) -> list[Contest]:
     """A contest for each metric that the sweep plots, in its order.
 
-    The best is tested against the next as paired runs are in a verdict, all of the sweep as one Holm family. Choosing
-    the best by the same numbers does no harm: the two-sided test of the best against the second keeps its level.
+    The best is tested against the next as paired runs are in a verdict, all of the sweep as one family. Choosing the
+    best by the same numbers does no harm: the two-sided test of the best against the second keeps its level.
     """
     groups = {
         (name, whose, x): group
@@ -64,7 +65,7 @@ def contests(sweep: Sweep, summary: pd.DataFrame) -> list[Contest]:
         for (whose, x), group in _groups(sweep, summary[summary["metric"] == name])
     }
     runs = finished(sweep.points)
-    untested = {place: _compared(_at(sweep, runs, place), place, group) for place, group in groups.items()}
+    untested = {place: _compared(sweep.x, _at(sweep, runs, place), place, group) for place, group in groups.items()}
     asked = {place: found for place, found in untested.items() if isinstance(found, Judgement)}
     tested = dict(zip(asked, judge(list(asked.values())), strict=True))
     found = []
@@ -90,14 +91,18 @@ def _groups(sweep: Sweep, mine: pd.DataFrame) -> list[tuple[tuple[str, object], 
     ]
 
 
-def _compared(runs: list[Run], place: Place, group: pd.DataFrame) -> Judgement | str:
+def _compared(axis: Axis, runs: list[Run], place: Place, group: pd.DataFrame) -> Judgement | str:
     """The best against the next, not yet tested; or why it cannot be."""
     if not group["best"].any():
         return _why_not_ranked(group)
     best, second = group[group["best"]].iloc[0], _second(group)
-    sides = [{"model.architecture": row["architecture"]} for row in (best, second)]
+    at = {axis.key: place[2]} if runs and axis.key in runs[0].settings and not axis.is_architecture else {}
+    sides = [{"model.architecture": row["architecture"], **at} for row in (best, second)]
     pairs = against(runs, place[0], *sides)
-    return pairs if isinstance(pairs, str) else Judgement(place, pairs.differences, 0.0, math.inf)
+    if isinstance(pairs, str):
+        return pairs
+    measure = pairs.measure if at else (*pairs.measure, place[2])  # the error is shared along an axis of settings
+    return Judgement(place, pairs.differences, 0.0, math.inf, pairs.margin, measure)
 
 
 def _at(sweep: Sweep, runs: list[Run], place: Place) -> list[Run]:
@@ -128,12 +133,13 @@ def _winner(
 
 
 def certainty(tested: Judgement) -> tuple[str, str]:
-    """The 95 % interval of the size of an effect, and what may be said of it."""
-    seeds, items = len(tested.differences.seeds), tested.differences.count
-    if tested.by_both and tested.p_holm is not None:
-        over = f"{seeds} seeds" + (f" and {items} items" if items else "")
-        apart = "not told apart" if tested.outcome == INCONCLUSIVE else "told apart"
-        return f"{_of_size(tested, tested.by_both)} over {over}", f"{apart} (p = {tested.p_holm:.2g})"
+    """The simultaneous interval of the size of an effect, and what may be said of it."""
+    blocks, items = tested.differences.blocks, tested.differences.count
+    if tested.interval and tested.p is not None:
+        over = f"{len(blocks)} {'blocks' if isinstance(blocks[0], tuple) else 'seeds'}"
+        over += f" and {items} items" if items else ""
+        apart = {INCONCLUSIVE: "not told apart", NO_DIFFERENCE: NO_DIFFERENCE}.get(tested.outcome, "told apart")
+        return f"{_of_size(tested, tested.interval)} over {over}", f"{apart} (p = {tested.p:.2g})"
     if tested.by_items:
         low, high = tested.by_items
         apart = "not told apart on these items" if low <= 0 <= high else "told apart on these items"

@@ -13,8 +13,8 @@ class Differences:
     """A contrast of arms in the same blocks, on the same items; positive is better.
 
     Mostly one run minus the other at the same seed. `values` (k,) are those of the metric itself, `items` (k, N) those
-    of every item, where the metric is the mean of its items. FID and KID have none: they are of a whole set. `arms` maps
-    each arm to its weight and its own values (k,), so that comparisons can share their error; {} where only the
+    of every item, where the metric is the mean of its items. FID and KID have none: they are of a whole set. `arms`
+    maps each arm to its weight and its own values (k,), so that comparisons can share their error; {} where only the
     differences are known.
     """
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -21,8 +20,6 @@ from reports.statistics.intervals import LEVEL
 from reports.statistics.judging import INCONCLUSIVE, Judgement, decided
 from reports.statistics.planning import expected_error
 
-MOST_LOOKS = 20
-HOPE = 0.05  # chance of a decision below which going on is futile
 REACH = 8.0  # standard deviations that the grid covers
 POINTS = 801
 
@@ -30,11 +27,11 @@ POINTS = 801
 def look_levels(seeds: Sequence[int], at_most: int, level: float = LEVEL) -> list[float]:
     """The level to use at each look, for `reports.statistics.judging.judge`.
 
-    `seeds`: how many seeds each look so far had, rising; `at_most`: how many the last look may have. The level of a look
-    depends on that look and those before it alone, so a study may be interrupted and gone on with. A look that was
-    skipped costs nothing: its portion is left to the next one.
+    `seeds`: how many seeds each look so far had, rising; `at_most`: how many the last look may have. A level depends on
+    that look and those before it alone, so a study may be interrupted and gone on with. A look that is skipped costs
+    nothing: its portion is left to the next one.
     """
-    assert seeds and list(seeds) == sorted(set(seeds)) and 0 < seeds[0] and seeds[-1] <= at_most, "looks must rise"
+    assert seeds and list(seeds) == sorted(set(seeds)) and seeds[0] > 0 and seeds[-1] <= at_most, "looks must rise"
     return list(_levels(tuple(seeds), at_most, level))
 
 
@@ -65,35 +62,29 @@ def _bound(grid: np.ndarray, density: np.ndarray, portion: float) -> float:
     return float(optimize.brentq(lambda bound: 2 * np.interp(bound, edges, upper) - portion, 0.0, REACH))
 
 
-def hope(tested: Judgement, at_most: int, level: float) -> float:
-    """The chance that `at_most` seeds in all decide a comparison, if its true effect is as measured now.
+def chances(tested: Judgement, at_most: int, level: float) -> dict[str, float]:
+    """The chance of each outcome with `at_most` seeds in all, if the true effect is as measured now.
 
-    `level`: of the last look. By the interval that is to be expected then, and what the mean may still move: the
-    blocks to come are as spread as those so far.
+    `level`: of the last look. The seeds to come are as spread as those so far; a comparison that is decided stays so,
+    and of one that was not tested nothing is known: {}.
     """
     error, k = tested.error, len(tested.differences.values)
-    if tested.outcome != INCONCLUSIVE:
-        return 1.0
-    if error is None or at_most <= k:
-        return 0.0 if error else 1.0
-    parts = variance_parts(tested.differences)
-    at_end = expected_error(tested, parts, at_most, tested.differences.count)
+    if error is None:
+        return {}
+    if tested.outcome != INCONCLUSIVE or at_most <= k:
+        return {tested.outcome: 1.0}
+    at_end = expected_error(tested, variance_parts(tested.differences), at_most, tested.differences.count)
     reach = float(at_end.reach(level))
-    variance = error.variance if error.alike(tested.level) else error.unequal_variance
-    moved = math.sqrt(variance * (1 / at_most - 1 / at_most**2 * k)) * np.linspace(-4, 4, 401)
-    chances = stats.norm.pdf(np.linspace(-4, 4, 401))
-    good = [decided((tested.effect + by - reach, tested.effect + by + reach), tested.low, tested.high, tested.margin)
-            != INCONCLUSIVE for by in moved]  # fmt: skip
-    return float(chances @ np.array(good, float) / chances.sum())
+    spread = math.sqrt(at_end.variance * (at_most - k)) / at_most  # of the mean at the end, about the mean now
+    steps = np.linspace(-4, 4, 401)
+    shares = stats.norm.pdf(steps) / stats.norm.pdf(steps).sum()
+    found: dict[str, float] = {}
+    for effect, share in zip(tested.effect + spread * steps, shares, strict=True):
+        outcome = decided((effect - reach, effect + reach), tested.low, tested.high, tested.margin)
+        found[outcome] = found.get(outcome, 0.0) + float(share)
+    return found
 
 
-def futile(tested: Judgement, at_most: int, level: float) -> bool:
-    """Whether going on to `at_most` seeds has little hope of deciding this comparison. It binds nobody: stopping
-    early only makes false verdicts rarer."""
-    return hope(tested, at_most, level) < HOPE
-
-
-def last_level(at_most: int, first: int, level: float = LEVEL) -> float:
-    """The level of the last look, where there is one after every seed from the `first` on."""
-    looks = list(range(first, at_most + 1))[-MOST_LOOKS:]
-    return look_levels(looks, at_most, level)[-1]
+def last_level(seeds: Sequence[int], at_most: int, level: float = LEVEL) -> float:
+    """The level of the last look, if there is one after every further seed."""
+    return look_levels([*seeds, *range(seeds[-1] + 1, at_most + 1)], at_most, level)[-1]

@@ -2,15 +2,17 @@
 
     text: Clean images help captions.                # what is claimed, in one sentence
     source: "a paper, Fig. 6"
-    family: noise                                    # claims of one family are tested together (Holm)
+    family: noise                                    # claims of one family are tested together: 5 % for any error
     sweep: noise seed=[0,1,2]                        # `python -m sweeps run ...` makes the runs
     where: {model.architecture: dual_tower}          # settings that all its runs share
+    over: architectures                              # instead: pairs of every architecture and seed are its blocks
     comparisons:
       - runs: {train.lr: 1e-4}
         are: better                                  # better, worse, not_better, same, unchanged
         than: [{train.lr: 1e-2}]
         metrics: [cider]
-        margin: 0                                    # in the metric's unit, or a share of the other side: 5 %
+        margin: 0                                    # less is no relevant difference: in the metric's unit, or a
+                                                     # share of the other side, 5 %; by default as in margins.yaml
 
 Each of `than` with each of `metrics` is a comparison; all must hold. `unchanged` compares a metric with its own value
 before training, item by item, and asks for equality. `equal: TASK_samples` asks that both sides saw as many pairs of
@@ -31,14 +33,16 @@ from bench.config.schema import Config
 from bench.runs import format_1
 from bench.runs.format import RENAMED
 from bench.system.errors import UserError, nearest
+from reports.stored.declared import ARCHITECTURE
 from reports.stored.runs import Sweep
 from reports.stored.settings import Settings
 
 SHIPPED = Path(__file__).with_name("claims")
 OWN = Path("claims")  # in the working directory
-KEYS = ("text", "source", "family", "sweep", "where", "equal", "published", "comparisons", "needs")
+KEYS = ("text", "source", "family", "sweep", "where", "over", "equal", "published", "comparisons", "needs")
 COMPARISON_KEYS = ("runs", "are", "than", "metrics", "margin")
 BETTER, WORSE, NOT_BETTER, SAME, UNCHANGED = RELATIONS = ("better", "worse", "not_better", "same", "unchanged")
+OVER = "architectures"
 EQUAL = re.compile(r"(\w+)_samples")
 PER_CENT = re.compile(r"(\d+(?:\.\d+)?) ?%")
 
@@ -51,8 +55,8 @@ class Comparison:
     relation: str
     than: Settings  # {} where the relation is to the metric's own value before training
     metric: str
-    margin: float
-    relative: bool  # the margin is a share of the other side's mean
+    margin: float | None = None  # of relevance; None: by the rule for its metric
+    relative: bool = False  # the margin is a share of the other side's mean
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class Claim:
     family: str = ""
     sweep: str = ""
     where: Settings = field(default_factory=dict)
+    over: str = ""  # architectures: the answer is over those that ran, one block each and seed
     equal: str = ""  # the task of which both sides saw as many pairs
     published: str = ""
     needs: str = ""
@@ -107,12 +112,17 @@ def _checked(name: str, content: dict[str, Any]) -> Claim:
     equal = EQUAL.fullmatch(content.get("equal", ""))
     if "equal" in content and not equal:
         raise UserError(f"equal: must be TASK_samples, by the name of a task, not '{content['equal']}'")
+    if content.get("over", OVER) != OVER:
+        raise UserError(f"over: must be {OVER}, not '{content['over']}'")
     given = content.get("comparisons", [])
     if not isinstance(given, list) or ("needs" not in content and not given):
         raise UserError("comparisons: must be a list of mappings")
     comparisons = [one for place, item in enumerate(given) for one in _comparisons(f"comparisons[{place}]", item)]
-    said = {key: content[key] for key in ("source", "sweep", "published", "needs") if key in content}
+    said = {key: content[key] for key in ("source", "sweep", "over", "published", "needs") if key in content}
     where, task = _settings("where", content.get("where", {})), equal[1] if equal else ""
+    sides = [where, *(side for one in comparisons for side in (one.runs, one.than))]
+    if "over" in content and any(ARCHITECTURE in side for side in sides):
+        raise UserError(f"over: {OVER} are the blocks, so no {ARCHITECTURE} may be named")
     return Claim(name, content["text"], tuple(comparisons), family=content.get("family", name), where=where, equal=task,
                  **said)  # fmt: skip
 
@@ -153,7 +163,7 @@ def _comparisons(place: str, given: Any) -> list[Comparison]:
     others = given.get("than", [{}])
     if not isinstance(others, list) or not others:
         raise UserError(f"{place}.than: must be a list of mappings of settings")
-    margin, relative = _margin(place, given.get("margin", 0))
+    margin, relative = _margin(place, given["margin"]) if "margin" in given else (None, False)
     if relation == SAME and margin == 0:
         raise UserError(f"{place}.margin: 'same' needs a margin above 0: how much is still the same?")
     runs = _settings(f"{place}.runs", given.get("runs", {}))

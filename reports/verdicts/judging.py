@@ -1,14 +1,17 @@
-"""Claims judged by a results folder's runs: supported, contradicted or inconclusive, and why."""
+"""Claims judged by a results folder's runs: how each comes out, and why."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reports.paper import published
+from reports.statistics.intervals import LEVEL
 from reports.statistics.judging import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Judgement, conjunction, judge
 from reports.stored import declared
+from reports.stored.declared import Axis
 from reports.stored.runs import Sweep
 from reports.stored.settings import Run, finished
 from reports.verdicts.hypotheses import BETTER, NOT_BETTER, SAME, UNCHANGED, WORSE, Claim, Comparison
@@ -41,8 +44,8 @@ class Verdict:
     below_paper: tuple[str, ...]  # in what these runs fall short of the paper's scale
 
 
-def judged(sweep: Sweep, claims: Sequence[Claim]) -> list[Verdict]:
-    """A verdict for every claim. Comparisons of one family are tested together."""
+def judged(sweep: Sweep, claims: Sequence[Claim], level: float = LEVEL) -> list[Verdict]:
+    """A verdict for every claim. Comparisons of one family are tested together, at this level of the family."""
     runs = finished(sweep.points)
     axes = declared.axes(point.result for point in sweep.points)
     findings = [[_finding(claim, one, question(one, axes), runs) for one in claim.comparisons] for claim in claims]
@@ -53,11 +56,24 @@ def judged(sweep: Sweep, claims: Sequence[Claim]) -> list[Verdict]:
             for column, finding in enumerate(findings[row])
             if claim.family == family and finding.tested
         ]
-        tested = judge([one for row, column in places if (one := findings[row][column].tested)])
+        tested = judge([one for row, column in places if (one := findings[row][column].tested)], level)
         for (row, column), result in zip(places, tested, strict=True):
             findings[row][column] = replace(findings[row][column], tested=result, outcome=result.outcome)
-    where = [f"Judged at {side(claim.where, axes)} alone." if claim.where else "" for claim in claims]
+    where = [_where(claim, rows, axes) for claim, rows in zip(claims, findings, strict=True)]
     return [_verdict(*one) for one in zip(claims, where, map(tuple, findings), strict=True)]
+
+
+def _where(claim: Claim, findings: list[Finding], axes: Mapping[str, Axis]) -> str:
+    at = f"Judged at {side(claim.where, axes)} alone." if claim.where else ""
+    blocks = next((one.pairs.differences.blocks for one in findings if one.pairs), ())
+    return f"{at} {over_words(blocks)}".strip() if claim.over and blocks else at
+
+
+def over_words(blocks: Sequence[Any]) -> str:
+    """What is said of an effect whose blocks are architectures and seeds."""
+    names, seeds = ({block[place] for block in blocks} for place in (0, 1))
+    count = "one seed" if len(seeds) == 1 else f"{len(seeds)} seeds"
+    return f"Over these {len(names)} architectures, {count}: their mean effect, and how it differs from one to another."
 
 
 def _finding(claim: Claim, comparison: Comparison, asked: str, runs: list[Run]) -> Finding:
@@ -67,16 +83,14 @@ def _finding(claim: Claim, comparison: Comparison, asked: str, runs: list[Run]) 
         return Finding(comparison, asked, NOT_JUDGED, str(reason))
     if comparison.relation == UNCHANGED:
         return _unchanged(comparison, asked, pairs)
-    margin = comparison.margin * (abs(pairs.means[1]) if comparison.relative else 1.0)
     low, high = {
-        BETTER: (margin, math.inf),
-        WORSE: (-math.inf, -margin),
-        NOT_BETTER: (-math.inf, margin),
-        SAME: (-margin, margin),
+        BETTER: (0.0, math.inf),
+        WORSE: (-math.inf, 0.0),
+        NOT_BETTER: (-math.inf, pairs.margin),
+        SAME: (-pairs.margin, pairs.margin),
     }[comparison.relation]
-    sides = frozenset(str(sorted((claim.where | side).items())) for side in (comparison.runs, comparison.than))
-    key = (sides, pairs.metric, comparison.margin, comparison.relation == SAME)
-    return Finding(comparison, asked, INCONCLUSIVE, pairs=pairs, tested=Judgement(key, pairs.differences, low, high))
+    tested = Judgement(asked, pairs.differences, low, high, pairs.margin, pairs.measure)
+    return Finding(comparison, asked, INCONCLUSIVE, pairs=pairs, tested=tested)
 
 
 def _unchanged(comparison: Comparison, asked: str, pairs: Pairs) -> Finding:
@@ -84,7 +98,7 @@ def _unchanged(comparison: Comparison, asked: str, pairs: Pairs) -> Finding:
     differ = int((pairs.differences.values != 0).sum())
     if pairs.differences.items is not None:
         differ = int((pairs.differences.items != 0).any(1).sum())
-    k, n = len(pairs.differences.seeds), pairs.differences.count
+    k, n = len(pairs.differences.blocks), pairs.differences.count
     runs = f"{k} runs" if k > 1 else "1 run"
     among = f" and each of {n} items" if n else ""
     why = f"differs in {differ} of {runs}" if differ else f"equal in {'each of ' * (k > 1)}{runs}{among}"

@@ -1,4 +1,4 @@
-"""The runs of a comparison, paired by seed and by item, as differences of which positive is better."""
+"""The runs of a comparison, paired by block and by item, as differences of which positive is better."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from reports.stored.settings import Run, Settings, equal, has
 from reports.style import labels
 from reports.tables.intervals import per_item
 from reports.tables.summary import DOES_NOT_RANK
+from reports.verdicts import margins
 from reports.verdicts.hypotheses import BETTER, UNCHANGED, Claim, Comparison
 
 INSTEAD = {"fid": "kid"}  # metric -> one of the same quantity that few images do not bias
 AS_MANY = 0.01  # relative difference of two counts of pairs that are equal
+Block = tuple[str, int]  # architecture, "" where it is no part of the block, and seed
 SAME_ITEMS = ("split", "num_images", "num_captions", "seed")  # of eval: they choose prompts, images and noise
 
 
@@ -32,18 +34,21 @@ class Pairs:
     title: str  # of the metric
     differences: Differences
     means: tuple[float, float]  # of the runs, and of what they are compared with
+    margin: float  # of relevance, in the metric's unit
+    margin_rule: str  # in words
+    measure: tuple[str, ...]  # the metric, its weights and its items: what can share an error
     runs: tuple[Run, ...]
     notes: tuple[str, ...]
 
 
 def paired(claim: Claim, comparison: Comparison, runs: list[Run]) -> Pairs:
     """Raises Unpaired where there are no such runs, or they are no fair pairs."""
-    ours = _by_seed(runs, claim.where | comparison.runs)
-    theirs = ours if comparison.relation == UNCHANGED else _by_seed(runs, claim.where | comparison.than)
-    seeds = sorted(set(ours) & set(theirs))
-    if not seeds:
-        raise Unpaired(f"only other seeds of one side: {sorted(ours)} and {sorted(theirs)}")
-    couples = [(ours[seed], theirs[seed]) for seed in seeds]
+    ours = _by_block(runs, claim.where | comparison.runs, claim.over)
+    theirs = ours if comparison.relation == UNCHANGED else _by_block(runs, claim.where | comparison.than, claim.over)
+    blocks = sorted(set(ours) & set(theirs))
+    if not blocks:
+        raise Unpaired(f"only other seeds of one side: {_seeds(ours)} and {_seeds(theirs)}")
+    couples = [(ours[block], theirs[block]) for block in blocks]
     if claim.equal:
         _check_equal(couples, claim.equal)
     metric, notes = _ranking_metric(comparison.metric, [run for couple in couples for run in couple])
@@ -60,24 +65,29 @@ def paired(claim: Claim, comparison: Comparison, runs: list[Run]) -> Pairs:
         raise Unpaired(f"{title} is no finite number in some runs")
     items = _items(couples, metric, f"{metric}_before" if level == "before" else metric, values)
     by_item = None if items is None else sign * items
-    differences = Differences(tuple(seeds), sign * (values[:, 0] - values[:, 1]), by_item)
+    sides = [str(sorted((claim.where | side).items())) for side in (comparison.runs, comparison.than)]
+    arms = {} if sides[0] == sides[1] else {sides[0]: (1.0, sign * values[:, 0]), sides[1]: (-1.0, sign * values[:, 1])}
+    known = tuple(block[1] if not claim.over else block for block in blocks)
+    differences = Differences(known, sign * (values[:, 0] - values[:, 1]), by_item, arms)
     if others := _also_differ(claim, comparison, couples):
         notes.append(f"the two sides also differ in {', '.join(others)}")
     used = tuple({id(run): run for couple in couples for run in couple}.values())
     lone = sorted(set(ours) ^ set(theirs))
     if lone:
-        notes.append(f"seeds {', '.join(map(str, lone))} were run on one side only and are left out")
+        notes.append(f"seeds {', '.join(map(_named, lone))} were run on one side only and are left out")
     if _code_changed(used):
         notes.append("these runs are of different versions of the code")
-    ours_mean, theirs_mean = values.mean(0)
-    return Pairs(metric, title, differences, (float(ours_mean), float(theirs_mean)), used, tuple(notes))
+    means = (float(values[:, 0].mean()), float(values[:, 1].mean()))
+    margin, rule = margins.of(comparison, means[1], [score for couple in scores for score in couple])
+    measure = (metric, str(scores[0][0]["weights"]), claim.over, *map(str, _asked(couples[0][0])))
+    return Pairs(metric, title, differences, means, margin, rule, measure, used, tuple(notes))
 
 
-def against(runs: list[Run], metric: str, ours: Settings, theirs: Settings) -> Pairs | str:
+def against(runs: list[Run], metric: str, ours: Settings, theirs: Settings, over: str = "") -> Pairs | str:
     """One metric of the runs with some settings against that of those with others, or why they are no fair pairs."""
-    comparison = Comparison(ours, BETTER, theirs, metric, 0.0, relative=False)
+    comparison = Comparison(ours, BETTER, theirs, metric)
     try:
-        return paired(Claim("", "", (comparison,)), comparison, runs)
+        return paired(Claim("", "", (comparison,), over=over), comparison, runs)
     except Unpaired as reason:
         return str(reason)
 
@@ -99,17 +109,26 @@ def _also_differ(claim: Claim, comparison: Comparison, couples: list[tuple[Run, 
     )
 
 
-def _by_seed(runs: list[Run], wanted: Settings) -> dict[int, Run]:
-    """The one run of each seed that has these settings."""
-    found: dict[int, Run] = {}
+def _by_block(runs: list[Run], wanted: Settings, over: str) -> dict[Block, Run]:
+    """The one run of each block that has these settings; a block is a seed, or an architecture and a seed."""
+    found: dict[Block, Run] = {}
     for run in runs:
         if has(run, wanted):
-            seed = run.settings["seed"]
-            if found.setdefault(seed, run) is not run:
-                raise Unpaired(f"several runs of seed {seed} have {as_typed(wanted)}: narrow the claim's `where`")
+            block = (run.settings["model.architecture"] if over else "", run.settings["seed"])
+            if found.setdefault(block, run) is not run:
+                narrow = f"several runs of seed {_named(block)} have {as_typed(wanted)}"
+                raise Unpaired(f"{narrow}: narrow the claim's `where`")
     if not found:
         raise Unpaired(f"no finished run here has {as_typed(wanted)}")
     return found
+
+
+def _named(block: Block) -> str:
+    return f"{block[1]}" + (f" of {labels.architecture(block[0])}" if block[0] else "")
+
+
+def _seeds(blocks: dict[Block, Run]) -> str:
+    return f"[{', '.join(map(_named, sorted(blocks)))}]"
 
 
 def as_typed(settings: Settings) -> str:

@@ -1,27 +1,35 @@
-"""Power analysis of the claims that are undecided: would more seeds, more images or longer training settle them?"""
+"""Power analysis of what is undecided: would more seeds or items settle it, and how long would that take?"""
 
 from __future__ import annotations
 
-from reports.statistics.intervals import LEVEL
-from reports.statistics.judging import INCONCLUSIVE
-from reports.statistics.planning import MOST_ITEMS, MOST_SEEDS, plan
+import math
+from collections.abc import Sequence
+
+from reports.statistics.judging import INCONCLUSIVE, Judgement
+from reports.statistics.planning import MOST_ITEMS, MOST_SEEDS, Plan, plan
 from reports.stored.runs import Sweep
+from reports.stored.settings import Run
+from reports.verdicts.axis import MainEffect
+from reports.verdicts.facts import command
 from reports.verdicts.judging import NOT_JUDGED, Finding, Verdict
-from reports.verdicts.text import command
 
 PREMISE = f"""\
-If the effects stay what they are: the seeds, or items at the same seeds, with which the interval at Holm's strictest
-step would exclude the threshold (up to {MOST_SEEDS} seeds or {MOST_ITEMS:,} items). An effect that is measured anew
-varies: at these numbers the chance is about one half. What longer training would do no variance can tell: that takes
-longer runs."""
+If the effects stay what they are: the seeds, or items at the same seeds, with which the simultaneous interval would
+exclude the threshold or lie within the margin (up to {MOST_SEEDS} seeds or {MOST_ITEMS:,} items). An effect that is
+measured anew varies: at these numbers the chance is about one half. Minutes are one worker's, by what these runs took.
+What longer training would do no variance can tell: that takes longer runs."""
 
 
-def analysis(sweep: Sweep, verdicts: list[Verdict]) -> str:
-    """A paragraph for each claim that is undecided."""
+def analysis(sweep: Sweep, verdicts: Sequence[Verdict], effects: Sequence[MainEffect] = ()) -> str:
+    """A paragraph for each claim that is undecided, and for the axis."""
     lines = []
     for verdict in verdicts:
         if verdict.outcome in (INCONCLUSIVE, NOT_JUDGED):
             lines += [f"{verdict.claim.text} ({verdict.outcome})", *_lines(sweep, verdict), ""]
+    still = [one for one in effects if one.tested.outcome == INCONCLUSIVE]
+    if still:
+        lines += [f"What {sweep.x.title} does, over these architectures ({INCONCLUSIVE})"]
+        lines += [f"  {one.pairs.title}, {one.kind}: {advice(one.tested, one.pairs.runs)}" for one in still] + [""]
     return "\n".join([*lines, PREMISE] if lines else ["Nothing is undecided."])
 
 
@@ -38,18 +46,33 @@ def _lines(sweep: Sweep, verdict: Verdict) -> list[str]:
 
 
 def _advice(finding: Finding) -> str:
-    tested = finding.tested
-    assert tested is not None
+    assert finding.tested is not None and finding.pairs is not None
+    return advice(finding.tested, finding.pairs.runs)
+
+
+def advice(tested: Judgement, runs: Sequence[Run]) -> str:
+    """What would decide a comparison, in words."""
     if tested.error is None:
         return "one seed: three or more are needed to know how much seeds differ"
-    found = plan(tested.differences, tested.threshold, LEVEL / tested.family_size)
-    n = tested.differences.count
+    found = plan(tested)
+    n, k = tested.differences.count, len(tested.differences.blocks)
     spread = f"variance between seeds {found.parts.seed:.2g}"
     if n:
-        spread += f", of items / {n} {(found.parts.item + found.parts.rest / len(tested.differences.seeds)) / n:.2g}"
-    wrong = "" if tested.inside else ", against the claim"
-    ways = [f"{found.seeds} seeds in all{wrong}"] if found.seeds else []
-    ways += [f"{found.items:,} items at these seeds{wrong}"] if found.items else []
+        spread += f", of items / {n} {(found.parts.item + found.parts.rest / k) / n:.2g}"
+    ways = [_seeds(found, tested, runs)] if found.seeds else []
+    ways += [f"{found.items:,} items at these seeds"] if found.items else []
     if not ways:
-        ways = ["neither more seeds nor more items: the effect itself would have to differ (longer training)"]
-    return f"{' or '.join(ways)} ({spread})"
+        return f"neither more seeds nor more items: the effect itself would have to differ, longer training ({spread})"
+    return f"{' or '.join(ways)}, then {found.outcome} ({spread})"
+
+
+def _seeds(found: Plan, tested: Judgement, runs: Sequence[Run]) -> str:
+    """How many seeds in all, and the minutes that the missing runs of both sides take."""
+    assert found.seeds is not None
+    seeds = len({run.settings["seed"] for run in runs})
+    wanted = math.ceil(found.seeds * seeds / len(tested.differences.blocks))  # several blocks may be of one seed
+    costs = [run.point.result.get("cost", {}) for run in runs]
+    seconds = [cost.get("train_seconds", 0.0) + cost.get("score_seconds", 0.0) for cost in costs]
+    more = math.ceil((wanted - seeds) * len(runs) / seeds)
+    minutes = more * sum(seconds) / len(seconds) / 60
+    return f"{wanted} seeds in all: {more} more runs, {minutes:.0f} minutes"

@@ -1,71 +1,58 @@
-"""Verdicts as Markdown and as JSON."""
+"""Verdicts as Markdown."""
 
 from __future__ import annotations
 
-import json
-import math
-import shlex
 from collections import Counter
-from typing import Any
+from collections.abc import Sequence
 
 from reports.paper import published
-from reports.statistics.intervals import RESAMPLES, Interval
+from reports.statistics.intervals import RESAMPLES
 from reports.statistics.judging import INCONCLUSIVE
 from reports.stored.runs import Sweep
-from reports.verdicts.hypotheses import Claim
-from reports.verdicts.judging import NOT_JUDGED, Finding, Verdict
+from reports.verdicts.axis import MainEffect
+from reports.verdicts.cells import AXIS_HEADS, HEADS, axis_cells, comparison_cells
+from reports.verdicts.facts import command
+from reports.verdicts.judging import NOT_JUDGED, Verdict, over_words
 
-HEADS = ["comparison", "metric", "paired seeds", "means", "effect", "over seeds", "over items", "over both"]
-HEADS += ["smallest detectable", "p (Holm)", "outcome", "the paper's"]
 METHOD = f"""\
 Effects are differences of paired runs (same seed, prompts, images and noise), positive where the first side is
-better. *Over seeds*: 95 % interval for other seeds on the same items (Student's t). *Over items*: for other items at
-the same seeds (bootstrap, {RESAMPLES:,} resamples of items). *Over both*: for other seeds and other items at once
-(two-way variance components, the sources' t quantiles weighted by variance); the verdict rests on it.
-FID and KID are of whole sets: they have the spread over seeds alone, and hold for these prompts. *p*: two-sided,
-corrected by Holm over the family; a verdict needs p <= 0.05 for every comparison of a claim, or for one that goes the
-other way. The intervals are not corrected. *Smallest detectable*: delta x standard error, as measured, where a
-noncentral t of noncentrality delta passes Holm's strictest step with 80 % power. With one seed nothing is said of
-other seeds, and no verdict on what varies over seeds goes beyond *inconclusive*.
+better. The verdict rests on one interval, the *simultaneous interval*: all those of a claim's family hold the true
+effects at once in 95 % of studies. Seeds are blocks: what a seed does to all arms alike cancels, and the residual of
+the table arms x seeds is the error, pooled over arms (together with the pair's own). The quantile is the multivariate
+t's for just these comparisons (Tukey's for all pairs, Dunnett's for all against one); several metrics share the 5 %
+(Bonferroni). Arms whose spreads are not alike (the largest share of the residual, as in Cochran's test) get
+Greenhouse and Geisser's correction and never less than the pair's own spread. Where a metric is a mean of items, other
+items are a second source of error, crossed with seeds; FID and KID are of whole sets and hold for these prompts.
+*Supported*: the interval lies wholly where it was claimed; *contradicted*: wholly outside. *No relevant difference*:
+it lies wholly within the margin of relevance (two one-sided tests). Margins that a claim does not name: 5 % of the
+way from chance to ceiling, 10 % of the excess over the ceiling for FID and KID, 5 % of the mean for the rest. The
+outcomes at half and at double the margin stand beside it. *p*: the level at which the interval would just reach the
+threshold.
+*Over seeds*: 95 % interval of this pair alone for other seeds on the same items (Student's t). *Over items*: for other
+items at the same seeds (bootstrap, {RESAMPLES:,} resamples). *Smallest detectable*: the distance from the threshold
+that these runs find with 80 % power (noncentral t). With one seed nothing is said of other seeds, and no verdict on
+what varies over seeds goes beyond *inconclusive*; where architectures are the blocks, the answer is about their mean.
 """
 
 
-def markdown(sweep: Sweep, verdicts: list[Verdict]) -> str:
+def markdown(sweep: Sweep, verdicts: list[Verdict], effects: Sequence[MainEffect] = ()) -> str:
     """Verdicts first, then each with its comparisons."""
     lines = [f"# Verdicts: {sweep.title}", ""]
     lines += ["| claim | verdict | scale |", "| --- | --- | --- |"]
     lines += [f"| {_cell(v.claim.text)} | **{v.outcome}** | {_scale(v)} |" for v in verdicts]
     for verdict in verdicts:
         lines += ["", f"## {verdict.claim.text}", "", *_section(sweep, verdict)]
+    lines += _axis_section(sweep, effects)
     slips = published.slips()
     return "\n".join([*lines, "", "## How to read this", "", METHOD, *slips]).rstrip() + "\n"
 
 
-def as_json(sweep: Sweep, verdicts: list[Verdict]) -> str:
-    """All that was measured, at full precision."""
-    rows = [
-        {
-            "name": verdict.claim.name,
-            "text": verdict.claim.text,
-            "source": verdict.claim.source,
-            "verdict": verdict.outcome,
-            "scale_not_comparable": list(verdict.below_paper),
-            "needs": verdict.claim.needs or None,
-            "command": command(sweep, verdict.claim),
-            "comparisons": [_facts(verdict.claim, finding) for finding in verdict.findings],
-        }
-        for verdict in verdicts
-    ]
-    return json.dumps({"schema": 1, "sweep": sweep.name, "preset": sweep.preset, "verdicts": rows}, indent=1) + "\n"
-
-
-def command(sweep: Sweep, claim: Claim) -> str | None:
-    """The command that makes the runs of a claim."""
-    if not claim.sweep:
-        return None
-    name, *rest = shlex.split(claim.sweep)
-    preset = [] if sweep.preset == "default" else [sweep.preset]
-    return "python -m sweeps run " + shlex.join([name, *preset, *rest])
+def _axis_section(sweep: Sweep, effects: Sequence[MainEffect]) -> list[str]:
+    if not effects:
+        return []
+    blocks = effects[0].tested.differences.blocks
+    rows = [AXIS_HEADS, ["---"] * len(AXIS_HEADS), *map(axis_cells, effects)]
+    return ["", f"## What {sweep.x.title} does", "", over_words(blocks), "", *map(_row, rows)]
 
 
 def _section(sweep: Sweep, verdict: Verdict) -> list[str]:
@@ -115,58 +102,8 @@ def reason(verdict: Verdict) -> str:
     return " ".join(filter(None, [some, "One seed: the spread between seeds is not known." if single else ""]))
 
 
-def comparison_cells(claim: Claim, finding: Finding) -> list[str]:
-    """A row below `HEADS`."""
-    pairs, tested = finding.pairs, finding.tested
-    assert pairs is not None
-    means = f"{number(pairs.means[0])}, {number(pairs.means[1])}"
-    seeds, effect = str(len(pairs.differences.seeds)), number(pairs.differences.effect)
-    start = [finding.question, pairs.title, seeds, means, effect]
-    if tested is None:
-        return [*start, "", "", "", "", "", f"{finding.outcome}: {finding.why}", _paper(claim, finding)]
-    margin = "" if tested.threshold == 0 else f" (margin {number(tested.threshold)})"
-    start[-1] += margin
-    smallest = "unknown" if tested.smallest is None else number(tested.smallest)
-    p = "–" if tested.p_holm is None else f"{tested.p_holm:.2g} (of {tested.family_size})"
-    intervals = map(interval_text, (tested.by_seeds, tested.by_items, tested.by_both))
-    return [*start, *intervals, smallest, p, finding.outcome, _paper(claim, finding)]
-
-
-def _paper(claim: Claim, finding: Finding) -> str:
-    comparison = finding.comparison
-    sides = [side for side in (comparison.runs, comparison.than) if side]
-    return published.beside(claim.published, sides, comparison.metric)
-
-
-def _facts(claim: Claim, finding: Finding) -> dict[str, Any]:
-    facts: dict[str, Any] = {"question": finding.question, "metric": finding.comparison.metric}
-    facts["published"] = _paper(claim, finding) or None
-    facts |= {"outcome": finding.outcome, "why": finding.why or None}
-    if finding.pairs:
-        pairs = finding.pairs
-        facts |= {"measured_by": pairs.metric, "seeds": list(pairs.differences.seeds), "means": list(pairs.means)}
-        facts |= {"effect": pairs.differences.effect, "items": pairs.differences.count, "notes": list(pairs.notes)}
-    if tested := finding.tested:
-        facts |= {"interval_seeds": tested.by_seeds, "interval_items": tested.by_items, "interval": tested.by_both}
-        facts |= {"threshold": tested.threshold, "p": tested.p, "p_holm": tested.p_holm, "family": tested.family_size}
-        facts |= {"smallest_detectable": tested.smallest}
-    return facts
-
-
 def _scale(verdict: Verdict) -> str:
     return "not comparable" if verdict.below_paper else "–" if verdict.outcome == NOT_JUDGED else "the paper's"
-
-
-def interval_text(interval: Interval | None) -> str:
-    """Its ends, "–" where there is none."""
-    return "–" if interval is None else f"{number(interval[0])} to {number(interval[1])}"
-
-
-def number(value: float) -> str:
-    """Three significant digits, plainly."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
 
 
 def _row(cells: list[str]) -> str:

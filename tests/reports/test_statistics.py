@@ -10,7 +10,7 @@ from scipy import stats
 
 from benchmarks.reliability.calibration import Row, coverage, verdicts
 from reports.statistics.differences import Differences, Parts, variance_parts
-from reports.statistics.families import holm, smallest_detectable
+
 from reports.statistics.intervals import Error, over_both, over_items, over_seeds
 from reports.statistics.judging import CONTRADICTED, INCONCLUSIVE, SUPPORTED, Judgement, conjunction, judge
 from reports.statistics.planning import plan

@@ -17,7 +17,7 @@ from benchmarks.fake_results import score
 from reports.paper import published
 from reports.stored.runs import read_sweep
 from reports.stored.settings import finished
-from reports.verdicts import hypotheses, power
+from reports.verdicts import facts, hypotheses, power
 from reports.verdicts import text as verdict_text
 from reports.verdicts.judging import NOT_JUDGED, Verdict, judged
 
@@ -139,7 +139,7 @@ def test_runs_that_are_not_done_are_left_out_and_said(tmp_path: Path) -> None:
     folder = study(tmp_path, points)
     assert len(finished(read_sweep(folder).points)) == 11
     first = verdicts(folder)["1-dual-tower-best"].findings[0]
-    assert first.pairs is not None and first.pairs.differences.seeds == (0, 1)
+    assert first.pairs is not None and first.pairs.differences.blocks == (0, 1)
     assert "seeds 2 were run on one side only and are left out" in first.pairs.notes
 
 
@@ -179,7 +179,10 @@ WRONG = [
     (("model.architecture: gated", "model.architectur: gated"), "did you mean 'model.architecture'?"),
     (("are: better", "are: beter"), "unknown relation 'beter' (did you mean 'better'?)"),
     (("are: better", "ar: better"), "unknown key 'comparisons[0].ar' (did you mean 'are'?)"),
-    (("are: better", "are: same"), "'same' needs a margin above 0"),
+    (("are: better", "are: same\n    margin: 0"), "'same' needs a margin above 0"),
+    (("    metrics: [cider]", "    metrics: [cider]\n    margin: a lot"), "margin: must be a number from 0"),
+    (("sweep: architecture\n", "sweep: architecture\nover: models\n"), "over: must be architectures, not 'models'"),
+    (("sweep: architecture\n", "sweep: architecture\nover: architectures\n"), "no model.architecture may be named"),
     (("are: better", "are: unchanged"), "has no meaning with 'unchanged'"),
     (("metrics: [cider]", "metrics: [exam_after]"), "unknown metric 'exam_after' (did you mean 'exam'?)"),
     (("[cider]", "[perplexity_before]"), "unknown metric 'perplexity_before' (did you mean 'perplexity'?)"),
@@ -241,4 +244,4 @@ def test_the_commands_print_verdicts_and_plans_and_load_no_torch(tmp_path: Path)
     assert done.stdout.startswith("# Verdicts: architecture") and done.stdout.strip().endswith("False"), done.stderr
     assert "| The dual tower is best at both tasks. | **supported** | not comparable |" in done.stdout
     found = judged(read_sweep(folder), hypotheses.read())
-    assert json.loads(verdict_text.as_json(read_sweep(folder), found))["verdicts"][0]["verdict"] == "supported"
+    assert json.loads(facts.as_json(read_sweep(folder), found))["verdicts"][0]["verdict"] == "supported"
