@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from reports.statistics.blocks import Error
 from reports.statistics.differences import Differences
@@ -41,12 +42,12 @@ class Judgement:
     def effect(self) -> float:
         return self.differences.effect
 
-    @property
+    @cached_property
     def interval(self) -> Interval | None:
         """The simultaneous interval over seeds and items at once, which the verdict rests on."""
         return self.error.interval(self.effect, self.level) if self.error else None
 
-    @property
+    @cached_property
     def p(self) -> float | None:
         """Of the threshold that is nearest, for the whole family."""
         return self.error.p(abs(self.effect - self.threshold)) if self.error else None

@@ -6,10 +6,11 @@ Dunnett's; any other set has its own correlation in the same way.
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import numpy as np
-from scipy import special, stats
+from scipy import optimize, special, stats
 from scipy.stats import qmc
 
 DIRECTIONS = 2**13
@@ -53,9 +54,17 @@ def quantile(level: float, freedom: np.ndarray | float, contrasts: Contrasts) ->
     free = np.asarray(freedom, float)
     known, where = np.unique(free, return_inverse=True)
     if len(known) <= FEW:
-        return _halving(level, known, contrasts)[where].reshape(free.shape)
+        return np.array([_one(level, float(one), contrasts) for one in known])[where].reshape(free.shape)
     inverse, logarithms = _grid(level, contrasts)
     return np.exp(np.interp(1 / free, inverse, logarithms))
+
+
+@lru_cache(maxsize=4096)
+def _one(level: float, free: float, contrasts: Contrasts) -> float:
+    def surplus(logarithm: float) -> float:
+        return math.log(max(float(tail(math.exp(logarithm), free, contrasts)), 1e-300) / level)
+
+    return math.exp(optimize.brentq(surplus, -9, 40, xtol=1e-9)) if level < 1 else 0.0
 
 
 @lru_cache(maxsize=256)
