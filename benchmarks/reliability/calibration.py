@@ -1,43 +1,40 @@
 """`python -m benchmarks.reliability.calibration`: coverage of intervals, and error rates of verdicts, in `reports/`.
 
-Synthetic studies of known truth go through the very functions that judge stored runs. How often do 95 % intervals hold
-the truth, how often does one architecture under two names get a verdict, and how often are planted effects found?
+Synthetic studies of known truth go through the very functions that judge stored runs, their check for unlike arms
+included. How often do all intervals hold the truth at once, how often does one architecture under four names get a
+verdict, at one look and at twenty, and how often is a difference as large as the margin called none that matters?
 """
 
 from __future__ import annotations
 
-import math
 import sys
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
 from bench.system.command_line import Parser, exit_status
-from reports.statistics.differences import Differences, Parts
-from reports.statistics.families import smallest_detectable
-from reports.statistics.intervals import Error, Interval, over_both, over_items, over_seeds
-from reports.statistics.judging import INCONCLUSIVE, SUPPORTED, Judgement, judge
-from reports.statistics.planning import expected_error
+from benchmarks.reliability import synthetic
+from benchmarks.reliability.synthetic import CELLS, HEAVY, NORMAL, SEEDS, SPREADS, tables
+from reports.statistics.blocks import Error, error
+from reports.statistics.differences import Differences, Parts, item_size
+from reports.statistics.intervals import LEVEL, Interval, over_items
+from reports.statistics.layouts import smallest_detectable
+from reports.statistics.sequential import look_levels
+from reports.statistics.simultaneous import Contrasts
 
-STUDIES = 2000
-ITEMS = 512
-EFFECT = 0.3
-SHARES = {  # of seeds and of items in the variance of a mean difference: the rest of an item is 1
-    "seeds dominate": Parts(seed=0.05, item=0.1, rest=1.0),
-    "as much of both": Parts(seed=0.004, item=0.7, rest=1.0),
-    "items dominate": Parts(seed=0.0002, item=1.0, rest=1.0),
-    "items alike": Parts(seed=0.001, item=0.0, rest=1.0),
-}
-FAMILY = {  # metric -> its variance parts; FID and KID are of whole sets
-    "fid": None,
-    "kid": None,
-    "clip_score": SHARES["seeds dominate"],
-    "cider": SHARES["seeds dominate"],
-    "image_attributes": SHARES["as much of both"],
-    "caption_attributes": SHARES["items dominate"],
-    "exam": SHARES["items alike"],
+STUDIES = 10_000
+METRICS = 3  # of a family, each of whole sets
+ITEMS = 128
+LOOKS = range(3, 23)  # twenty: after three seeds, and after every further one
+PARTS = {  # of seeds and of items in the variance of a mean difference: the rest of an item is 1
+    "seeds dominate": Parts(seed=0.2, item=0.1, rest=1.0),
+    "as much of both": Parts(seed=0.01, item=0.7, rest=1.0),
+    "items dominate": Parts(seed=0.0005, item=1.0, rest=1.0),
+    "items alike": Parts(seed=0.004, item=0.0, rest=1.0),
 }
 
 
@@ -69,80 +66,109 @@ class Row:
         low, high = self.spread
         asked = f"{self.least:.1%} to {self.most:.1%}"
         share = f"{self.count} of {self.studies}: {self.share:6.2%} [{low:.2%}, {high:.2%}]"
-        return f"{self.what:62} {share:40} asked {asked:17} {'kept' if self.kept else 'NOT KEPT'}"
+        return f"{self.what:74} {share:42} asked {asked:17} {'kept' if self.kept else 'NOT KEPT'}"
 
 
-def study(random: np.random.Generator, parts: Parts, effect: float, k: int, n: int = ITEMS) -> Differences:
-    """`k` seeds on `n` items. What is peculiar to an item is skewed, as scores are; to a seed it is normal."""
-    by_seed = random.normal(0, math.sqrt(parts.seed), (k, 1))
-    by_item = math.sqrt(parts.item) * (random.exponential(size=n) - 1)
-    rest = random.normal(0, math.sqrt(parts.rest), (k, n))
-    items = effect + by_seed + by_item + rest
-    return Differences(tuple(range(k)), items.mean(1), items)
+def _random(seed: int, what: str) -> np.random.Generator:
+    """A row's own numbers: fixed beforehand, whatever other rows there are."""
+    return np.random.default_rng([seed, zlib.crc32(what.encode())])
 
 
-def of_sets(random: np.random.Generator, sd: float, effect: float, k: int) -> Differences:
-    """`k` seeds of a metric of whole sets."""
-    return Differences(tuple(range(k)), random.normal(effect, sd, k))
+def _measured(table: np.ndarray, contrasts: Contrasts, shares: int = 1) -> tuple[np.ndarray, Error]:
+    """Effects (..., contrasts) of a table, and their error."""
+    return table.mean(-1) @ np.array(contrasts).T, error(table, contrasts, shares=shares)
 
 
-def coverage(random: np.random.Generator, studies: int) -> Iterator[Row]:
-    """Coverage of intervals over seeds and over items, each with the other held, and over both in several shares.
-
-    That over both may be a little wide: where few seeds and many items matter alike, what is never too narrow is.
-    """
-    for k in (3, 5):
-        held = [_holds(over_seeds(of_sets(random, 1.0, EFFECT, k)), EFFECT) for _ in range(studies)]
-        yield Row(f"interval over seeds, {k} seeds", sum(held), studies, 0.93, 0.97)
-    held = []
-    for _ in range(studies):  # differences of shares right: -1, -0.8, ..., 1, mostly 0
-        items = random.choice([-0.4, -0.2, 0.0, 0.2, 0.4], p=[0.05, 0.1, 0.5, 0.2, 0.15], size=(1, ITEMS))
-        held.append(_holds(over_items(Differences((0,), items.mean(1), items)), 0.06))
-    yield Row(f"interval over items, N = {ITEMS}, shares right", sum(held), studies, 0.93, 0.97)
-    skewed = Parts(0.0, 1.0, 0.2)
-    held = [_holds(over_items(study(random, skewed, EFFECT, 1)), EFFECT) for _ in range(studies)]
-    yield Row(f"interval over items, N = {ITEMS}, skewed", sum(held), studies, 0.93, 0.97)
-    for name, parts in SHARES.items():
-        for k in (3, 5):
-            held = []
-            for _ in range(studies):
-                differences = study(random, parts, EFFECT, k)
-                error = over_both(differences)
-                held.append(error is not None and _holds(error.interval(differences.effect), EFFECT))
-            yield Row(f"interval over both, {k} seeds, N = {ITEMS}, {name}", sum(held), studies, 0.93, 0.97)
+def coverage(seed: int, studies: int) -> Iterator[Row]:
+    """Whether all intervals of one metric hold the truth at once."""
+    for name, contrasts in (("all pairs", synthetic.pairs()), ("all against one", synthetic.against_one())):
+        for spread, tails, seeds in CELLS:
+            what = f"coverage, {name}, {tails}, {seeds} seeds, {spread}"
+            effects, found = _measured(tables(_random(seed, what), studies, seeds, spread, tails)[:, 0], contrasts)
+            held = (np.abs(effects) <= found.reach(LEVEL)).all(-1).sum()
+            yield Row(what, int(held), studies, *((0.93, 0.97) if spread == "alike" else (0.92, 1.0)))
+    for seeds in (1, 3):
+        what = f"coverage, 5 values of an axis, 4 architectures, seeds {seeds}: last - first, trend"
+        table = _random(seed, what).standard_normal((studies, 5, 4 * seeds))
+        effects, found = _measured(table, synthetic.along(5))
+        yield Row(what, int((np.abs(effects) <= found.reach(LEVEL)).all(-1).sum()), studies, 0.93, 0.97)
 
 
-def verdicts(random: np.random.Generator, studies: int, k: int = 3) -> Iterator[Row]:
-    """An A/A study, and one with an effect planted in every metric of the family."""
-    false = sum(any(one.outcome != INCONCLUSIVE for one in _judged(random, k, 0.0)) for _ in range(studies))
-    yield Row(f"A/A, {k} seeds, {len(FAMILY)} metrics: any false verdict", false, studies, 0.0, 0.065)
-    found = {metric: 0 for metric in FAMILY}
-    for _ in range(studies):
-        for one in _judged(random, k, 2.0):
-            found[str(one.key)] += one.outcome == SUPPORTED
-    for metric, count in found.items():
-        yield Row(f"planted 2 x smallest detectable, {k} seeds: {metric}", count, studies, 0.9, 1.0)
+def item_coverage(seed: int, studies: int) -> Iterator[Row]:
+    """The same for means of items: over other seeds and other items at once. It may be a little wide."""
+    contrasts = synthetic.pairs()
+    rows = np.array(contrasts)
+    for (name, parts), seeds in ((one, k) for one in PARTS.items() for k in (3, 5)):
+        what, held = f"coverage, all pairs, {seeds} seeds x {ITEMS} items, {name}", 0
+        random = _random(seed, what)
+        for some in synthetic.chunks(studies, 200):
+            items = synthetic.item_tables(random, parts, seeds, ITEMS, some)
+            table = items.mean(-1)
+            sizes = np.stack([item_size(np.einsum("a,nasi->nsi", row, items)) for row in rows], -1)
+            found = error(table, contrasts, sizes, ITEMS)
+            held += int((np.abs(table.mean(-1) @ rows.T) <= found.reach(LEVEL)).all(-1).sum())
+        yield Row(what, held, studies, 0.93, 0.99)
+    for name, values in (("shares right", None), ("skewed", 1.0)):
+        what = f"interval over items alone, N = 512, {name}"
+        random, held, fewer = _random(seed, what), 0, max(studies // 10, 100)
+        for _ in range(fewer):
+            truth = 0.06 if values is None else 1.0
+            items = random.exponential(size=(1, 512)) if values else random.choice(
+                [-0.4, -0.2, 0.0, 0.2, 0.4], p=[0.05, 0.1, 0.5, 0.2, 0.15], size=(1, 512))  # fmt: skip
+            low, high = over_items(Differences((0,), items.mean(1), items)) or (0.0, 0.0)
+            held += low <= truth <= high
+        yield Row(what, held, fewer, 0.93, 0.97)
 
 
-def _judged(random: np.random.Generator, k: int, times: float) -> list[Judgement]:
-    """A family whose effects are `times` the smallest detectable of the true spread."""
-    tested = []
-    for metric, parts in FAMILY.items():
-        effect = times * smallest(parts, k)
-        differences = of_sets(random, 1.0, effect, k) if parts is None else study(random, parts, effect, k)
-        tested.append(Judgement(metric, differences, 0.0, math.inf))
-    return judge(tested)
+def false_verdicts(seed: int, studies: int) -> Iterator[Row]:
+    """An A/A family of three metrics, all pairs of four arms: any verdict at all, fixed and by up to twenty looks."""
+    contrasts = synthetic.pairs()
+    for spread, tails, seeds in CELLS:
+        what = f"A/A, {METRICS} metrics, {tails}, {seeds} seeds, {spread}"
+        effects, found = _measured(tables(_random(seed, what), studies, seeds, spread, tails, METRICS), contrasts, METRICS)
+        false = (np.abs(effects) > found.reach(LEVEL)).any((-2, -1)).sum()
+        yield Row(what, int(false), studies, 0.0, 0.055)
+    levels = look_levels([*LOOKS], LOOKS[-1])
+    for spread, tails in dict.fromkeys(cell[:2] for cell in CELLS):
+        what = f"A/A, {METRICS} metrics, {tails}, {len(LOOKS)} looks at 3 to 22 seeds, {spread}"
+        table = tables(_random(seed, what), studies, LOOKS[-1], spread, tails, METRICS)
+        ever = np.zeros(studies, bool)
+        for seeds, level in zip(LOOKS, levels, strict=True):
+            effects, found = _measured(table[..., :seeds], contrasts, METRICS)
+            ever |= (np.abs(effects) > found.reach(level)).any((-2, -1))
+        yield Row(what, int(ever.sum()), studies, 0.0, 0.055)
 
 
-def smallest(parts: Parts | None, k: int) -> float:
-    """Smallest detectable effect, from the truth in place of a measured spread."""
-    error = Error(((1 / math.sqrt(k), k - 1),)) if parts is None else expected_error(parts, k, ITEMS)
-    return smallest_detectable(error, len(FAMILY))
+def at_the_margin(seed: int, studies: int) -> Iterator[Row]:
+    """One arm better than the others by just the margin: how often is any of that called no relevant difference?"""
+    contrasts = synthetic.against_one()
+    for (spread, tails, seeds), margin in ((cell, times) for cell in CELLS for times in (3.0, 30.0)):
+        what = f"at a margin of {margin:g}, {tails}, {seeds} seeds, {spread}"
+        table = tables(_random(seed, what), studies, seeds, spread, tails)[:, 0]
+        effects, found = _measured(table + margin * np.eye(synthetic.ARMS)[0][:, None], contrasts)
+        called = (np.abs(effects) + found.reach(LEVEL) < margin).any(-1).sum()
+        yield Row(what, int(called), studies, 0.0, 0.05)
 
 
-def _holds(interval: Interval | None, truth: float) -> bool:
-    assert interval is not None
-    return interval[0] <= truth <= interval[1]
+def planted(seed: int, studies: int) -> Iterator[Row]:
+    """One arm better by twice the smallest detectable effect of the true spread: are all three comparisons found?"""
+    contrasts = synthetic.against_one()
+    for tails, seeds in ((tails, seeds) for tails in (NORMAL, HEAVY) for seeds in SEEDS):
+        what = f"planted 2 x smallest detectable, {tails}, {seeds} seeds: each comparison found"
+        variance = 2.0 if tails == NORMAL else 2.0 * synthetic.FREEDOM / (synthetic.FREEDOM - 2)
+        free = 3.0 * (seeds - 1)
+        effect = 2 * smallest_detectable(Error(contrasts, seeds, variance, free, variance, free, 0.0), LEVEL)
+        table = tables(_random(seed, what), studies, seeds, "alike", tails)[:, 0]
+        effects, found = _measured(table + effect * np.eye(synthetic.ARMS)[0][:, None], contrasts)
+        yield Row(what, int((effects > found.reach(LEVEL)).sum()), studies * len(contrasts), 0.9, 1.0)
+
+
+def no_difference(seed: int, studies: int, ratios: np.ndarray, seeds: int, spread: str = "alike") -> np.ndarray:
+    """Share of A/A studies all of whose pairs get no relevant difference, by the arms' spread over the margin."""
+    table = tables(_random(seed, f"no difference {seeds} {spread}"), studies, seeds, spread, NORMAL)[:, 0]
+    effects, found = _measured(table, synthetic.pairs())
+    needed = (np.abs(effects) + found.reach(LEVEL)).max(-1)
+    return (needed < 1 / ratios[:, None]).mean(-1)
 
 
 def main(arguments: list[str]) -> int:
@@ -150,12 +176,18 @@ def main(arguments: list[str]) -> int:
     parser = Parser(prog="python -m benchmarks.reliability.calibration", description=__doc__)
     parser.add_argument("--studies", type=int, default=STUDIES, help=f"of each kind (default: {STUDIES})")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--figure", type=Path, metavar="FILE", help="where the share of no relevant difference goes")
     asked = parser.parse_args(arguments)
-    random, kept = np.random.default_rng(asked.seed), True
-    for simulation in (coverage, verdicts):
-        for row in simulation(random, asked.studies):
+    kept = True
+    for simulation in (coverage, item_coverage, false_verdicts, at_the_margin, planted):
+        for row in simulation(asked.seed, asked.studies):
             print(row, flush=True)
             kept = kept and row.kept
+    if asked.figure:
+        from benchmarks.reliability.calibration_figure import draw
+
+        draw(asked.figure, asked.seed, asked.studies)
+        print(f"drawn in {asked.figure}")
     return 0 if kept else 1
 
 
