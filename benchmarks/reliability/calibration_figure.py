@@ -30,7 +30,8 @@ def draw(file: Path, seed: int, studies: int) -> None:
                 panel.plot(RATIOS, 100 * share, color=(shade, shade, 0.6 + 0.4 * shade), label=f"{seeds} seeds")
             panel.set(xscale="log", title=f"arms' spread: {spread}", ylim=(0, 101))
             panel.set_xticks([0.05, 0.1, 0.2, 0.5, 1, 2], ["0.05", "0.1", "0.2", "0.5", "1", "2"])
-            panel.set_xlabel("spread of the narrowest arm / margin" if max(SPREADS[spread]) > 1 else "spread over seeds / margin")
+            whose = "spread of the narrowest arm" if max(SPREADS[spread]) > 1 else "spread over seeds"
+            panel.set_xlabel(f"{whose} / margin")
             panel.minorticks_off()
             panel.grid(alpha=0.3)
         panels[0].set_ylabel("all six pairs of four equal arms\nshown to be alike (% of studies)")

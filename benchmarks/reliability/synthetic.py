@@ -22,6 +22,7 @@ SPREADS = {  # standard deviations of the arms: ratios of 1, 3 and 10
 NORMAL, HEAVY = "normal", "heavy-tailed"
 FREEDOM = 4  # degrees of freedom of the t distribution that is heavy-tailed
 SEEDS = (3, 5, 10)
+HEAVY_VARIANCE = FREEDOM / (FREEDOM - 2)
 BLOCK = 2.0  # spread of what a seed does to all arms alike
 CELLS = tuple(product(SPREADS, (NORMAL, HEAVY), SEEDS))
 

@@ -17,8 +17,8 @@ from scipy import optimize
 from reports.statistics.simultaneous import Contrasts, quantile
 
 # Chosen so that benchmarks/reliability/calibration.py keeps its bounds, and not by any study of models.
-OWN = 0.6  # share of a contrast's own variance in its error, where arms are alike; the rest is pooled
-ALIKE = 9.0  # times the level: the chance that arms of equal spread count as alike, and no correction is made
+OWN = 1.4  # over the root of the number of arms: a contrast's own share of its variance; the rest is pooled over arms
+ALIKE = 8.2  # times the level: the chance that arms of equal spread count as alike, and no correction is made
 DRAWS = 20_000  # of equal arms, whose unlikeness is compared with
 SMALLEST_P = 1e-15  # smaller ones are given as this
 
@@ -36,7 +36,7 @@ class Error:
     variance: Any  # of one block's contrast, where arms count as alike
     freedom: Any
     unequal_variance: Any  # where they do not
-    unequal_freedom: Any  # corrected as by Greenhouse and Geisser
+    unequal_freedom: Any  # the contrast's own where its own variance is larger, else by Greenhouse and Geisser
     alike_from: Any  # the level from which arms count as alike; 0 where there is nothing to compare
     item_size: Any = 0.0  # standard error by items
     item_freedom: float = 1.0
@@ -116,12 +116,11 @@ def error(table: np.ndarray, contrasts: Contrasts, item_size: Any = 0.0, items: 
     spherical = np.where(concentration > 0, whole**2 / np.where(concentration > 0, concentration, 1.0), 1.0)
     freedom = float((arms - 1) * (blocks - 1))
     corrected = freedom * np.clip(spherical, 1 / (arms - 1), 1.0)[..., None]
-    cautious = 2 / (1 / corrected + 1 / (blocks - 1))  # between that and the contrast's own, where its own rules
     return Error(
         contrasts, blocks,
-        variance=(1 - OWN) * pooled + OWN * own, freedom=freedom,
-        unequal_variance=np.maximum(pooled, own), unequal_freedom=np.where(own > pooled, cautious, corrected),
-        alike_from=_level_of(by_arm, whole, blocks)[..., None] if arms > 2 else 0.0,
+        variance=pooled + OWN / math.sqrt(arms) * (own - pooled), freedom=freedom,
+        unequal_variance=np.maximum(pooled, own), unequal_freedom=np.where(own > pooled, blocks - 1.0, corrected),
+        alike_from=_level_of(by_arm, blocks, contrasts)[..., None] if arms > 2 else 0.0,
         item_size=item_size, item_freedom=max(items - 1.0, 1.0), shares=shares,
     )  # fmt: skip
 
@@ -131,18 +130,24 @@ def _residuals(table: np.ndarray) -> np.ndarray:
     return table - by_arm - by_block + by_arm.mean(-2, keepdims=True)
 
 
-def _level_of(by_arm: np.ndarray, whole: np.ndarray, blocks: int) -> np.ndarray:
-    """The level from which arms count as alike, by the largest arm's share of the residual (as Cochran's C)."""
-    share = by_arm.max(-1) / np.where(whole > 0, whole, 1.0)
-    below = np.searchsorted(_shares_of_equal_arms(by_arm.shape[-1], blocks), share) / DRAWS
-    return below / ALIKE
+def _level_of(by_arm: np.ndarray, blocks: int, contrasts: Contrasts) -> np.ndarray:
+    """The level from which arms count as alike, by where their unlikeness lies among that of arms that are."""
+    equal = _unlikeness_of_equal_arms(by_arm.shape[-1], blocks, contrasts)
+    return np.searchsorted(equal, _unlikeness(by_arm, contrasts)) / DRAWS / ALIKE
+
+
+def _unlikeness(by_arm: np.ndarray, contrasts: Contrasts) -> np.ndarray:
+    """The largest arm's share of the residual (as Cochran's C), where arms count by how often they are compared."""
+    weights = np.sqrt(np.abs(np.array(contrasts)).sum(0))
+    whole = by_arm.sum(-1)
+    return (weights * by_arm).max(-1) / np.where(whole > 0, whole, 1.0)
 
 
 @lru_cache(maxsize=64)
-def _shares_of_equal_arms(arms: int, blocks: int) -> np.ndarray:
-    """The largest share (DRAWS,) where all arms have the same normal spread, in order."""
+def _unlikeness_of_equal_arms(arms: int, blocks: int, contrasts: Contrasts) -> np.ndarray:
+    """That of arms of the same normal spread (DRAWS,), in order."""
     random, found = np.random.default_rng(0), []
     for _ in range(10):
         by_arm = (_residuals(random.standard_normal((DRAWS // 10, arms, blocks))) ** 2).sum(-1)
-        found.append(by_arm.max(-1) / by_arm.sum(-1))
+        found.append(_unlikeness(by_arm, contrasts))
     return np.sort(np.concatenate(found))

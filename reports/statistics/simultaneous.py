@@ -14,10 +14,10 @@ from scipy import optimize, special, stats
 from scipy.stats import qmc
 
 DIRECTIONS = 2**13
-NODES = 256
-STEPS = 45  # of halving
+NODES = 128
+STEPS = 36  # of halving
 FEW = 24  # values of the degrees of freedom; between more the quantile is interpolated
-GRID = 97
+GRID = 65
 
 Contrasts = tuple[tuple[float, ...], ...]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zlib
@@ -17,8 +18,10 @@ from benchmarks.fake_results import score
 from reports.paper import published
 from reports.stored.runs import read_sweep
 from reports.stored.settings import finished
-from reports.verdicts import facts, hypotheses, power
+from reports.verdicts import facts, hypotheses, margins, power
+from reports.verdicts import looks as looks_module
 from reports.verdicts import text as verdict_text
+from reports.verdicts.axis import main_effects
 from reports.verdicts.judging import NOT_JUDGED, Verdict, judged
 
 N = 64
@@ -245,3 +248,132 @@ def test_the_commands_print_verdicts_and_plans_and_load_no_torch(tmp_path: Path)
     assert "| The dual tower is best at both tasks. | **supported** | not comparable |" in done.stdout
     found = judged(read_sweep(folder), hypotheses.read())
     assert json.loads(facts.as_json(read_sweep(folder), found))["verdicts"][0]["verdict"] == "supported"
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected", "words"),
+    [
+        ([score(0.9, chance=0.2, ceiling=1.0), score(0.5, chance=0.2, ceiling=1.0)], 0.04, "5 % of the way"),
+        ([score(14.0, "lower", ceiling=2.0), score(10.0, "lower", ceiling=2.0)], 1.0, "10 % of the excess"),
+        ([score(1.5, "lower", ceiling=2.0)], 0.0, "10 % of the excess"),
+        ([score(0.98, ceiling=1.0)], 0.05, "5 % of the way"),
+        ([score(2.0, chance=0.8), score(4.0, chance=0.8)], 0.15, "5 % of the mean"),
+        ([score(1.8, "lower")], 0.09, "5 % of the mean"),
+    ],
+)
+def test_a_margin_that_no_claim_names_follows_from_what_the_metric_says(
+    scores: list[dict], expected: float, words: str
+) -> None:
+    margin, rule = margins.default(scores)
+    assert margin == pytest.approx(expected) and words in rule
+
+
+def test_the_committed_margins_are_no_wider_than_was_promised() -> None:
+    most = {"way": 0.05, "excess": 0.10, "mean": 0.05}
+    assert all(rule["share"] <= most[rule["of"]] for rule in margins.rules())
+
+
+NEAR = {"single_tower": 0.0, "dual_projection": 0.01, "gated_layer": -0.01, "dual_tower": 0.02}
+
+
+def test_equal_architectures_of_little_spread_show_no_relevant_difference(tmp_path: Path) -> None:
+    points = [land(tmp_path / "runs", a, 0, s, shift) for a, shift in NEAR.items() for s in range(3)]
+    folder = study(tmp_path, points)
+    found = verdicts(folder)["1-dual-tower-best"]
+    assert found.outcome == "no relevant difference"
+    text = verdict_text.markdown(read_sweep(folder), [found])
+    assert "| no relevant difference | no relevant difference, no relevant difference |" in text
+    assert "5 % of the mean" in text
+    own = OWN.replace("    metrics: [cider]", "    metrics: [cider]\n    margin: 0.005")
+    (tmp_path / "mine.yaml").write_text(own, encoding="utf-8")
+    mine = verdicts(folder, tmp_path / "mine.yaml")["mine"].findings[0]
+    assert mine.outcome == "contradicted" and mine.tested is not None and mine.pairs is not None
+    assert mine.pairs.margin == 0.005 and mine.tested.at(4.0) == "no relevant difference"
+
+
+ACROSS = """
+text: Clean images help captions, whatever the architecture.
+sweep: noise
+over: architectures
+comparisons:
+  - runs: {train.i2t_noise: 0}
+    are: better
+    than: [{train.i2t_noise: 1}]
+    metrics: [cider]
+"""
+
+
+def noisy(tmp_path: Path, harm: dict[str, float], seeds: int = 1) -> Path:
+    """Every architecture at three noise levels, each of which harms it by its own amount."""
+    points = [
+        land(tmp_path / "runs", who, level, seed, FAR[who] - level * harm[who])
+        for who in FAR for level in (0, 0.5, 1) for seed in range(seeds)
+    ]  # fmt: skip
+    return fake_results.ask(tmp_path / "results" / "noise", points, "i2t_noise", ["fid", "cider"])
+
+
+def test_one_seed_of_four_architectures_answers_for_the_axis_over_them(tmp_path: Path) -> None:
+    folder = noisy(tmp_path, {"single_tower": 2.0, "dual_projection": 2.3, "gated_layer": 1.8, "dual_tower": 2.1})
+    (tmp_path / "mine.yaml").write_text(ACROSS, encoding="utf-8")
+    found = verdicts(folder, tmp_path / "mine.yaml")["mine"]
+    (finding,) = found.findings
+    assert found.outcome == "supported" and finding.tested is not None and finding.tested.error is not None
+    assert finding.tested.effect == pytest.approx(2.05) and finding.tested.error.freedom == 3
+    assert found.judged_at.startswith("Over these 4 architectures, one seed")
+    effects = main_effects(read_sweep(folder))
+    said = {(one.metric, one.kind): one.tested for one in effects}
+    assert set(said) == {(metric, kind) for metric in ("fid", "cider") for kind in ("last against first", "trend")}
+    change, trend = said["cider", "last against first"], said["cider", "trend"]
+    assert change.outcome == trend.outcome == "contradicted"  # the last value is worse
+    assert change.effect == pytest.approx(-2.05) == trend.effect  # the harm is a straight line
+    assert trend.error is not None and trend.error.freedom == 6  # (3 values - 1) x (4 architectures - 1)
+    text = verdict_text.markdown(read_sweep(folder), [found], effects)
+    assert "## What noise cap on I2T images does" in text and "| CIDEr | trend | 4 | -2.05 |" in text
+    json.loads(facts.as_json(read_sweep(folder), [found], effects))
+
+
+def test_architectures_that_disagree_leave_the_axis_open(tmp_path: Path) -> None:
+    folder = noisy(tmp_path, {"single_tower": 6.0, "dual_projection": -5.0, "gated_layer": 4.0, "dual_tower": -2.0})
+    found = main_effects(read_sweep(folder))
+    assert {one.tested.outcome for one in found} == {"inconclusive"}
+    said = power.analysis(read_sweep(folder), [], found)
+    assert "What noise cap on I2T images does, over these architectures (inconclusive)" in said
+
+
+def wavering(tmp_path: Path, shift: float, spread: float, seeds: int) -> Path:
+    """The gated layer against the single tower, better by `shift` but not at every seed."""
+    random = np.random.default_rng(4)
+    points = []
+    for seed in range(seeds):
+        points.append(land(tmp_path / "runs", "single_tower", 0, seed, 0.0))
+        points.append(land(tmp_path / "runs", "gated_layer", 0, seed, shift + spread * random.normal()))
+    return study(tmp_path, points)
+
+
+def test_a_plan_says_how_many_runs_and_minutes(tmp_path: Path) -> None:
+    folder = wavering(tmp_path, 0.8, 1.0, 3)
+    (tmp_path / "mine.yaml").write_text(OWN, encoding="utf-8")
+    found = [verdicts(folder, tmp_path / "mine.yaml")["mine"]]
+    said = power.analysis(read_sweep(folder), found)
+    match = re.search(r"(\d+) seeds in all: (\d+) more runs, (\d+) minutes, then supported", said)
+    assert match and int(match[2]) == 2 * (int(match[1]) - 3)
+
+
+def test_looks_decide_clear_claims_early_and_give_up_hopeless_ones(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(OWN, encoding="utf-8")
+
+    def standing(shift: float, spread: float, seeds: int, looks: list[int], at_most: int = 12) -> looks_module.Standing:
+        place = tmp_path / f"{shift}-{spread}-{seeds}"
+        sweep = read_sweep(wavering(place, shift, spread, seeds))
+        claims = [one for one in hypotheses.read(tmp_path / "mine.yaml") if one.name == "mine"]
+        (found,) = looks_module.standings(sweep, claims, looks, at_most)
+        return found
+
+    early = standing(3.0, 0.1, 6, [3, 4, 5, 6])
+    assert (early.state, early.seeds, early.verdict.outcome) == ("decided", 3, "supported")
+    waiting = standing(0.8, 1.0, 3, [3])
+    assert (waiting.state, waiting.verdict.outcome) == ("open", "inconclusive") and 0.05 < waiting.hope < 1
+    assert looks_module.undecided([early, waiting]) == [waiting]
+    hopeless = standing(0.02, 6.0, 10, [3, 10])
+    assert hopeless.state == "futile" and hopeless.hope < 0.05
+    assert standing(0.8, 1.0, 1, [1]).state == "open"  # of one seed nothing is known
