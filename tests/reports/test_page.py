@@ -18,7 +18,7 @@ from bench.runs.folder import RunFolder
 from benchmarks import fake_results
 from reports.build import build
 from reports.tables.table import decimals
-from reports.verdicts.text import interval_text, number
+from reports.verdicts.cells import interval_text, number
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -247,8 +247,9 @@ def test_winners_are_those_of_the_means_with_their_lead(page: Page) -> None:
 def test_what_the_axis_did_is_each_architecture_against_itself(page: Page) -> None:
     """CIDEr falls by 4 from clean to noisy in every pair; gated layer's last runs are missing."""
     read = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
-    rows = {row[0].split("\N{NO-BREAK SPACE}")[0]: row[1:] for row in page.eval_on_selector_all("#axis tbody tr", read)}
-    names = page.eval_on_selector_all("#axis thead th", "heads => heads.map(head => head.innerText.trim())")[1:]
+    mine = "#axis table.winners"
+    rows = {row[0].split("\N{NO-BREAK SPACE}")[0]: row[1:] for row in page.eval_on_selector_all(f"{mine} tbody tr", read)}
+    names = page.eval_on_selector_all(f"{mine} thead th", "heads => heads.map(head => head.innerText.trim())")[1:]
     assert names == [name.replace("_", " ") for name in FOUR]
     for cell in rows["CIDEr"][:3]:
         assert "6.10 → 2.10" in cell and "worse by 4.00" in cell
@@ -256,6 +257,10 @@ def test_what_the_axis_did_is_each_architecture_against_itself(page: Page) -> No
     for name, cell in zip(FOUR[:3], rows["FID"], strict=False):
         ends = [fid_of(name, noise, 0.5) for noise in (0, 1)]
         assert f"{ends[0]:.1f} → {ends[1]:.1f}" in cell and "worse by 8.00" in cell
+    over = page.eval_on_selector_all("#axis table.effects tbody tr", read)
+    assert [row[1] for row in over if row[0] == "CIDEr"] == ["last against first", "trend"]
+    (change,) = (row for row in over if row[:2] == ["CIDEr", "last against first"])
+    assert change[3] == "-4.00" and change[6] == "worse"
 
 
 def test_an_edited_result_is_named_and_in_no_number(tmp_path: Path) -> None:
