@@ -120,7 +120,8 @@ def error(table: np.ndarray, contrasts: Contrasts, item_size: Any = 0.0, items: 
     return Error(
         contrasts, blocks,
         variance=pooled + OWN / math.sqrt(arms) * (own - pooled), freedom=freedom,
-        unequal_variance=np.maximum(pooled + SMALLER * (own - pooled), own), unequal_freedom=np.where(own > pooled, blocks - 1.0, corrected),
+        unequal_variance=np.maximum(pooled + SMALLER * (own - pooled), own),
+        unequal_freedom=np.where(own > pooled, blocks - 1.0, corrected),
         alike_from=_level_of(by_arm, blocks, contrasts)[..., None] if arms > 2 else 0.0,
         item_size=item_size, item_freedom=max(items - 1.0, 1.0), shares=shares,
     )  # fmt: skip

@@ -30,7 +30,8 @@ def analysis(sweep: Sweep, verdicts: Sequence[Verdict], effects: Sequence[MainEf
     still = [one for one in effects if one.tested.outcome == INCONCLUSIVE]
     if still:
         lines += [f"What {sweep.x.title} does, over these architectures ({INCONCLUSIVE})"]
-        lines += [f"  {one.pairs.title}, {one.kind}: {advice(one.tested, one.pairs.runs, claimed=False)}" for one in still] + [""]
+        said = [(one, advice(one.tested, one.pairs.runs, claimed=False)) for one in still]
+        lines += [*(f"  {one.pairs.title}, {one.kind}: {how}" for one, how in said), ""]
     return "\n".join([*lines, PREMISE] if lines else ["Nothing is undecided."])
 
 

@@ -248,7 +248,8 @@ def test_what_the_axis_did_is_each_architecture_against_itself(page: Page) -> No
     """CIDEr falls by 4 from clean to noisy in every pair; gated layer's last runs are missing."""
     read = "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
     mine = "#axis table.winners"
-    rows = {row[0].split("\N{NO-BREAK SPACE}")[0]: row[1:] for row in page.eval_on_selector_all(f"{mine} tbody tr", read)}
+    cells = page.eval_on_selector_all(f"{mine} tbody tr", read)
+    rows = {row[0].split("\N{NO-BREAK SPACE}")[0]: row[1:] for row in cells}
     names = page.eval_on_selector_all(f"{mine} thead th", "heads => heads.map(head => head.innerText.trim())")[1:]
     assert names == [name.replace("_", " ") for name in FOUR]
     for cell in rows["CIDEr"][:3]:

@@ -146,12 +146,16 @@ def test_comparisons_of_one_metric_share_their_error_and_metrics_share_the_level
     assert first.freedom == second.freedom == 6 and first.contrasts == second.contrasts and first.shares == 2
     assert other.freedom == 3 and other.reach(0.05) == pytest.approx(
         stats.t.isf(0.05 / 4, 3) * stats.sem(values["a"] - values["b"]), rel=1e-4)  # fmt: skip
+    constant = {"a": np.full(4, 0.7), "b": np.full(4, 0.7)}  # as what a frozen model keeps
+    more = errors([*asked, ("k", of_arms("a", "b", constant))])
+    assert more[0] == first and more[3] is not None and more[3].reach(0.05) == pytest.approx(0, abs=1e-12)
     twice = errors([*asked, ("m", of_arms("b", "a", values))])  # the same question, turned round
     assert twice[0] == first
 
 
 def test_an_arm_that_lacks_a_seed_takes_it_from_its_own_comparisons_alone() -> None:
-    values = {name: np.random.default_rng(5).normal(size=4) for name in "abc"}
+    random = np.random.default_rng(5)
+    values = {name: random.normal(size=4) for name in "abc"}
     short = {name: some[:3] for name, some in values.items()}
     whole, less = errors([("m", of_arms("a", "b", values)), ("m", of_arms("a", "c", short))])
     assert whole is not None and less is not None and (whole.blocks, less.blocks) == (4, 3)
