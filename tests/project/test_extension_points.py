@@ -154,7 +154,7 @@ def test_the_self_test_takes_a_new_metric_and_a_new_data_set(tmp_path, data):
     verdict = json.loads(kept.read_text(encoding="utf-8"))
     assert "brightness" in verdict["metrics"] and "brightness" not in verdict["failed"]
     checks = {check["name"]: check for check in verdict["checks"] if check["metric"] == "brightness"}
-    assert {"blur", "noise", "colours swapped", "pictures exchanged"} <= set(checks)
+    assert {"blur", "noise", "colours swapped", "images exchanged"} <= set(checks)
 
 
 @pytest.mark.slow
