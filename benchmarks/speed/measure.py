@@ -42,9 +42,5 @@ def setting_of(shape: Shape, names: tuple[str, ...], device: str, threads: int, 
     quiet_libraries()
     torch.set_num_threads(threads)
     keep_freed_memory()
-    settle = torch.cuda.synchronize if device == "cuda" else _nothing
+    settle = torch.cuda.synchronize if device == "cuda" else (lambda: None)  # a CPU has finished when the call returns
     return Setting(shape, names, device, threads, seconds, settle)
-
-
-def _nothing() -> None:
-    """Wait for a CPU, which has finished when the call returns."""
