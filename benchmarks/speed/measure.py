@@ -25,9 +25,7 @@ def found_device(asked: str | None) -> str:
     return asked or ("cuda" if has_gpu else "cpu")
 
 
-def measure(
-    shape: Shape, names: tuple[str, ...], device: str, threads: int, seconds: float
-) -> Iterator[list[Row]]:
+def measure(shape: Shape, names: tuple[str, ...], device: str, threads: int, seconds: float) -> Iterator[list[Row]]:
     """The rows of each table, as soon as they are there."""
     setting = setting_of(shape, names, device, threads, seconds)
     for rows in MEASUREMENTS:

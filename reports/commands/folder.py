@@ -1,5 +1,5 @@
-"""`build`: make all files of a results folder anew, from its stored runs. `verdicts`: judge the paper's claims, and your
-own, by them. `settle`: plan what would decide the open ones.
+"""`build`: make all files of a results folder anew, from its stored runs. `verdicts`: judge the paper's claims, and
+yours, by these runs. `settle`: plan what would decide the open ones.
 """
 
 from __future__ import annotations

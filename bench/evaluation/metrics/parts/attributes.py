@@ -42,6 +42,10 @@ def attribute_scores(
     right = [compare(claim, scene) for claim, scene in zip(claims, scenes, strict=True)]
     guess = [chance(len(scene.objects)) for scene in scenes]
 
+    def score(metric: Metric, values: list[float], guesses: list[float]) -> Score:
+        value, chance_level = float(np.mean(values)), float(np.mean(guesses))
+        return metric.score(value, len(values), weights, chance=chance_level, ceiling=ceiling, per_item=values)
+
     def mean(row: dict[str, float]) -> float:
         return float(np.mean([row[name] for name in ATTRIBUTES]))
 
@@ -50,12 +54,7 @@ def attribute_scores(
         ([float(min(row.values()) == 1) for row in right], [row["all_right"] for row in guess]),
         *(([row[name] for row in right], [row[name] for row in guess]) for name in ATTRIBUTES),
     ]
-    return {
-        metric.name: metric.score(
-            float(np.mean(values)), len(values), weights, chance=float(np.mean(guesses)), ceiling=ceiling, per_item=values
-        )
-        for metric, (values, guesses) in zip(metrics, measured, strict=True)
-    }
+    return {metric.name: score(metric, *pair) for metric, pair in zip(metrics, measured, strict=True)}
 
 
 def check_counts(found: int, scenes: int, what: str) -> None:
