@@ -13,9 +13,8 @@ from reports.figures.panels import plot_style
 from reports.paper import costs, curves, definitions, published
 from reports.paper.definitions import Definition
 from reports.paper.groups import Group, largest
-from reports.stored import parquet
 from reports.stored.declared import GENERAL
-from reports.stored.frames import scores_frame
+from reports.stored.frames import parquet, scores_frame
 from reports.stored.runs import NOT_BELIEVED, Point, Reader, Sweep, read_point
 from reports.stored.settings import Run, Settings, everything, finished
 from reports.style import labels
@@ -37,7 +36,7 @@ def build(runs: Path, folder: Path, only: Settings, read: Reader = read_point) -
     """
     points = everything(runs, read)
     stored = finished(points)
-    files: Files = parquet.files(stored)
+    files: Files = {"runs.parquet": parquet(stored)}
     entries = []
     for definition in definitions.read():
         group = largest(definition, stored, only) if definition.kind else Group([], [])
