@@ -69,15 +69,6 @@ def test_chance_is_what_guessing_scores(objects):
     )
 
 
-def test_the_ceiling_is_what_the_caller_measured():
-    scenes = sample_scenes("test", 1)
-    best = image_attributes(IMAGE, scenes, Claims(scenes), None)
-    ceiling = {name: score.value - 0.01 for name, score in best.items()}
-    scores = image_attributes(IMAGE, scenes, Claims(scenes), None, ceiling)
-    assert {name: score.ceiling for name, score in scores.items()} == ceiling
-    assert {score.ceiling for score in best.values()} == {None}
-
-
 def test_nothing_to_score_is_refused():
     scenes = sample_scenes("test", 2)
     with pytest.raises(UserError, match="a caption for every scene"):

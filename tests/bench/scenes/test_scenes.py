@@ -12,7 +12,6 @@ from bench.config.schema import DataConfig
 from bench.data.sets.scenes import Scenes, ScenesSplit
 from bench.scenes import (
     all_right,
-    caption_attributes,
     captions,
     chance,
     compare,
@@ -125,6 +124,10 @@ def test_parser_is_tolerant_and_strict():
     assert parse("a red circle at the top left top right").objects[0].position is None
     assert parse("a red red circle").objects[0].colour == "red"
     assert parse("a circle to the left").objects[0].position is None
+
+
+def caption_attributes(caption: str, scene: Scene) -> dict[str, float]:
+    return compare(parse(caption) or Scene((), None), scene)
 
 
 def test_caption_scores():
