@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from deaths import child, dying
 from made_up_study import FEATURES, FOUR, STEPS, ask, fid_of, finished, grid, land, python, row, scores
 from PIL import Image
 from scipy import stats
@@ -135,20 +136,12 @@ def test_another_process_writes_the_same_bytes_and_loads_no_torch(whole: Path) -
 @pytest.mark.parametrize("call", [1, 4, 8])
 def test_a_report_killed_at_any_file_is_whole_after_the_next(whole: Path, call: int) -> None:
     before = {path.name: path.read_bytes() for path in whole.iterdir()}
-    pid = os.fork()
-    if pid == 0:
-        real, calls = os.replace, []
 
-        def deadly(*args: Path) -> None:
-            calls.append(1)
-            if len(calls) == call:
-                os.kill(os.getpid(), signal.SIGKILL)
-            real(*args)
-
-        os.replace = deadly
+    def killed() -> None:
+        dying(os, "replace", call)
         build(whole)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+    assert child(killed) == -signal.SIGKILL
     assert len(list(whole.glob(".*"))) == 1  # the draft it was about to name
     assert {path.name: path.read_bytes() for path in whole.iterdir() if path.name[0] != "."} == before
     build(whole)

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 import torch
+from deaths import Killed
 from experiments import small_config
 
 from bench.data import mixing
@@ -225,9 +226,6 @@ def test_killed_between_a_checkpoint_and_its_scores(tmp_path, monkeypatch):
     """They are made up for on resuming, and nothing else changes."""
     whole, broken = (small_config(tmp_path / where, "eval.every=2") for where in ("whole", "broken"))
     expected = execute.run(whole)
-
-    class Killed(BaseException):
-        pass
 
     def dying(*_):
         raise Killed

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from deaths import Killed, killed_in_steps
 from experiments import small_config
 
 from bench.__main__ import main
@@ -23,27 +24,15 @@ from bench.training.logger_backends import BACKENDS
 from bench.training.loggers import RunLoggers
 
 
-class Killed(BaseException):
-    pass
-
-
 @pytest.fixture(scope="module")
 def mirrored(tmp_path_factory) -> tuple[Path, dict[int, dict[str, float]]]:
     """The loggers' folder of a run that was killed twice and resumed, and the truth: names and values by step."""
     folder = tmp_path_factory.mktemp("mirrored")
     names = ",".join(filter(find_spec, LOGGERS))
     config = small_config(folder, f"runtime.loggers=[{names}]", "eval.every=2")
-    step, taken = execute.FusionModule.training_step, []
-
-    def dying(module, *args):
-        taken.append(module.global_step)
-        if len(taken) in (2, 5):  # in the first start before there is a checkpoint, in the second after step 2
-            raise Killed
-        return step(module, *args)
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "LOG_EVERY", 1)
-        patch.setattr(execute.FusionModule, "training_step", dying)
+        taken = killed_in_steps(patch, 2, 5)  # before there is a checkpoint, and in the second start after step 2
         patch.delenv("WANDB_MODE", raising=False)
         patch.setattr("bench.training.logger_backends.MLFLOW_SERVER", None)
         for _ in range(2):

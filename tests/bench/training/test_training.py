@@ -8,6 +8,7 @@ import signal
 import batches
 import pytest
 import torch
+from deaths import Killed, killed_in_steps
 from experiments import small_config
 from lightning.pytorch.strategies import DDPStrategy
 from torch.nn import functional as F
@@ -24,10 +25,6 @@ from bench.training.module import NonFiniteLoss
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
 precisions = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-
-
-class Killed(BaseException):
-    """Nobody expects it."""
 
 
 def prepared(tmp_path, name: str, *overrides: str) -> execute.Experiment:
@@ -123,16 +120,7 @@ def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name, precision):
     settings = [f"model.architecture={name}", "train.i2t_noise=0.5", f"train.precision={precision}"]
     whole, broken = (small_config(tmp_path / where, *settings) for where in ("whole", "broken"))
     expected = execute.run(whole)
-
-    taken = []
-
-    def dying(module, step, batch_idx, normal=execute.FusionModule.training_step):
-        taken.append(module.global_step)
-        if len(taken) == 4:
-            raise Killed
-        return normal(module, step, batch_idx)
-
-    monkeypatch.setattr(execute.FusionModule, "training_step", dying)
+    taken = killed_in_steps(monkeypatch, 4)
     with pytest.raises(Killed):
         execute.run(broken)
     found = execute.run(broken)
@@ -199,15 +187,7 @@ def test_what_training_has_seen_is_counted(tmp_path, monkeypatch, fraction):
     """In metrics.jsonl and in the result, over an interruption too: against the samples themselves."""
     asked = [f"train.t2i_fraction={fraction}", "train.i2t_noise=0.5", "model.image_delimiters=true"]
     config, parts = small_config(tmp_path, *asked), prepared(tmp_path, "dual_tower", *asked)
-    died: list[int] = []
-
-    def dying(module, step, batch_idx, normal=execute.FusionModule.training_step):
-        if module.global_step == 3 and not died:
-            died.append(3)
-            raise Killed
-        return normal(module, step, batch_idx)
-
-    monkeypatch.setattr(execute.FusionModule, "training_step", dying)
+    killed_in_steps(monkeypatch, 4)
     with pytest.raises(Killed):
         execute.run(config)
     seen = execute.run(config)["seen"]
