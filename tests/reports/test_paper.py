@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from project_copies import PROJECT, python
 
 from bench.system.errors import UserError
 from benchmarks import fake_results
@@ -143,8 +141,7 @@ def test_another_process_draws_the_same_bytes_without_torch(tmp_path: Path) -> N
         "assert 'torch' not in sys.modules; sys.exit(status)"
     )
     here = draw(tmp_path)
-    here_first = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=here_first, check=True, capture_output=True)
+    python(PROJECT, "-c", code, cwd=tmp_path)
     assert {path.name: path.read_bytes() for path in (tmp_path / "results" / "figures").iterdir()} == here
 
 
