@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_study import FOUR
 from PIL import Image
 from project_copies import PROJECT, python
 
@@ -16,8 +17,6 @@ from benchmarks import fake_results
 from reports.paper import definitions
 from reports.paper.costs import front
 from reports.redraw import redraw, settings
-
-FOUR = ["dual_tower", "single_tower", "dual_projection", "gated_layer"]
 
 
 def land(runs: Path, architecture: str, seed: int, step: int, folder: str = "", **train: float) -> None:

@@ -12,13 +12,11 @@ from deaths import Killed, killed_in_steps
 from experiments import small_config
 
 from bench.__main__ import main
-from bench.config.load import load
 from bench.config.schema import LOGGERS
 from bench.experiment import execute
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, run_folder
 from bench.system.command_line import exit_status
-from bench.system.errors import UserError
 from bench.training import loop
 from bench.training.logger_backends import BACKENDS
 from bench.training.loggers import RunLoggers
@@ -205,5 +203,3 @@ def test_a_wrong_request_is_refused_before_training(value, tmp_path, monkeypatch
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1 and WRONG[value] in said
     assert not (tmp_path / "runs").exists()
-    with pytest.raises(UserError):
-        load("smoke", words[2:])
