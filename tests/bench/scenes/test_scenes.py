@@ -13,7 +13,6 @@ from bench.data.sets.scenes import Scenes, ScenesSplit
 from bench.scenes import (
     all_right,
     captions,
-    chance,
     compare,
     parse,
     render,
@@ -144,16 +143,6 @@ def test_caption_scores():
     one = Scene((RED_CIRCLE,), "black")
     assert compare(TWO, one)["colour"] == 0.5  # an invented object costs
     assert not all_right(TWO, one) and all_right(Scene((BLUE_STAR, RED_CIRCLE), "black"), TWO)
-
-
-def test_chance_is_what_guessing_scores():
-    for objects in (1, 2):
-        claims, scenes = sample_scenes("zoo", 3000, objects, seed=7), sample_scenes("zoo", 3000, objects, seed=8)
-        scores = [compare(claim, scene) for claim, scene in zip(claims, scenes, strict=True)]
-        for name, expected in chance(objects).items():
-            if name != "all_right":
-                assert abs(np.mean([score[name] for score in scores]) - expected) < 0.035, name
-    assert chance(1)["all_right"] == pytest.approx(1 / (8 * 6 * 2 * 4 * 4))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -14,6 +14,7 @@ import pytest
 import torch
 from batches import batch_of
 from experiments import SMALLER, shared_cache, small_config
+from project_copies import PROJECT, python
 
 import architectures
 from bench.config.load import load
@@ -238,9 +239,7 @@ def test_a_loss_that_one_process_finds_not_finite_stops_both(tmp_path):
         f"execute.run(load('smoke', {settings}))\n",
         encoding="utf-8",
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    ran = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 1
+    python(PROJECT, str(script), status=(1,))
     config = load("smoke", settings)
     assert run_folder(config).status(eval_id(config), 6) == "failed"
     said = run_folder(config).error_file.read_text(encoding="utf-8")
