@@ -47,7 +47,7 @@ class Error:
         """The error of one contrast, whose standard error by items is `item_size`."""
         names = ("variance", "freedom", "unequal_variance", "unequal_freedom", "alike_from")
         shape = np.shape(self.variance)
-        mine = {name: float(np.broadcast_to(getattr(self, name), shape)[place]) for name in names}
+        mine: dict[str, Any] = {name: float(np.broadcast_to(getattr(self, name), shape)[place]) for name in names}
         return replace(self, item_size=item_size, item_freedom=max(items - 1.0, 1.0), **mine)
 
     def alike(self, level: float) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def of_items(table: np.ndarray) -> Differences:
 
 
 def of_arms(ours: str, theirs: str, values: dict[str, np.ndarray]) -> Differences:
-    arms = {ours: (1.0, values[ours]), theirs: (-1.0, values[theirs])}
+    arms: dict[Hashable, tuple[float, np.ndarray]] = {ours: (1.0, values[ours]), theirs: (-1.0, values[theirs])}
     return Differences(tuple(range(len(values[ours]))), values[ours] - values[theirs], None, arms)
 
 
@@ -134,7 +135,8 @@ def test_variance_parts_are_those_of_the_literal_sums(table: np.ndarray) -> None
 
 def test_variance_that_would_be_negative_is_none() -> None:
     flat = np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])  # all means are 0, of rows and of columns
-    assert variance_parts(of_items(flat)) == Parts(0.0, 0.0, pytest.approx(2.0)) and item_size(flat) == 0
+    found = variance_parts(of_items(flat))
+    assert (found.seed, found.item, item_size(flat)) == (0.0, 0.0, 0.0) and found.rest == pytest.approx(2.0)
 
 
 def test_comparisons_of_one_metric_share_their_error_and_metrics_share_the_level() -> None:
