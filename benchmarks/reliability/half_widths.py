@@ -66,10 +66,10 @@ def lines(sweep: Sweep, comparisons: int) -> list[str]:
             if not old.any():
                 continue
             ratio = alone.mean() / old.mean()
-            where = "".join(f" at {sweep.x.text(value)}" for value in at.values())
+            name = "".join([str(found[0].key), *(f" at {sweep.x.text(value)}" for value in at.values())])
             seeds = len(found[0].differences.blocks)
             said.append(
-                f"{f"{found[0].key}{where}":32} {len(found)} pairs, {seeds} seeds, arms {alike:9}  "
+                f"{name:32} {len(found)} pairs, {seeds} seeds, arms {alike:9}  "
                 f"before {old.mean():9.4g}  now {alone.mean():9.4g}  ratio {ratio:.2f}"
                 f" ({shared.mean() / old.mean():.2f} where {len(asked)} metrics share the level)"
                 f"  {'kept' if ratio <= HALF else 'NOT KEPT'}"

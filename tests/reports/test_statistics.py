@@ -11,7 +11,7 @@ from scipy import stats
 
 from benchmarks.reliability import calibration, synthetic
 from reports.statistics.blocks import Error, error
-from reports.statistics.differences import Differences, Parts, item_size, variance_parts
+from reports.statistics.differences import Differences, item_size, variance_parts
 from reports.statistics.intervals import over_items, over_seeds
 from reports.statistics.judging import (
     CONTRADICTED,
