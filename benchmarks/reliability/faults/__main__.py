@@ -15,7 +15,7 @@ from sweeps import worker
 if __name__ == "__main__":
     first, *others = sys.argv[1:]
     if first == "--table":
-        from benchmarks.reliability.faults.shown import table
+        from benchmarks.reliability.faults.table import table
 
         with tempfile.TemporaryDirectory() as folder:
             for line in table(others or list(FAULTS), Path(folder)):

@@ -86,5 +86,5 @@ FAULTS = {
     "K/V of the wrong reader": Fault(wrong_reader, "gated_layer"),
     "one norm for two blocks": Fault(norm_remembered, "gated_layer"),
     "stale image keys while sampling": Fault(stale_cache, SCORING),
-    "cached rows not moved": Fault(rows_not_moved, SCORING),
+    "cached rows not moved": Fault(rows_not_moved, SCORING, shows="dual_projection"),
 }

@@ -39,8 +39,8 @@ def not_clipped() -> None:
     """Gradients are not clipped in float32."""
     from bench.training.module import FusionModule
 
-    clip = "super().configure_gradient_clipping"
-    slip(FusionModule.configure_gradient_clipping, f"{clip}(optimizer, gradient_clip_val, gradient_clip_algorithm)", clip)
+    call = "(optimizer, gradient_clip_val, gradient_clip_algorithm)"
+    slip(FusionModule.configure_gradient_clipping, f"super().configure_gradient_clipping{call}", "super()")
 
 
 def average_behind() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import __future__
 import ast
 import inspect
 import textwrap
@@ -20,6 +19,7 @@ class Fault:
 
     plant: Callable[[], None]
     touches: str
+    shows: str = "dual_tower"  # the architecture whose tiny run shows it, if it touches more than one
     group: str = ""  # the file of this folder that it stands in
 
     @property
@@ -57,7 +57,7 @@ def slip(function: Any, before: str, after: str) -> None:
     closed_over = function.__code__.co_freevars  # such as __class__, where super() is called
     around = ast.parse(f"def around({', '.join(closed_over)}): pass")
     around.body[0].body = [definition]  # type: ignore[attr-defined]
-    flags = __future__.annotations.compiler_flag
+    flags = annotations.compiler_flag
     module = compile(around, function.__code__.co_filename, "exec", flags=flags, dont_inherit=True)
     (outer,) = _codes(module)
     (function.__code__,) = _codes(outer)

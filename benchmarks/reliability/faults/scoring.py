@@ -42,12 +42,11 @@ def few_references() -> None:
     slip(Cider.measure, "enumerate(split.ids)", "enumerate(split.ids[: len(subject.captions)])")
 
 
-def references_not_tokenized() -> None:
-    """CIDEr reads its references as they are written, with their full stops and capitals."""
-    from bench.evaluation.metrics.cider import CiderReferences
+def captions_not_tokenized() -> None:
+    """CIDEr reads generated captions as they are written, with their full stops and capitals."""
+    from bench.evaluation.metrics import cider
 
-    words = "tokenize([ref for refs in known.values() for ref in refs])"
-    slip(CiderReferences.__init__, words, "[one_line(ref) for refs in known.values() for ref in refs]")
+    slip(cider.cider, "tokenize([*captions.values()])", "[one_line(caption) for caption in captions.values()]")
 
 
 def texts_averaged() -> None:
@@ -61,6 +60,6 @@ FAULTS = {
     "FID on the wrong split": Fault(wrong_split, SCORING),
     "FID against the prompts' own images": Fault(own_references, SCORING),
     "CIDEr's weights of few references": Fault(few_references, SCORING),
-    "references not tokenized": Fault(references_not_tokenized, SCORING),
+    "captions not tokenized": Fault(captions_not_tokenized, SCORING),
     "perplexity averaged over texts": Fault(texts_averaged, SCORING),
 }

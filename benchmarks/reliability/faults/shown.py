@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +16,7 @@ import numpy as np
 
 from bench.config.load import load
 from bench.config.schema import Config
-from benchmarks.reliability.faults import FAULTS, SCORING, TRAINING, Fault
+from benchmarks.reliability.faults import SCORING, TRAINING, Fault
 
 STAGES = ("data", "rates", "losses", "weights", "samples", "scores")
 SETTINGS = [
@@ -28,7 +26,7 @@ SETTINGS = [
     "runtime.checkpoint_every=8", "runtime.progress=false", "runtime.matmul_backend=blas",
 ]  # fmt: skip
 HARMLESS = "runtime.matmul_backend=onednn"  # changes rounding alone
-SMALLEST, TIMES = 1e-4, 3  # a change counts if it is larger, and so many times larger than the harmless one's
+SMALLEST, TIMES = 1e-4, 3  # a change counts that is larger, and so many times the harmless one
 QUESTIONS = 32  # of the exam, and texts of perplexity
 
 
@@ -81,7 +79,7 @@ def moved(normal: Observed, faulty: Observed) -> dict[str, Move]:
 
 def architecture_of(fault: Fault) -> str:
     """The architecture that shows a fault."""
-    return "dual_tower" if fault.touches in (TRAINING, SCORING) else fault.touches
+    return fault.shows if fault.touches in (TRAINING, SCORING) else fault.touches
 
 
 def _prepared(config: Config) -> None:
@@ -169,30 +167,3 @@ def shown(moves: dict[str, Move], harmless: dict[str, Move]) -> list[str]:
     """Stages whose change is more than rounding, by 1e-4 and by what a harmless change of the same run moves there."""
     null = {stage: move.change for stage, move in harmless.items()}
     return [stage for stage, move in moves.items() if move.change > max(SMALLEST, TIMES * null.get(stage, 0.0))]
-
-
-def table(names: list[str], place: Path) -> Iterator[str]:
-    """Lines of a table: every fault, its largest change in each stage, and what is first shown to move."""
-
-    @cache
-    def normal(architecture: str) -> Observed:
-        return observed(place, architecture)
-
-    @cache
-    def null(architecture: str) -> dict[str, Move]:
-        return moved(normal(architecture), observed(place, architecture, None, HARMLESS))
-
-    yield f"{'fault':<36} {'group':<12} {'touches':<15} " + " ".join(f"{stage:>8}" for stage in STAGES) + "  first to move"
-    for architecture in sorted({architecture_of(FAULTS[name]) for name in names}):
-        yield _line(f"(none, but {HARMLESS})"[:36], "", architecture, null(architecture), [])
-    for name in names:
-        fault = FAULTS[name]
-        architecture = architecture_of(fault)
-        moves = moved(normal(architecture), observed(place, architecture, fault))
-        yield _line(name, fault.group, fault.touches, moves, shown(moves, null(architecture)))
-
-
-def _line(name: str, group: str, touches: str, moves: dict[str, Move], beyond: list[str]) -> str:
-    cells = [f"{moves[stage].change:8.1e}" if stage in moves else f"{'-':>8}" for stage in STAGES]
-    first = moves[beyond[0]].quantity if beyond else "nothing beyond rounding"
-    return f"{name:<36} {group:<12} {touches:<15} {' '.join(cells)}  {first}"
