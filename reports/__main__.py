@@ -19,9 +19,9 @@ from bench.system.command_line import asks_for_help, chosen, exit_status
 
 COMMANDS = {  # command -> its module in reports/commands
     "figures": "figures",
-    "build": "build",
-    "verdicts": "judge",
-    "settle": "judge",
+    "build": "folder",
+    "verdicts": "folder",
+    "settle": "folder",
     "regress": "regression",
     "bless": "regression",
 }
