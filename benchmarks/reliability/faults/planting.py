@@ -24,7 +24,7 @@ class Fault:
 
     @property
     def breaks(self) -> str:
-        """What it breaks, in a sentence."""
+        """Sentence on what it breaks."""
         return inspect.cleandoc(self.plant.__doc__ or "")
 
 

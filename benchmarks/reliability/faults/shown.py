@@ -1,4 +1,4 @@
-"""What a planted fault moves: a tiny run with it, against the same run without, on the way from data to scores.
+"""Tiny runs with a planted fault and without, compared on the way from data to scores.
 
 Each run has a process of its own, forked from this one, so that nothing planted stays.
 """
