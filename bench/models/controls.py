@@ -59,7 +59,7 @@ def controls_of(settings: Mapping[str, Any]) -> dict[str, Control]:
     for key, value in settings.items():
         name = key.rpartition(".")[2]
         if name == "control" and value != NONE:
-            found[key] = CONTROLS.get(value, Control(str(value).replace("_", " "), ""))
+            found[key] = CONTROLS.get(str(value), Control(str(value).replace("_", " "), ""))
         elif name.endswith(PASSIVE) and value is True:
             found[key] = passive(name.removesuffix(PASSIVE))
     return found
