@@ -59,6 +59,6 @@ def _settings(result: dict[str, Any]) -> Settings:
     identity = result.get("train_identity", {})
     known = dict(leaves({name: value for name, value in identity.items() if isinstance(value, dict)}))
     known |= {f"eval.{name}": value for name, value in result.get("settings", {}).get("eval", {}).items()}
-    known = {"model.control": NONE, **{f"train.{task}{PASSIVE}": False for task in result["tasks"]}} | known
+    known = {"model.control": NONE, **{f"train.{task}{PASSIVE}": False for task in result.get("tasks", {})}} | known
     known |= {"seed": result["seed"], "model.architecture": result["architecture"]}
     return known | {axis["key"]: axis["value"] for axis in result.get("axes", {}).values()}
