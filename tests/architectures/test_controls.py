@@ -172,6 +172,9 @@ def test_capacity_alone_transforms_text_by_trained_weights(llm, name, options):
     ids = text(5, None).ids
     start = model.language_logits(ids)
     assert torch.equal(start, llm(ids).logits) == isinstance(model.blocks[0], OneBlock)
+    if isinstance(model.blocks[0], OneBlock):  # nothing but the copy is left: the single tower
+        items, single = [text(0, [7, 1, 4]), image(1)], controlled(llm, "single_tower", {}, "none")[0]
+        assert all(map(torch.equal, model(items)[0], single(items)[0]))
     assert not torch.allclose(moved(model).language_logits(ids), start)
 
 
