@@ -60,7 +60,7 @@ def read(path: Path) -> Declaration | None:
     for _, declared in reversed(inherited):
         values |= declared
     sources = tuple(dict.fromkeys(source for source, _ in inherited))
-    declaration = Declaration(summary, *(values[name] for name in DECLARED), sources)
+    declaration = Declaration(summary, values["options"], values["language_frozen"], values["controls"], sources)
     _check(path, declaration)
     return declaration
 
@@ -135,7 +135,7 @@ def _check(path: Path, declared: Declaration) -> None:
         if not values or not all(isinstance(value, bool | int | float | str) for value in values):
             told = "write one default (bool, int, float or str) or a tuple of choices, the default first"
             raise ArchitectureError(path, f"options: {name}: {told}")
-    if not isinstance(declared.controls, tuple) or not set(declared.controls) <= set(CONTROLS):
+    if not isinstance(declared.controls, tuple) or any(one not in CONTROLS for one in declared.controls):
         raise ArchitectureError(path, f"controls: write a tuple of {', '.join(CONTROLS)}")
     if isinstance(frozen, bool):
         return

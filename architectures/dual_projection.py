@@ -39,4 +39,4 @@ class DualProjection(FusionBlock):
         return self.blocks[packed.kind](packed, read(SHARED))
 
     def trained_alone(self) -> FusionBlock:
-        return OneBlock(self.blocks[IMAGE].layer)
+        return OneBlock(self.blocks[IMAGE].get_submodule("layer"))

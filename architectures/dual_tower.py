@@ -33,4 +33,4 @@ class DualTower(FusionBlock):
         return self.towers[packed.kind](packed, read(packed.kind))
 
     def trained_alone(self) -> FusionBlock:
-        return OneBlock(self.towers[IMAGE].layer)
+        return OneBlock(self.towers[IMAGE].get_submodule("layer"))

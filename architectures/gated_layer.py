@@ -61,8 +61,9 @@ class GatedLayer(FusionBlock):
         return self.blocks[reader].keys_values(packed)
 
     def transform(self, packed: PackedSegments, read: Read) -> Tensor:
-        frozen = self.blocks[PRETRAINED] if PRETRAINED in self.blocks else None
-        hidden = frozen(packed, read(PRETRAINED)) if frozen else packed.hidden  # T d
+        hidden = packed.hidden  # T d
+        if PRETRAINED in self.blocks:
+            hidden = self.blocks[PRETRAINED](packed, read(PRETRAINED))
         if self.text_only_bypass and not packed.with_image:
             return hidden
         return hidden + self.gate * self.blocks[GATED](packed, read(GATED))  # T d

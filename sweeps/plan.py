@@ -62,7 +62,9 @@ class Plan:
 
 
 def make(name: str, preset: str, overrides: list[str], fresh: str | None = None) -> Plan:
-    """Resolve every point of the sweep that has a meaning. With `fresh`, runs and results go to folders of that name, so all train anew.
+    """Resolve every point of the sweep that has a meaning.
+
+    With `fresh`, runs and results go to folders of that name, so all train anew.
 
     Raises UserError for whatever is wrong with the request, before anything is run or written.
     """

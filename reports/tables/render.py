@@ -55,7 +55,7 @@ def latex(table: Table) -> str:
     before = len(table.corner)
     empty = [""] * before
     lines = [
-        r"% needs \usepackage{booktabs,xcolor}" if _any_failed(table) or table.controls else r"% needs \usepackage{booktabs}",
+        rf"% needs \usepackage{{booktabs{',xcolor' if _any_failed(table) or table.controls else ''}}}",
         f"% {_escape(table.title)}",
         rf"\begin{{tabular}}{{{'l' * before}{'r' * len(table.headers)}}}",
         r"\toprule",
