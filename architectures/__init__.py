@@ -14,7 +14,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
-from architectures.declarations import FOLDER, ArchitectureError, Declaration, locate, read
+from architectures.declarations import DECLARED, FOLDER, ArchitectureError, Declaration, locate, read
 
 if TYPE_CHECKING:
     from architectures.base import FusionBlock
@@ -72,8 +72,8 @@ def get(name: str) -> type[FusionBlock]:
         raise ArchitectureError(described.sources[0], told) from error
     classes: dict[Any, None] = dict.fromkeys(value for value in vars(module).values() if isinstance(value, type))
     (block,) = [value for value in classes if value.__module__ == described.module and "architecture" in vars(value)]
-    if (block.options, block.language_frozen) != (described.options, described.frozen):
-        told = f"{block.__name__} has options or language_frozen from elsewhere: write both as literals into the class"
+    if tuple(getattr(block, name) for name in DECLARED) != (described.options, described.frozen, described.controls):
+        told = f"{block.__name__} has {' or '.join(DECLARED)} from elsewhere: write them as literals into the class"
         raise ArchitectureError(described.sources[0], told)
     block.architecture = name
     return block

@@ -102,6 +102,9 @@ class FusionBlock(nn.Module):
     options: ClassVar[dict[str, Any]] = {}
     """Names to a default value or to a tuple of choices, the default first: literals, as they are read without torch.
     """
+    controls: ClassVar[tuple[str, ...]] = ("random_language_model", "random_copy")
+    """Controls that have a meaning: ``random_copy`` where what is trained starts as a copy of the language model beside
+    the frozen original, ``capacity_only`` where `trained_alone` is defined."""
 
     @classmethod
     def stack(cls, layers: Iterable[nn.Module], **options: Any) -> nn.ModuleList:
@@ -173,6 +176,10 @@ class FusionBlock(nn.Module):
             assert cached.segment is not None, f"no keys and values for {reader} were computed before compaction"
             (cached.by_reader[reader],) = self.keys_values(PackedSegments([cached.segment]), reader)
         return cached.by_reader[reader]
+
+    def trained_alone(self) -> FusionBlock:
+        """Return the layer in which trained weights alone transform every token; frozen blocks have no part in it."""
+        raise NotImplementedError
 
     def learning_rate_scales(self) -> dict[str, float]:
         """Parameters (by name inside the block) that learn at a multiple of the common rate."""

@@ -13,7 +13,8 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 BASE = FOLDER / "base.py"  # its FusionBlock holds the defaults of what a class may declare
-DECLARED = ("options", "language_frozen")
+DECLARED = ("options", "language_frozen", "controls")
+CONTROLS = ("random_language_model", "random_copy", "capacity_only")  # what `controls` may name
 
 
 class ArchitectureError(Exception):
@@ -32,6 +33,8 @@ class Declaration:
     """Choices as a tuple, the default first; or a plain default value."""
     frozen: bool | dict[str, Any]
     """Whether the language stays the untouched model's; or the option values with which it does."""
+    controls: tuple[str, ...]
+    """Controls that have a meaning for it (`bench/models/controls.py`)."""
     sources: tuple[Path, ...]
     """Its file, and those of the architectures that it inherits from."""
 
@@ -57,7 +60,7 @@ def read(path: Path) -> Declaration | None:
     for _, declared in reversed(inherited):
         values |= declared
     sources = tuple(dict.fromkeys(source for source, _ in inherited))
-    declaration = Declaration(summary, values["options"], values["language_frozen"], sources)
+    declaration = Declaration(summary, values["options"], values["language_frozen"], values["controls"], sources)
     _check(path, declaration)
     return declaration
 
@@ -132,6 +135,8 @@ def _check(path: Path, declared: Declaration) -> None:
         if not values or not all(isinstance(value, bool | int | float | str) for value in values):
             told = "write one default (bool, int, float or str) or a tuple of choices, the default first"
             raise ArchitectureError(path, f"options: {name}: {told}")
+    if not isinstance(declared.controls, tuple) or any(one not in CONTROLS for one in declared.controls):
+        raise ArchitectureError(path, f"controls: write a tuple of {', '.join(CONTROLS)}")
     if isinstance(frozen, bool):
         return
     if not isinstance(frozen, dict):

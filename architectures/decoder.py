@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import rotate_half
 
-from architectures.base import TEXT, KeysValues, PackedSegments, Segment
+from architectures.base import SHARED, TEXT, FusionBlock, KeysValues, PackedSegments, Read, Segment
 
 
 class DecoderBlock(nn.Module):
@@ -76,6 +76,24 @@ class DecoderBlock(nn.Module):
     @staticmethod
     def _heads(packed: PackedSegments, heads: Tensor) -> list[Tensor]:
         return [part.transpose(1, 2) for part in packed.split(heads)]  # T H D -> each B H n D
+
+
+class OneBlock(FusionBlock):
+    """One decoder block for every token, whatever its modality."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.block = DecoderBlock(layer)
+
+    @classmethod
+    def owner(cls, kind: str) -> str:
+        return SHARED
+
+    def keys_values(self, packed: PackedSegments, reader: str) -> list[KeysValues]:
+        return self.block.keys_values(packed)
+
+    def transform(self, packed: PackedSegments, read: Read) -> Tensor:
+        return self.block(packed, read(SHARED))  # type: ignore[no-any-return]
 
 
 def language_states(body: nn.Module, ids: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import copy
 from torch import Tensor, nn
 
 from architectures.base import IMAGE, SHARED, TEXT, FusionBlock, KeysValues, PackedSegments, Read, register
-from architectures.decoder import DecoderBlock
+from architectures.decoder import DecoderBlock, OneBlock
 
 
 @register
@@ -20,6 +20,7 @@ class DualProjection(FusionBlock):
 
     language_frozen = True
     options = {"copied": ("all", "qkv_mlp")}
+    controls = ("random_language_model", "random_copy", "capacity_only")
 
     def __init__(self, layer: nn.Module, copied: str = "all") -> None:
         super().__init__()
@@ -36,3 +37,6 @@ class DualProjection(FusionBlock):
 
     def transform(self, packed: PackedSegments, read: Read) -> Tensor:
         return self.blocks[packed.kind](packed, read(SHARED))
+
+    def trained_alone(self) -> FusionBlock:
+        return OneBlock(self.blocks[IMAGE].get_submodule("layer"))

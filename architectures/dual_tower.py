@@ -7,7 +7,7 @@ import copy
 from torch import Tensor, nn
 
 from architectures.base import IMAGE, TEXT, FusionBlock, KeysValues, PackedSegments, Read, register
-from architectures.decoder import DecoderBlock
+from architectures.decoder import DecoderBlock, OneBlock
 
 
 @register
@@ -19,6 +19,7 @@ class DualTower(FusionBlock):
     """
 
     language_frozen = True
+    controls = ("random_language_model", "random_copy", "capacity_only")
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()
@@ -30,3 +31,6 @@ class DualTower(FusionBlock):
 
     def transform(self, packed: PackedSegments, read: Read) -> Tensor:
         return self.towers[packed.kind](packed, read(packed.kind))
+
+    def trained_alone(self) -> FusionBlock:
+        return OneBlock(self.towers[IMAGE].get_submodule("layer"))

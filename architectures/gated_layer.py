@@ -27,6 +27,7 @@ class GatedLayer(FusionBlock):
 
     language_frozen = {"text_only_bypass": True}
     options = {"gate_scope": ("layer", "global"), "text_only_bypass": (True, False), "gate_lr_scale": 1.0}
+    controls = ("random_language_model", "random_copy", "capacity_only")
 
     def __init__(
         self,
@@ -60,10 +61,18 @@ class GatedLayer(FusionBlock):
         return self.blocks[reader].keys_values(packed)
 
     def transform(self, packed: PackedSegments, read: Read) -> Tensor:
-        hidden = self.blocks[PRETRAINED](packed, read(PRETRAINED))  # T d
+        hidden = packed.hidden  # T d
+        if PRETRAINED in self.blocks:
+            hidden = self.blocks[PRETRAINED](packed, read(PRETRAINED))
         if self.text_only_bypass and not packed.with_image:
             return hidden
         return hidden + self.gate * self.blocks[GATED](packed, read(GATED))  # T d
+
+    def trained_alone(self) -> FusionBlock:
+        """H = E + g F_gate(E): of the pretrained layer its residual stream is left."""
+        del self.blocks[PRETRAINED]
+        self.text_only_bypass = False
+        return self
 
     def learning_rate_scales(self) -> dict[str, float]:
         return {"gate": self.gate_lr_scale}

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-
-from architectures.base import SHARED, FusionBlock, KeysValues, PackedSegments, Read, register
-from architectures.decoder import DecoderBlock
+from architectures.base import register
+from architectures.decoder import OneBlock
 
 
 @register
-class SingleTower(FusionBlock):
+class SingleTower(OneBlock):
     """H = F(E) for all tokens; the language model's own layers are trained, so its language may be lost."""
 
     language_frozen = False
-
-    def __init__(self, layer: nn.Module) -> None:
-        super().__init__()
-        self.block = DecoderBlock(layer)
-
-    @classmethod
-    def owner(cls, kind: str) -> str:
-        return SHARED
-
-    def keys_values(self, packed: PackedSegments, reader: str) -> list[KeysValues]:
-        return self.block.keys_values(packed)
-
-    def transform(self, packed: PackedSegments, read: Read) -> Tensor:
-        return self.block(packed, read(SHARED))
+    controls = ("random_language_model",)  # it trains no copy, and has no frozen block to go without

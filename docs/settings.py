@@ -55,7 +55,9 @@ def document() -> str:
     for task in own["task"]:
         meaning = "its share of two tasks: short for `train.tasks`"
         share = (f"`train.{task.name}_fraction`", "number", "–", "0 to 1", meaning)
-        parts += _own(f"### Task `{task.name}`", task.summary(), [*_rows("train.", task.settings), share])
+        meaning = "a control: its samples pass, and its loss does not count"
+        passive = (f"`train.{task.name}_passive`", "true, false", "`false`", "", meaning)
+        parts += _own(f"### Task `{task.name}`", task.summary(), [*_rows("train.", task.settings), share, passive])
     parts += ["", "## Evaluation: `eval`", *_table(_rows("eval.", schema.EvalConfig))]
     parts += ["", "## Runtime: `runtime`", *_table(_rows("runtime.", schema.RuntimeConfig))]
     for name in launchers.OWN:

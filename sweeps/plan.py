@@ -13,6 +13,7 @@ from typing import Any
 from bench.config.columns import column
 from bench.config.expand import ConfigGrid
 from bench.config.overrides import say
+from bench.config.validate import NoMeaning
 from bench.runs import identity
 from bench.runs.folder import RunFolder
 from bench.runs.format import FORMAT, read_own
@@ -57,10 +58,13 @@ class Plan:
     runs: Path
     threads: int  # CPU threads of each run
     points: list[Point]
+    left_out: list[str]  # why an architecture is not run under a control of the grid that has no meaning for it
 
 
 def make(name: str, preset: str, overrides: list[str], fresh: str | None = None) -> Plan:
-    """Resolve every point of the sweep. With `fresh`, runs and results go to folders of that name, so all train anew.
+    """Resolve every point of the sweep that has a meaning.
+
+    With `fresh`, runs and results go to folders of that name, so all train anew.
 
     Raises UserError for whatever is wrong with the request, before anything is run or written.
     """
@@ -74,9 +78,14 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
     if fresh:
         configs.base.runtime.runs = str(Path(configs.base.runtime.runs) / fresh)
     runs, threads = configs.base.runtime.runs, configs.base.runtime.threads
+    left_out: dict[str, NoMeaning] = {}
     points: dict[tuple[str, str, int], Point] = {}  # values that come to the same, such as 1 and 1.0, are one run
     for rows in itertools.product(*_rows(sweep.dimensions, configs)):
-        config = configs.config(change for row in rows for change in row.changes)
+        try:
+            config = configs.config(change for row in rows for change in row.changes)
+        except NoMeaning as reason:
+            left_out[str(reason)] = reason
+            continue
         # Overrides run in another process: they must say all that this one resolved.
         resolved = [
             say("runtime.runs", runs),
@@ -96,7 +105,9 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
             shape=shape(names.train),
         )
         points.setdefault((point.folder.run_id, point.eval_id, point.step), point)
-    return Plan(sweep, preset, results, Path(runs), threads, list(points.values()))
+    if not points:
+        raise next(iter(left_out.values()))
+    return Plan(sweep, preset, results, Path(runs), threads, list(points.values()), list(left_out))
 
 
 @dataclass(frozen=True)

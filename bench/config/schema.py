@@ -38,6 +38,8 @@ class ModelConfig:
     image_attention: Literal["bidirectional", "causal"] = "bidirectional"  # inside an image; gap, hybrid assumed
     time_conditioning: Literal["add", "none"] = "add"  # how image tokens get their noise level; gap
     options: dict[str, Any] = field(default_factory=dict)  # the architecture's own (`python -m bench list`)
+    # a control in place of the model that is asked for (docs/results.md)
+    control: Literal["none", "random_language_model", "random_copy", "capacity_only"] = "none"
 
 
 @dataclass
@@ -132,10 +134,11 @@ def _as_declared(item: Any) -> Any:
     return field(default=item.default, metadata=item.metadata)
 
 
-def _fraction(task: Any) -> list[tuple[str, Any, Any]]:
-    """A task's share as a fraction: a shorthand for `tasks` where there are two of them."""
-    title = f"share of {task.title} samples"
-    return [(f"{task.name}_fraction", float | None, ranged(None, 0, 1, title=title, unit="%"))]
+def _of_task(task: Any) -> list[tuple[str, Any, Any]]:
+    """A task's share as a fraction, a shorthand for `tasks` where there are two of them; and whether it is passive:
+    its samples pass through the model, forward and backward, and its loss does not count."""
+    share = ranged(None, 0, 1, title=f"share of {task.title} samples", unit="%")
+    return [(f"{task.name}_fraction", float | None, share), (f"{task.name}_passive", bool, field(default=False))]
 
 
 if TYPE_CHECKING:
@@ -154,7 +157,7 @@ if TYPE_CHECKING:
 
 else:
     DataConfig = _extended("DataConfig", DataSettings, "data set")
-    TrainConfig = _extended("TrainConfig", TrainSettings, "task", _fraction)
+    TrainConfig = _extended("TrainConfig", TrainSettings, "task", _of_task)
 
 
 @dataclass

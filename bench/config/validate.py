@@ -17,6 +17,10 @@ SAME = 1e-12  # of fractions
 FINEST = 10**15  # of a fraction, in whole shares
 
 
+class NoMeaning(UserError):
+    """A control that has no meaning for the architecture, by what that says of itself."""
+
+
 def validate(config: Config) -> None:
     """Check ranges, the architecture and fields against each other; fill in what is left to the architecture (options)
     or to the machine (precision, matmul backend)."""
@@ -26,6 +30,9 @@ def validate(config: Config) -> None:
     name = config.model.architecture
     if name not in catalogue:
         raise UserError(f"model.architecture: unknown architecture '{name}'{nearest(name, catalogue)}")
+    if config.model.control not in ("none", *catalogue[name].controls):
+        meant = ", ".join(catalogue[name].controls) or "none"
+        raise NoMeaning(f"model.control: {config.model.control} has no meaning for {name} (there are: {meant})")
     config.model.options = resolve_options("model.options", name, catalogue[name].options, config.model.options)
     _resolve_tasks(config.train)
     _resolve_losses(config.train)
@@ -89,6 +96,11 @@ def _resolve_tasks(train: TrainConfig) -> None:
     train.tasks = {name: shares[name] for name in ordered}
     for name in shares:
         setattr(train, f"{name}_fraction", shares[name] / total)
+    passive = [name for name in known if getattr(train, f"{name}_passive")]
+    if idle := [name for name in passive if not shares.get(name)]:
+        raise UserError(f"train.{idle[0]}_passive: {idle[0]} takes no part in the training (train.tasks)")
+    if passive and len(passive) == sum(share > 0 for share in shares.values()):
+        raise UserError(f"train.{passive[0]}_passive: every task is passive, so there is nothing to learn")
 
 
 def _listed(shares: dict[str, int]) -> str:

@@ -19,6 +19,7 @@ from bench.data import open_split
 from bench.data.captioned_images import CaptionedImages
 from bench.data.encoded import EncodedSplit, Source, encoded_split
 from bench.models.codec import token_ids
+from bench.models.controls import random_language_model
 from bench.models.pretrained import load_llm, load_vae
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Assets:
         self.llm: PreTrainedModel
         self.tokenizer: PreTrainedTokenizerBase
         self.llm, self.tokenizer = load_llm(config.model.llm)
+        if _drawn(config) is not None:
+            self.llm = random_language_model(self.llm, config.seed)
         self.llm.requires_grad_(False)
         self._known: dict[Hashable, Any] = {}
         self._images: dict[str, CaptionedImages] = {}
@@ -123,6 +126,11 @@ class Assets:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def _drawn(config: Config) -> int | None:
+    """The seed of a random language model; None where it is the pretrained one."""
+    return config.seed if config.model.control == "random_language_model" else None
+
+
 _open: dict[tuple, Assets] = {}
 
 
@@ -132,7 +140,7 @@ def assets_of(config: Config) -> Assets:
 
     Raises UserError for pretrained parts that cannot be used, or that the image size does not suit.
     """
-    key = (repr(config.data), config.model.llm, config.model.vae, config.runtime.cache)
+    key = (repr(config.data), config.model.llm, _drawn(config), config.model.vae, config.runtime.cache)
     if key not in _open:
         _open.clear()
         _open[key] = Assets(config)

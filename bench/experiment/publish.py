@@ -8,6 +8,7 @@ from typing import Any
 from bench.config.schema import Config, TrainConfig
 from bench.evaluation import evaluate
 from bench.evaluation.selftest.verdict import measure_id
+from bench.models.controls import PASSIVE, controls_of
 from bench.runs.folder import RunFolder
 from bench.runs.identity import Identity
 from bench.system.plugins import plugins
@@ -53,7 +54,7 @@ def publish(
             }
             for name, task in tasks.items()
         },
-        "axes": _axes(config.train),
+        "axes": _axes(config),
         "n_images": sampled(IMAGE),
         "n_captions": sampled(TEXT),
         "metrics": evaluated.metrics(),
@@ -65,12 +66,12 @@ def publish(
         folder.publish_result(identity.eval_id, step, attempt, result)
 
 
-def _axes(train: TrainConfig) -> dict[str, dict[str, Any]]:
-    """Settings of the tasks that figures may have as an axis, with their titles."""
-    known = plugins("task")
+def _axes(config: Config) -> dict[str, dict[str, Any]]:
+    """Settings of the tasks that figures may have as an axis, with their titles; and those that make it a control."""
+    known, train = plugins("task"), config.train
     own = {item.name for name in train.tasks for item in fields(known[name].settings)}
     fractions = {f"{name}_fraction" for name in train.tasks}
-    return {
+    found = {
         item.name: {
             "key": f"train.{item.name}",
             "title": item.metadata.get("title") or item.name.replace("_", " "),
@@ -80,6 +81,12 @@ def _axes(train: TrainConfig) -> dict[str, dict[str, Any]]:
         for item in fields(train)
         if item.name in own | fractions
     }
+    switches = {"model.control": config.model.control}
+    switches |= {f"train.{name}{PASSIVE}": getattr(train, f"{name}{PASSIVE}") for name in train.tasks}
+    for key in controls_of(switches):
+        name = key.rpartition(".")[2]
+        found[name] = {"key": key, "title": name.replace("_", " "), "unit": "", "value": switches[key]}
+    return found
 
 
 def _value(train: TrainConfig, name: str, fractions: set[str]) -> Any:

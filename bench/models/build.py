@@ -10,6 +10,7 @@ from architectures.decoder import language_states
 from architectures.patches import ImageTokens
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
+from bench.models.controls import go_without_frozen, random_language_model, start_at_random
 from bench.system.errors import UserError
 
 PROBE_TOKENS = 16
@@ -51,15 +52,34 @@ def build_model(
             f"model.llm={settings.llm}: its text-only logits are not reproduced, so its family "
             f"({llm.config.model_type}) needs handling of its own; use a Llama-like model"
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
-        model = FusionTransformer(llm, settings.architecture, image, settings.options)
+    model = _at_step_0(config, llm, image)
     promised = architectures.catalogue()[settings.architecture].language_frozen(settings.options)
-    if promised and not _kept(llm, model):
+    if promised and settings.control != "capacity_only" and not _kept(llm, model):
         raise UserError(
             f"model.architecture={settings.architecture}: it declares language_frozen, but its text-only logits "
             "at step 0 are not the language model's"
         )
+    return model
+
+
+def _at_step_0(config: Config, llm: PreTrainedModel, image: ImageTokens) -> FusionTransformer:
+    """The model of the config's control, if there is one. ``llm`` is random already where that is the control."""
+    settings = config.model
+
+    def built(llm: PreTrainedModel) -> FusionTransformer:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(config.seed)
+            return FusionTransformer(llm, settings.architecture, image, settings.options)
+
+    model = built(llm)
+    if settings.control == "random_copy":
+        if not start_at_random(model, built(random_language_model(llm, config.seed))):
+            raise UserError(
+                f"model.control: random_copy has no meaning for {settings.architecture}: nothing that it trains is a "
+                "copy of the language model"
+            )
+    elif settings.control == "capacity_only":
+        go_without_frozen(model)
     return model
 
 

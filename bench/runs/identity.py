@@ -85,6 +85,8 @@ def train_identity(config: Config) -> dict[str, Any]:
     from bench.models.pretrained import weights_digest
 
     model = dict(vars(config.model))
+    if model["control"] == "none":  # as runs were named before there were controls
+        del model["control"]
     for kind in ("llm", "vae"):
         model[kind] = weights_digest(model[kind], kind)
     return {
@@ -145,6 +147,8 @@ def _train_settings(config: Config) -> dict[str, Any]:
     shares, losses = train.pop("tasks"), train.pop("losses")
     for name, task in plugins("task").items():
         fraction = train.pop(f"{name}_fraction")
+        if not train[f"{name}_passive"]:
+            del train[f"{name}_passive"]
         if tuple(shares) == FORMER_TASKS and name == FORMER_TASKS[0]:
             train[f"{name}_fraction"] = fraction  # as in format 1, which had these two tasks only
         for item in fields(task.settings) if name not in shares else ():

@@ -22,7 +22,7 @@ from bench.data.counts import counts_after, zero_counts
 from bench.models.weights_digest import parameters_digest
 from bench.runs import format_1
 from bench.training.ema import MovingAverage
-from bench.training.losses.base import Mean, Output
+from bench.training.losses.base import Loss, Mean, Output
 from bench.training.terms import add_heads, check_layers, losses_of, model_input
 
 
@@ -46,6 +46,7 @@ class FusionModule(L.LightningModule):
         self.last: dict[str, Tensor] = {}  # "loss", and every term of it as "loss_<name>"
         self.train_seconds = 0.0  # interruptions and evaluations left out
         self.counts = zero_counts(train.tasks)
+        self.passive = {name for name in train.tasks if getattr(train, f"{name}_passive")}
         outside = [name for name, p in self.named_parameters() if p.requires_grad and not name.startswith("model.")]
         assert not outside, f"trained outside the model, so neither averaged nor saved: {outside}"
 
@@ -66,7 +67,16 @@ class FusionModule(L.LightningModule):
             Output(batch, states[self.model.depth][place], {layer: states[layer][place] for layer in layers})
             for place, batch in enumerate(step.batches)
         ]
-        return {loss.name: loss.measure(self.model, outputs) for loss, _ in self.losses}
+        return {loss.name: self._measured(loss, outputs) for loss, _ in self.losses}
+
+    def _measured(self, loss: Loss, outputs: Sequence[Output]) -> Mean:
+        """A term over the tasks that are learnt. Passive ones are measured too, at a weight of exactly 0: their
+        backward pass costs what it would, and gives gradients of 0."""
+        if not self.passive:
+            return loss.measure(self.model, outputs)
+        learnt = loss.measure(self.model, [output for output in outputs if output.batch.task not in self.passive])
+        idle = loss.measure(self.model, [output for output in outputs if output.batch.task in self.passive])
+        return Mean(learnt.sum + 0.0 * idle.sum, learnt.count)
 
     def total(self, terms: Mapping[str, Mean], shares: Sequence[float] | None = None) -> dict[str, Tensor]:
         """The loss, and its terms: L = sum of weight x mean (paper, Eq. 1). ``shares`` scale the means of a rank."""

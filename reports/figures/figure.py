@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports.figures.panels import PANELS_A_ROW, panels, plot_style, scale, title
+from reports.figures.panels import FAINT, PANEL, PANELS_A_ROW, panels, plot_style, scale, title
 from reports.stored.declared import Axis
 from reports.stored.runs import Sweep
 from reports.style import labels
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 DODGE = 0.012  # of the x range between two architectures, so that equal values do not hide each other
+ARM = 0.28  # inches of a row of dots at least
 REFERENCES = {"chance": ("chance (a guess)", (0, (5, 3))), "ceiling": ("ceiling (a perfect model)", (0, (1, 2)))}
 
 
@@ -29,7 +30,8 @@ def draw(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> dict[str,
     if not measures:
         return {}
     with plot_style():
-        figure, axes = panels(len(measures))
+        arms = summary["architecture"].nunique() if sweep.x.is_architecture else 0
+        figure, axes = panels(len(measures), height=max(PANEL[1], ARM * arms))
         columns = min(len(measures), PANELS_A_ROW)
         for place, (panel, (name, whose)) in enumerate(zip(axes, measures, strict=True)):
             mine = summary[(summary["metric"] == name) & (summary["weights"] == whose)]
@@ -94,6 +96,8 @@ def _dots(panel: Axes, summary: pd.DataFrame, runs: pd.DataFrame, names: bool) -
         panel.axvline(value, **look)
     panel.set_ylim(len(rows) - 0.3, -0.5)  # room for words below
     panel.set_yticks(range(len(rows)), [labels.architecture(one["architecture"]) if names else "" for one in rows])
+    for tick, one in zip(panel.get_yticklabels(), rows, strict=True):
+        tick.set_color(FAINT if labels.is_control(one["architecture"]) else "black")
     panel.tick_params(axis="y", length=0)
     panel.grid(visible=False, axis="y")
     scale(panel, "x", summary)

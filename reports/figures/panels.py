@@ -30,13 +30,13 @@ def plot_style() -> Iterator[None]:
         yield
 
 
-def panels(count: int, columns: int = PANELS_A_ROW) -> tuple[Figure, list[Axes]]:
-    """A figure with so many panels, in rows of at most `columns`."""
+def panels(count: int, columns: int = PANELS_A_ROW, height: float = PANEL[1]) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, in rows of at most `columns`; `height` of each in inches."""
     from matplotlib.figure import Figure
 
     columns = min(count, columns)
     rows = -(-count // columns)
-    figure = Figure(figsize=(PANEL[0] * columns, PANEL[1] * rows + 0.4))
+    figure = Figure(figsize=(PANEL[0] * columns, height * rows + 0.4))
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for panel in axes[count:]:
         panel.set_visible(False)

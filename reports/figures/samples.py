@@ -39,7 +39,10 @@ Captions = dict[str, list[dict[str, Any]]]  # the lines of captions.jsonl, by th
 
 
 def draw(sweep: Sweep) -> dict[str, bytes]:
-    """`samples.png` and `samples.md`, of the runs that are done; nothing where none kept its samples."""
+    """`samples.png` and `samples.md`, of the runs that are done; nothing where none kept its samples.
+
+    There is no room in the image for the captions of controls: they stand in `samples.md`.
+    """
     points = _chosen(sweep)
     if not points:
         return {}
@@ -49,7 +52,7 @@ def draw(sweep: Sweep) -> dict[str, bytes]:
     beside: Captions = {}
     for task_name, found in captions.items():
         whose = f" ({sweep.tasks[task_name].title})" if len(captions) > 1 else ""
-        beside |= {f"{name}{whose}": lines for name, lines in found.items()}
+        beside |= {f"{name}{whose}": lines for name, lines in found.items() if not labels.is_control(name)}
     grids: list[PILImage] = []
     for task in making["image"]:
         if images := _images(points, task):

@@ -58,6 +58,7 @@ def draw(
         lstrip_blocks=True,
     )
     environment.filters["architecture"] = labels.architecture
+    environment.tests["control"] = labels.is_control
     page = environment.get_template("page.html").render(
         sweep=sweep,
         axis=sweep.x.title,

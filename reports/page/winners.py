@@ -14,6 +14,7 @@ from reports.stored.declared import Axis
 from reports.stored.runs import Sweep
 from reports.stored.settings import Run, finished
 from reports.style import labels
+from reports.tables.summary import without_controls
 from reports.tables.table import decimals
 from reports.verdicts.cells import interval_text, number
 from reports.verdicts.pairing import against
@@ -59,6 +60,7 @@ def contests(sweep: Sweep, summary: pd.DataFrame) -> list[Contest]:
     The best is tested against the next as paired runs are in a verdict, all of the sweep as one family. Choosing the
     best by the same numbers does no harm: the two-sided test of the best against the second keeps its level.
     """
+    summary = without_controls(summary)
     groups = {
         (name, whose, x): group
         for name in sweep.y

@@ -70,6 +70,8 @@ class Axis:
         """One value for readers."""
         if self.unit == "%" and isinstance(value, int | float):
             return f"{self.factor * value:.0f} %"
+        if self.key == CONTROL:
+            return labels.control(str(value))
         return labels.architecture(str(value)) if self.is_architecture else str(value)
 
     def beside(self, value: Any) -> str:
@@ -77,11 +79,12 @@ class Axis:
         return "" if self.is_architecture else self.text(value)
 
 
-ARCHITECTURE = "model.architecture"
+ARCHITECTURE, CONTROL = "model.architecture", "model.control"
 GENERAL = {
     axis.column: axis
     for axis in (
         Axis(ARCHITECTURE, "architecture", "architecture"),
+        Axis(CONTROL, "control", "control"),
         Axis("step", "step", "training steps"),
         Axis("trainable_params", "trainable_params", "trainable parameters"),
         Axis("train_flops", "train_flops", "training FLOPs"),

@@ -17,6 +17,7 @@ from bench.runs.reader import StoredRun
 from bench.system.errors import UserError
 from reports.stored import declared, selftest_marks, sweep_file
 from reports.stored.declared import Axis, Metric, Task
+from reports.style import labels
 
 NOT_BELIEVED = ("changed", "unreadable")  # of a run: edited after it landed, or written by another schema
 LARGEST = 1e300  # of an x that can be drawn
@@ -30,7 +31,7 @@ class Point:
     eval_id: str
     step: int
     folder: Path  # where the result, the samples and the captions are
-    settings: dict[str, Any]  # architecture, seed, the axes: as `column` calls them
+    settings: dict[str, Any]  # architecture with its controls, seed, the axes: as `column` calls them
     status: str  # pending, running, partial, failed, done; changed or unreadable where a result may not be believed
     format: int  # of its files
     result: dict[str, Any]  # result.json as format 2 has it, {} where there is none that counts
@@ -140,7 +141,10 @@ def _settings(run_id: str, asked: dict[str, Any], result: dict[str, Any]) -> dic
     """A run's settings, as far as they are known; its own result is right where it differs."""
     measured: dict[str, Any] = {name: result[name] for name in ("architecture", "seed") if name in result}
     measured |= {name: axis["value"] for name, axis in result.get("axes", {}).items()}
-    return {"architecture": run_id.rpartition("-")[0], "seed": 0, **asked, **measured}
+    known = {"architecture": run_id.rpartition("-")[0], "seed": 0, **asked, **measured}
+    if isinstance(known["architecture"], str):
+        known["architecture"] = labels.arm(known["architecture"], known)
+    return known
 
 
 def _asked(overrides: list[str]) -> dict[str, Any]:

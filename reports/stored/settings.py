@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.checks import leaves
+from bench.models.controls import NONE, PASSIVE, controls_of
 from bench.system.errors import UserError
 from reports.stored.runs import Point, Reader, read_point
 
@@ -49,13 +50,15 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def has(run: Run, wanted: Settings) -> bool:
-    """Whether a run has these settings."""
-    return all(key in run.settings and equal(run.settings[key], value) for key, value in wanted.items())
+    """Whether a run has these settings, and is under no control that they do not name."""
+    same = all(key in run.settings and equal(run.settings[key], value) for key, value in wanted.items())
+    return same and controls_of(run.settings).keys() <= wanted.keys()
 
 
 def _settings(result: dict[str, Any]) -> Settings:
     identity = result.get("train_identity", {})
     known = dict(leaves({name: value for name, value in identity.items() if isinstance(value, dict)}))
     known |= {f"eval.{name}": value for name, value in result.get("settings", {}).get("eval", {}).items()}
+    known = {"model.control": NONE, **{f"train.{task}{PASSIVE}": False for task in result.get("tasks", {})}} | known
     known |= {"seed": result["seed"], "model.architecture": result["architecture"]}
     return known | {axis["key"]: axis["value"] for axis in result.get("axes", {}).values()}

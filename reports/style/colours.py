@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from reports.style import labels
+
+CONTROL = "#8C8C8C"  # with the marker of the architecture that it is a control of
 Style = tuple[str, str]  # colour, marker
 
 KNOWN: dict[str, Style] = {  # Okabe and Ito's palette
@@ -41,9 +44,10 @@ def ordered(values: Iterable[float]) -> dict[float, Style]:
 
 def styles(architectures: Iterable[str]) -> dict[str, Style]:
     """A style each. A name not in ``KNOWN`` starts at a place given by its hash and takes the next one that is free."""
+    given = set(architectures)
     chosen: dict[str, Style] = {}
     taken: set[int] = set()
-    for name in sorted(set(architectures)):
+    for name in sorted({name.partition(labels.BESIDE)[0] for name in given}):
         if name in KNOWN:
             chosen[name] = KNOWN[name]
             continue
@@ -53,4 +57,5 @@ def styles(architectures: Iterable[str]) -> dict[str, Style]:
                 place = (place + 1) % len(SPARE)
         taken.add(place)
         chosen[name] = SPARE[place]
-    return chosen
+    of = {name: chosen[name.partition(labels.BESIDE)[0]] for name in sorted(given)}
+    return {name: (CONTROL, style[1]) if labels.is_control(name) else style for name, style in of.items()}

@@ -12,6 +12,7 @@ Over seeds: for other seeds on the same items. Over items: for other items at th
 FID and KID are of whole sets and have none over items."""
 OVER = ("over_seeds", "over_items")  # the intervals of a cell
 BEST = "Bold: best mean among the rows of one block, where they have the same items and seeds."
+CONTROLS = "In italics: controls, which are never marked as best. What each rules out:"
 STRUCK = "Struck out: a metric that failed its self-test; its numbers are not to be believed."
 
 
@@ -27,6 +28,8 @@ def markdown(sweep: Sweep, table: Table) -> str:
         lines.append(_line([f"*{_plain(cell.text)}*" if cell.text else "" for cell in row]))
     notes = [*table.notes, *([BEST] if _any_best(table) else []), *([STRUCK] if _any_failed(table) else [])]
     lines += ["", *[f"- {_plain(note)}" for note in notes]]
+    if table.controls:
+        lines += ["", CONTROLS, "", *[f"- **{_plain(name)}**: {_plain(said)}" for name, said in table.controls]]
     return "\n".join([*lines, *_intervals(table)]).rstrip() + "\n"
 
 
@@ -38,7 +41,7 @@ def _intervals(table: Table) -> list[str]:
         for over in OVER:
             cells = [_struck(cell, getattr(cell, over)) for cell in row[width:]]
             if any(cells):
-                names = [_plain(cell.text) for cell in row[:width]]
+                names = [_struck(cell, _plain(cell.text)) for cell in row[:width]]
                 lines.append(_line([*names, over.replace("_", " "), *[cell or NOTHING for cell in cells]]))
     if not lines:
         return []
@@ -52,7 +55,7 @@ def latex(table: Table) -> str:
     before = len(table.corner)
     empty = [""] * before
     lines = [
-        r"% needs \usepackage{booktabs,xcolor}" if _any_failed(table) else r"% needs \usepackage{booktabs}",
+        rf"% needs \usepackage{{booktabs{',xcolor' if _any_failed(table) or table.controls else ''}}}",
         f"% {_escape(table.title)}",
         rf"\begin{{tabular}}{{{'l' * before}{'r' * len(table.headers)}}}",
         r"\toprule",
@@ -65,7 +68,8 @@ def latex(table: Table) -> str:
         if block:
             lines += [r"\midrule", *[line for row in block for line in _latex_rows(row, before)]]
     lines += [r"\bottomrule", r"\end{tabular}"]
-    lines += [rf"\par\smallskip\footnotesize {_escape(note)}" for note in table.notes]
+    said = [f"{name}: {text}" for name, text in table.controls]
+    lines += [rf"\par\smallskip\footnotesize {_escape(note)}" for note in [*table.notes, *said]]
     return "\n".join(lines) + "\n"
 
 
@@ -94,7 +98,9 @@ def _markdown_cell(cell: Cell) -> str:
 
 
 def _struck(cell: Cell, text: str) -> str:
-    return f"~~{text}~~" if cell.grey and text else text
+    """Struck out where it is not to be believed, in italics where it is a control's."""
+    text = f"~~{text}~~" if cell.struck and text else text
+    return f"*{text}*" if cell.control and text else text
 
 
 def _plain(text: str) -> str:
@@ -119,7 +125,7 @@ def _latex_cell(cell: Cell) -> str:
 
 
 def _greyed(cell: Cell, latex: str) -> str:
-    return rf"\textcolor{{gray}}{{{latex}}}" if cell.grey and latex else latex
+    return rf"\textcolor{{gray}}{{{latex}}}" if (cell.struck or cell.control) and latex else latex
 
 
 def _escape(text: str) -> str:

@@ -50,17 +50,25 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
     return summary
 
 
+def without_controls(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of architectures as they are."""
+    return frame[~frame["architecture"].map(labels.is_control).astype(bool)]
+
+
 def joined(notes: Iterable[Any]) -> str:
     """The notes of several runs, each once."""
     return "; ".join(sorted({note for note in notes if isinstance(note, str)}))
 
 
 def _best(group: pd.DataFrame) -> list:
-    """Rows with the best mean; none where the group may not be ranked.
+    """Rows with the best mean; none where the group may not be ranked. Controls take no part.
 
     Comparable means: more than one architecture, the same number of items, the same seeds, a direction, and no number
     that was measured on too few items to rank by.
     """
+    group = without_controls(group)
+    if group.empty:
+        return []
     same = group["n"].nunique() == group["seeds"].nunique() == group["direction"].nunique() == 1
     direction = group["direction"].iloc[0]
     if len(group) < 2 or not same or direction not in labels.ARROWS or group["note"].str.contains(DOES_NOT_RANK).any():

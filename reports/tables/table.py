@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.models.controls import controls_of
 from reports.stored import selftest_marks
 from reports.stored.runs import Sweep
 from reports.style import labels
-from reports.tables.summary import remarks
+from reports.tables.summary import remarks, without_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,18 +29,20 @@ class Header:
     unit: str
     n: str
     weights: str
-    failed: bool  # its self-test: the column is grey
+    failed: bool  # its self-test: the column is struck out
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of the table: the best of its group or not, with its 95 % intervals, grey if not to be believed."""
+    """A cell of the table: the best of its group or not, with its 95 % intervals; struck out if it is not to be
+    believed, grey if it is a control's."""
 
     text: str
     best: bool = False
     over_seeds: str = ""
     over_items: str = ""
-    grey: bool = False
+    struck: bool = False
+    control: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Table:
     headers: list[Header]
     blocks: list[list[list[Cell]]]
     references: list[list[Cell]]  # chance, ceiling, the language model before training
+    controls: list[tuple[str, str]]  # name and what it rules out, of each in the table
     notes: list[str]
 
 
@@ -73,6 +77,7 @@ def build(sweep: Sweep, scores: pd.DataFrame, summary: pd.DataFrame) -> Table:
         headers=[_header(column) for column in columns],
         blocks=blocks,
         references=_references(columns, len(corner)),
+        controls=_controls(sweep),
         notes=remarks(sweep, scores),
     )
 
@@ -89,19 +94,27 @@ def _row(sweep: Sweep, x: object, architecture: str, columns: list[pd.DataFrame]
               if (p.settings["architecture"], p.settings.get(sweep.x.column)) == (architecture, x)]  # fmt: skip
     done = sum(point.status == "done" for point in points)
     seeds = str(done) if done == len(points) else f"{done} of {len(points)}"
-    cells = [] if sweep.x.is_architecture else [Cell(sweep.x.text(x))]
-    cells += [Cell(labels.architecture(architecture)), Cell(seeds)]
+    control = labels.is_control(architecture)
+    cells = [] if sweep.x.is_architecture else [Cell(sweep.x.text(x), control=control)]
+    cells += [Cell(labels.architecture(architecture), control=control), Cell(seeds, control=control)]
     for column in columns:
         found = column[(column["architecture"] == architecture) & (column["x"] == x)]
         if found.empty:
-            cells.append(Cell(NOTHING))
+            cells.append(Cell(NOTHING, control=control))
             continue
         one, places = found.iloc[0], decimals(column["mean"])
         spread = "" if math.isnan(one["sd"]) else f" ± {one['sd']:.{places}f}"
         text = f"{one['mean']:.{places}f}{spread}"
         by_seed, by_item = (_interval(one[f"{over}_low"], one[f"{over}_high"], places) for over in ("seeds", "items"))
-        cells.append(Cell(text, bool(one["best"]), by_seed, by_item, selftest_marks.failed(column["note"])))
+        failed = selftest_marks.failed(column["note"])
+        cells.append(Cell(text, bool(one["best"]), by_seed, by_item, failed, control))
     return cells
+
+
+def _controls(sweep: Sweep) -> list[tuple[str, str]]:
+    """Controls of the sweep in its order, each once."""
+    found = {one.title: one.rules_out for point in sweep.points for one in controls_of(point.settings).values()}
+    return list(found.items())
 
 
 def _interval(low: float, high: float, places: int) -> str:
@@ -118,7 +131,9 @@ def _header(column: pd.DataFrame) -> Header:
 
 
 def _references(columns: list[pd.DataFrame], width: int) -> list[list[Cell]]:
-    """Lines to read the numbers against; a line that would be empty is left out."""
+    """Lines to read the numbers against; a line that would be empty is left out, and so are controls' own levels."""
+    real = list(map(without_controls, columns))
+    columns = [own if len(own) else column for own, column in zip(real, columns, strict=True)]
     lines = {"chance": "chance", "ceiling": "ceiling", "language model before training": "before"}
     rows = []
     for name, level in lines.items():

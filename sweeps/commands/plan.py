@@ -40,6 +40,8 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
         print(f"{status:8} {point.folder.run_id:28} {point.label}{estimate}")
     if len(listed) < len(plan.points):
         print(f"... and {len(plan.points) - len(listed)} more (--all)")
+    for reason in plan.left_out:
+        print(f"left out: {reason}")
     print(_total(len(jobs(plan)), open_, costs, args.jobs or default_jobs()))
     return 0
 

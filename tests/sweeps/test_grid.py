@@ -13,6 +13,7 @@ from bench.config.expand import ConfigGrid
 from bench.config.load import load
 from bench.config.overrides import say
 from bench.config.schema import Config
+from bench.config.validate import NoMeaning
 from bench.runs import identity
 from bench.system.errors import UserError
 from reports.stored.frames import runs_frame, scores_frame
@@ -194,7 +195,10 @@ def slow_points(sweep: dimensions.Sweep, preset: str) -> list[tuple[str, str, in
     rows = [[list(zip(d.axes, row, strict=True)) for row in d.rows] for d in sweep.dimensions]
     found = []
     for parts in itertools.product(*rows):
-        config = load(preset, [*fixed, *(say(key, value) for part in parts for key, value in part)])
+        try:
+            config = load(preset, [*fixed, *(say(key, value) for part in parts for key, value in part)])
+        except NoMeaning:
+            continue
         found.append((identity.run_id(config), identity.eval_id(config), config.train.steps))
     return list(dict.fromkeys(found))
 

@@ -23,7 +23,8 @@ def language_checks(assets: Assets, config: Config) -> list[Check]:
     """Checks of exact-match QA and perplexity; none where the language model has no questions or texts beside it."""
     if not assets.exam and not assets.texts:
         return []
-    model = build_model(config, assets.llm, *assets.latent_shape[:2]).eval()
+    plain = replace(config, model=replace(config.model, control="none"))  # controls may speak otherwise at step 0
+    model = build_model(plain, assets.llm, *assets.latent_shape[:2]).eval()
     spoilt = [model, *[Noisy(model, grade, config.seed) for grade in NOISES]]
     graded = [scoring.language_scores(speaker, assets, config) for speaker in spoilt]  # type: ignore[arg-type]
     found = []

@@ -14,6 +14,7 @@ from reports.stored import selftest_marks
 from reports.stored.declared import GENERAL
 from reports.stored.runs import Sweep
 from reports.style import labels
+from reports.tables.summary import without_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,11 +67,12 @@ def _chart(sweep: Sweep, means: pd.DataFrame, runs: pd.DataFrame, cost: str) -> 
 
 
 def _front(runs: pd.DataFrame, cost: str) -> Spec:
-    """Architectures, by their means over seeds, that no other beats at both."""
+    """Architectures, by their means over seeds, that no other beats at both. Controls take no part."""
+    runs = without_controls(runs)
     means = runs.groupby("architecture", as_index=False).agg(
         **{cost: (cost, "mean"), "value": ("value", "mean"), "direction": ("direction", "first")}
     )
-    best = front(means, cost)
+    best = front(means, cost) if len(means) else means
     rows = [{"x": float(x), "y": float(y)} for x, y in zip(best[cost], best["value"], strict=True)]
     line = {"type": "line", "interpolate": "step-after", "color": INK, "opacity": 0.45, "point": {"color": INK}}
     return {"data": {"values": rows}, "mark": line}

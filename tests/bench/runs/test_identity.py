@@ -32,7 +32,8 @@ TRAINING = [
     "train.i2t_noise=0.5", "train.denoise_noisy_i2t=true",
     "train.timestep_distribution=uniform", "train.caption_dropout=0.2", "train.ema_decay=0.5",
     "train.precision=bfloat16", "train.lr_schedule=constant", "runtime.threads=2",
-    "runtime.compile=true", "runtime.devices=2",
+    "runtime.compile=true", "runtime.devices=2", "model.control=random_copy", "train.t2i_passive=true",
+    "train.i2t_passive=true",
 ]  # fmt: skip
 EVALUATION = [
     "eval.split=validation", "eval.num_images=31", "eval.num_captions=31", "eval.guidance_scale=3", "eval.sampler=heun",
