@@ -218,7 +218,7 @@ def test_its_class_must_be_as_its_file_says(narrow):
     block = architectures.get("narrow")
     assert block.architecture == "narrow"
     block.options = {"bias": True}
-    with pytest.raises(ArchitectureError, match="write both as literals"):
+    with pytest.raises(ArchitectureError, match="write them as literals"):
         architectures.get("narrow")
 
 
