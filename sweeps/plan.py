@@ -48,6 +48,15 @@ class Point:
 
 
 @dataclass(frozen=True)
+class UntilDecided:
+    """Seeds until claims are decided: those of the first look, of the last, and every run that may be asked for."""
+
+    first: int
+    at_most: int
+    candidates: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """A sweep as asked for: where its results go and its runs, in the order to run them."""
 
@@ -57,6 +66,7 @@ class Plan:
     runs: Path
     threads: int  # CPU threads of each run
     points: list[Point]
+    until: UntilDecided | None = None  # None: its seeds are fixed
 
 
 def make(name: str, preset: str, overrides: list[str], fresh: str | None = None) -> Plan:
@@ -66,8 +76,13 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
     """
     whole = grid.read(name)
     sweep = narrow(whole, overrides)
+    return planned(sweep, preset, folder_name(whole, sweep, preset), fresh)
+
+
+def planned(sweep: Sweep, preset: str, folder: str, fresh: str | None = None) -> Plan:
+    """Resolve every point of a sweep whose results go to this folder."""
     check_size(sweep)
-    results = RESULTS / (folder_name(whole, sweep, preset) + (f"-{fresh}" if fresh else ""))
+    results = results_folder(folder, fresh)
     _check_results(results, sweep.name)
     fixed = [f"{key}={text}" for key, text in sweep.fixed.items()]
     configs = ConfigGrid(preset, fixed)
@@ -97,6 +112,11 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
         )
         points.setdefault((point.folder.run_id, point.eval_id, point.step), point)
     return Plan(sweep, preset, results, Path(runs), threads, list(points.values()))
+
+
+def results_folder(folder: str, fresh: str | None) -> Path:
+    """Where results go."""
+    return RESULTS / (folder + (f"-{fresh}" if fresh else ""))
 
 
 @dataclass(frozen=True)
@@ -145,6 +165,7 @@ def write(plan: Plan) -> bool:
         "source": plan.sweep.source,
         "plot": plan.sweep.plot,
         "runs_root": os.path.relpath(plan.runs, plan.results),
+        **({"until_decided": {"first": until.first, "at_most": until.at_most}} if (until := plan.until) else {}),
         "points": [
             {"run_id": point.folder.run_id, "eval_id": point.eval_id, "step": point.step, "overrides": point.overrides}
             for point in plan.points

@@ -12,12 +12,10 @@ __all__ = ["add_arguments", "run"]
 def run(command: str, args: argparse.Namespace) -> int:
     """Print verdicts, or plans. Returns 0; raises UserError for what is no results folder, or claims not to be read."""
     from reports.stored.runs import read_sweep
-    from reports.verdicts import hypotheses, power, text
-    from reports.verdicts.axis import main_effects
-    from reports.verdicts.judging import judged
+    from reports.verdicts import hypotheses, power, study, text
 
     sweep = read_sweep(args.folder)
-    found = judged(sweep, hypotheses.read(args.claims, sweep))
-    effects = main_effects(sweep)
-    print(text.markdown(sweep, found, effects) if command == "verdicts" else power.analysis(sweep, found, effects))
+    found = study.judged_study(sweep, hypotheses.read(args.claims, sweep))
+    parts = found.verdicts, found.effects, found.looks
+    print(text.markdown(sweep, *parts) if command == "verdicts" else power.analysis(sweep, *parts))
     return 0
