@@ -15,6 +15,7 @@ from reports.statistics.sequential import chances, last_level, look_levels
 from reports.stored.runs import Sweep
 from reports.stored.settings import Run, finished
 from reports.verdicts.axis import CHANGE, MainEffect, main_effects
+from reports.verdicts.cells import direction
 from reports.verdicts.hypotheses import Claim
 from reports.verdicts.judging import NOT_JUDGED, Verdict, judged
 
@@ -48,8 +49,8 @@ class Standing:
 
     @property
     def outcome(self) -> str:
-        """The outcome so far."""
-        return self.found.tested.outcome if isinstance(self.found, MainEffect) else self.found.outcome
+        """The outcome so far; of an effect of the axis, whether its last value is better or worse."""
+        return direction(self.found.tested) if isinstance(self.found, MainEffect) else self.found.outcome
 
 
 def taken(sweep: Sweep) -> list[int]:

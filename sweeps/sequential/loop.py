@@ -50,7 +50,8 @@ def _tell(found: Looks, told: set[str]) -> None:
     """Print what was not said before."""
     if not found.seeds:
         return
-    print(f"look at {found.seeds} seeds: {len(found.closed)} claims and effects closed, {len(found.open)} open")
+    counts = f"{len(found.closed)} claims and effects of the axis closed, {len(found.open)} open"
+    print(f"look at {found.seeds} seeds: {counts}")
     for line in found.closed:
         if line not in told:
             print(line)
@@ -71,6 +72,6 @@ def _ended(plan: Plan, found: Looks, build: bool) -> int:
     elif not given_up:
         print(f"all {len(states)} decided with {found.seeds} seeds, see {plan.results}")
     else:
-        print(f"{len(states) - given_up} of {len(states)} decided with {found.seeds} seeds, {given_up} not, "
-              f"see {plan.results}")  # fmt: skip
+        words = f"{len(states) - given_up} of {len(states)} decided with {found.seeds} seeds, {given_up} given up"
+        print(f"{words}, see {plan.results}")
     return 0

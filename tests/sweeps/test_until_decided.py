@@ -31,6 +31,7 @@ plot: {x: architecture, y: [cider]}
 CLAIM = """
 text: The {better} writes better than the {worse}.
 sweep: mine.yaml
+where: {where}
 comparisons:
   - runs: {{model.architecture: {better}}}
     are: better
@@ -54,6 +55,7 @@ class Fake:
     fails: set[tuple[str, int]]
     trained: list[tuple[str, int]]
     lives: int
+    slope: float  # what the whole noise takes from CIDEr
 
     def __init__(self, sweep: Path, threads: int, options: object) -> None:
         assert sweep.name == "sweep.json" and threads > 0
@@ -83,12 +85,17 @@ class Fake:
 
 def land(job, point, who: tuple[str, int]) -> None:
     mean, spread = Fake.truth[who[0]]
-    random = np.random.default_rng([who[1], len(who[0]), sum(map(ord, who[0]))])
+    noise = next(
+        (float(text.partition("=")[2]) for text in point.overrides if text.startswith("train.i2t_noise=")), 0.0
+    )
+    mean -= Fake.slope * noise
+    random = np.random.default_rng([who[1], len(who[0]), sum(map(ord, who[0])), int(100 * noise)])
     items = mean + spread * random.normal() + ITEMS
     fake_results.EVAL_ID = point.eval_id
     cost = {"train_seconds": 50.0, "score_seconds": 10.0}
     metrics = {"cider": fake_results.score(float(items.mean()))}
-    fake_results.land(job.folder.path, *who, point.step, metrics, items={"cider": items.tolist()}, cost=cost)
+    fake_results.land(job.folder.path, *who, point.step, metrics, items={"cider": items.tolist()}, cost=cost,
+                      train={"i2t_noise": noise})  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +108,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setattr(report.Report, "build", lambda self: None)
     monkeypatch.setattr(looks, "subprocess", types.SimpleNamespace(run=in_this_process))
     monkeypatch.setattr(fake_results, "EVAL_ID", "e0")
-    Fake.truth, Fake.fails, Fake.trained, Fake.lives = {}, set(), [], 10_000
+    Fake.truth, Fake.fails, Fake.trained, Fake.lives, Fake.slope = {}, set(), [], 10_000, 0.0
 
 
 def in_this_process(command: list[str], **_: object) -> types.SimpleNamespace:
@@ -113,8 +120,8 @@ def in_this_process(command: list[str], **_: object) -> types.SimpleNamespace:
     return types.SimpleNamespace(returncode=status, stdout=out.getvalue(), stderr=err.getvalue())
 
 
-def claim(name: str, better: str, worse: str, margin: object = 0.1) -> None:
-    text = CLAIM.format(better=better, worse=worse, margin=margin)
+def claim(name: str, better: str, worse: str, margin: object = 0.1, where: str = "{}") -> None:
+    text = CLAIM.format(better=better, worse=worse, margin=margin, where=where)
     Path("claims", f"{name}.yaml").write_text(text, encoding="utf-8")
 
 
@@ -174,7 +181,7 @@ def test_a_hopeless_claim_is_given_up_and_said(capsys):
     (a,) = looked()["questions"]
     assert a["state"] == "futile" and a["seeds"] < 30 and a["chance"] < 0.05
     said = capsys.readouterr().out
-    assert "Given up at" in said and "1 not" in said
+    assert "Given up at" in said and "1 given up" in said
     before = list(Fake.trained)
     assert run() == 0 and Fake.trained == before  # what was given up stays given up
 
@@ -314,6 +321,42 @@ def test_a_fresh_one_has_folders_of_its_own_and_so_has_the_sweep_of_fixed_seeds(
     plain = next(path for path in Path("results").iterdir() if "until-decided" not in path.name)
     assert in_this_process(["", "-m", "reports", "looks", str(plain)]).returncode == 2
     assert len(Fake.trained) == 18  # runs are shared
+
+
+ALONG = """
+question: Does noise hurt?
+grid: {seed: [0], model.architecture: [dual_tower, single_tower], train.i2t_noise: [0, 0.5, 1]}
+plot: {x: i2t_noise, y: [cider]}
+"""
+
+
+def test_the_axis_is_decided_too_and_what_it_alone_needs_gets_no_more_seeds(capsys):
+    Path("mine.yaml").write_text(ALONG, encoding="utf-8")
+    Fake.truth, Fake.slope = LATER, 3.0
+    claim("a", "dual_tower", "single_tower", where="{train.i2t_noise: 0}")
+    assert run() == 0
+    questions = {one["text"]: one for one in looked()["questions"]}
+    axis = {text: one for text, one in questions.items() if text.startswith("What noise cap")}
+    assert len(axis) == 2 and {(one["state"], one["seeds"]) for one in axis.values()} == {("decided", 3)}
+    a = questions["The dual_tower writes better than the single_tower."]
+    assert a["outcome"] == "supported" and a["seeds"] > 3
+    asked = json.loads((folder() / "sweep.json").read_text(encoding="utf-8"))["points"]
+    later = [point for point in asked if "seed=3" in point["overrides"]]
+    assert len(asked) == 6 * 3 + 2 * (a["seeds"] - 3) and len(later) == 2
+    assert all("train.i2t_noise=0" in point["overrides"] for point in later)
+    assert (
+        "worse: What noise cap on I2T images does to CIDEr, last against first. Decided at 3 seeds"
+        in capsys.readouterr().out
+    )
+    verdicts = in_this_process(["", "-m", "reports", "verdicts", str(folder())]).stdout
+    assert "trend. Decided at 3 seeds, level 0.75 %." in verdicts
+
+
+def test_an_open_trend_keeps_every_value_of_the_axis(capsys):
+    Path("mine.yaml").write_text(ALONG, encoding="utf-8")
+    Fake.truth, Fake.slope = {"dual_tower": (4.0, 0.4), "single_tower": (4.0, 0.4)}, 0.5
+    assert run("--at-most", "4") == 0
+    assert len(Fake.trained) == 6 * 4
 
 
 def test_status_plan_settle_and_verdicts_speak_of_the_looks(capsys):
