@@ -15,7 +15,7 @@ from typing import Any
 import architectures
 from bench.system.command_line import Parser, exit_status
 from bench.system.errors import UserError, nearest
-from bench.system.files import publish
+from bench.system.files import publish, write_all
 from bench.system.provenance import machine_facts
 from benchmarks.speed.shapes import BASE, SHAPES, USUAL
 
@@ -65,7 +65,6 @@ def _tables(asked: Namespace, machine: dict[str, Any]) -> int:
 
 
 def _growth(asked: Namespace, machine: dict[str, Any]) -> int:
-    from bench.system.files import write_atomically
     from benchmarks.speed.figure import draw
     from benchmarks.speed.growth import START, points
     from benchmarks.speed.literal import EQUATIONS, MISSING
@@ -83,9 +82,8 @@ def _growth(asked: Namespace, machine: dict[str, Any]) -> int:
     _store(asked.json, {"machine": machine, "start": asdict(START), "points": told})
     where = f"{machine['device']}, {asked.threads} thread{'s' * (asked.threads > 1)}"
     about = f"Dotted: if every token cost the same. Where it does not grow: {START}. {where}."
-    for name, content in draw(taken, about).items():
-        write_atomically(asked.growth / name, content)
-        print(f"stored in {asked.growth / name}")
+    for path in write_all(asked.growth, draw(taken, about)):
+        print(f"stored in {path}")
     return 0
 
 

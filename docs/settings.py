@@ -23,11 +23,11 @@ import yaml
 
 import architectures
 from bench.config import schema
+from bench.config.load import PRESETS
 from bench.system.plugins import plugins
 from sweeps import launchers
 
 NAMES = {int: "whole number", float: "number", bool: "true, false", str: "text", dict: "group", list: "list"}
-PRESETS = Path(schema.__file__).parent / "presets"
 HEAD = """\
 # Settings
 

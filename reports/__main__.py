@@ -20,10 +20,10 @@ from bench.system.command_line import asks_for_help, chosen, exit_status
 
 COMMANDS = {  # command -> its module in reports/commands
     "figures": "figures",
-    "build": "build",
-    "verdicts": "judge",
-    "settle": "judge",
-    "looks": "looks",
+    "build": "folder",
+    "verdicts": "folder",
+    "settle": "folder",
+    "looks": "folder",
     "regress": "regression",
     "bless": "regression",
 }

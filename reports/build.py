@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.system.errors import writing_to
-from bench.system.files import remove_drafts, write_atomically
+from bench.system.files import write_all
 from reports.figures import figure, samples
 from reports.page import build as page
 from reports.stored.frames import runs_frame, scores_frame
@@ -45,8 +44,4 @@ def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -
         "verdicts.json": facts.as_json(sweep, *judged).encode(),
         **page.draw(sweep, runs, scores, summary, arranged, *judged),
     }
-    with writing_to(folder):
-        remove_drafts(folder)
-        for name, content in files.items():
-            write_atomically(folder / name, content)
-    return [folder / name for name in files]
+    return write_all(folder, files)

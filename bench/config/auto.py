@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-
-from bench.system.provenance import gpu
+from bench.system.provenance import cpu_facts, gpu
 
 MULTIPLY_BFLOAT16 = ("amx_bf16", "avx512_bf16")  # CPU flags; without one of them bfloat16 is emulated, slowly
 INTEL = "GenuineIntel"  # a processor's vendor as it calls itself
@@ -33,21 +30,10 @@ def resolve_matmul_backend(backend: str, precision: str, accelerator: str) -> st
     if backend != "auto":
         return backend
     on_cpu = accelerator == "cpu" or (accelerator == "auto" and gpu() is None)
-    held_back = "avx512f" in _cpu_flags() and _cpu().get("vendor_id") != INTEL
+    held_back = "avx512f" in _cpu_flags() and cpu_facts().get("vendor_id") != INTEL
     return "onednn" if on_cpu and precision == "float32" and held_back else "blas"
 
 
 def _cpu_flags() -> list[str]:
     """The first processor's flags, [] where they are unknown."""
-    return _cpu().get("flags", "").split()
-
-
-@cache
-def _cpu() -> dict[str, str]:
-    """The first processor's entries in /proc/cpuinfo (Linux)."""
-    try:
-        first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")
-    except OSError:
-        return {}
-    facts = (line.partition(":") for line in first.splitlines())
-    return {name.strip(): value.strip() for name, _, value in facts}
+    return cpu_facts().get("flags", "").split()

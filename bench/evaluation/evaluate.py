@@ -18,7 +18,7 @@ from bench.config.schema import Config
 from bench.data.assets import Assets
 from bench.evaluation.metrics.base import Score
 from bench.evaluation.scoring import declared, language_scores, task_scores
-from bench.tasks.base import IMAGE, GeneratedCaption, GeneratedImage, Sample, Task, tasks_of
+from bench.tasks.base import IMAGE, GeneratedImage, Sample, Task, tasks_of
 
 REAL = 16  # true outputs stored beside the first generated images
 
@@ -84,21 +84,18 @@ def save(evaluated: Evaluated, folder: Path) -> None:
 
 
 def _save_samples(samples: Sequence[Sample], real: np.ndarray | None, folder: Path) -> None:
-    prompts, captions = [], []
-    for place, sample in enumerate(samples):
-        if isinstance(sample, GeneratedImage):
-            prompts.append({"id": sample.id, "sample": f"{place:05d}.png", "prompt": sample.prompt})
-        elif isinstance(sample, GeneratedCaption):
-            captions.append({"id": sample.id, "caption": sample.caption, "references": sample.references})
-    if real is not None:
-        generated = [sample.image for sample in samples if isinstance(sample, GeneratedImage)]
-        for name, images in (("samples", generated), ("real", real)):
-            (folder / name).mkdir()
-            for index, image in enumerate(images):
-                PILImage.fromarray(image).save(folder / name / f"{index:05d}.png")
-        _write_lines(folder / "prompts.jsonl", prompts)
-    else:
-        _write_lines(folder / "captions.jsonl", captions)
+    """Captions as lines; images as files beside the ``real`` ones, and their prompts as lines."""
+    if real is None:
+        _write_lines(folder / "captions.jsonl", [vars(sample) for sample in samples])
+        return
+    generated = [sample for sample in samples if isinstance(sample, GeneratedImage)]
+    for name, images in (("samples", [sample.image for sample in generated]), ("real", real)):
+        (folder / name).mkdir()
+        for index, image in enumerate(images):
+            PILImage.fromarray(image).save(folder / name / f"{index:05d}.png")
+    prompts = [{"id": sample.id, "sample": f"{index:05d}.png", "prompt": sample.prompt}
+               for index, sample in enumerate(generated)]  # fmt: skip
+    _write_lines(folder / "prompts.jsonl", prompts)
 
 
 def _write_lines(path: Path, rows: list[dict]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from bench.config import part_files
 from bench.models import pretrained
@@ -70,7 +70,7 @@ def _packages() -> list[Check]:
             remedy = f"pip install '{item}' -c constraints.txt"
             found.append(Check(item.name, version or "missing", False, remedy=remedy))
         else:
-            other = tested.get(_canonical(item.name), version)
+            other = tested.get(canonicalize_name(item.name), version)
             said = version if other == version else f"{version} (tested with {other})"
             remedy = f"pip install {item.name}=={other}"
             found.append(Check(item.name, said, other == version, needed=False, remedy=remedy))
@@ -81,11 +81,7 @@ def _tested_versions() -> dict[str, str]:
     path = PROJECT / "constraints.txt"
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     pairs = [line.partition("==") for line in lines if "==" in line and not line.startswith("#")]
-    return {_canonical(name.strip()): version.strip() for name, _, version in pairs}
-
-
-def _canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return {canonicalize_name(name.strip()): version.strip() for name, _, version in pairs}
 
 
 def _weights() -> list[Check]:

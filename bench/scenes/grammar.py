@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-from bench.scenes.attributes import compare
 from bench.scenes.scene import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
 
 # (whole caption, one object): objects are joined by "and"; {o} stands for them, {b} for the background
@@ -48,11 +47,6 @@ def parse(caption: str) -> Scene | None:
     if not objects and not backgrounds:
         return None
     return Scene(tuple(objects), _only(backgrounds))
-
-
-def caption_attributes(caption: str, scene: Scene) -> dict[str, float]:
-    """Per attribute, the fraction of the scene's objects (background: of one) that the caption names rightly."""
-    return compare(parse(caption) or Scene((), None), scene)
 
 
 def vocabulary() -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench.system import processes
+from bench.system.errors import writing_to
 
 AT_ONCE = 8  # files flushed in parallel: a disk writes many in the time of one
 
@@ -62,6 +64,16 @@ def _is_orphaned(draft: Path) -> bool:
     space, _, owner = draft.name[: -len(".draft")].rpartition(".")[2].rpartition("-")[0].partition("_")
     pid, _, birth = owner.partition("-")
     return pid.isdigit() and birth.isdigit() and processes.dead(space, int(pid), int(birth))
+
+
+def write_all(folder: Path, files: Mapping[str, bytes]) -> list[Path]:
+    """Write files into a folder, each atomically; returns their paths. Raises UserError if it cannot be written."""
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_drafts(folder)
+        for name, content in files.items():
+            write_atomically(folder / name, content)
+    return [folder / name for name in files]
 
 
 def append_line(path: Path, line: str) -> None:

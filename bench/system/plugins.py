@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from keyword import iskeyword
@@ -24,6 +25,11 @@ PACKAGES = {
     "data set": "bench.data.sets",
 }
 """Kind -> the package whose files are of it. Entry points are the group `xfusion_bench.<last name of the package>`."""
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """Settings of a plug-in that has none of its own."""
 
 
 class Plugin:

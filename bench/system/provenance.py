@@ -115,12 +115,18 @@ def gpu() -> str | None:
 
 def cpu() -> str:
     """Model of the processor."""
+    return cpu_facts().get("model name") or platform.processor() or platform.machine()
+
+
+@cache
+def cpu_facts() -> dict[str, str]:
+    """The first processor's entries in /proc/cpuinfo, {} where there is none."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        first, _, _ = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")
     except OSError:
-        return platform.processor() or platform.machine()
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.machine()
+        return {}
+    facts = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in facts}
 
 
 def _version(name: str) -> str | None:

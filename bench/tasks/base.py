@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.system.plugins import Plugin, plugin
+from bench.system.plugins import NoSettings, Plugin, plugin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,11 +40,6 @@ class GeneratedCaption:
 
 
 Sample = GeneratedImage | GeneratedCaption
-
-
-@dataclass(frozen=True)
-class NoSettings:
-    """A task without settings of its own."""
 
 
 class Task(Plugin):

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from bench.scenes.scene import BACKGROUNDS, COLOURS, POSITIONS, SHAPES, SIZES, Scene
-
-VALUES = {"colour": COLOURS, "shape": SHAPES, "size": SIZES, "position": POSITIONS}
+from bench.scenes.attributes import ATTRIBUTES, OBJECT_ATTRIBUTES, VALUES
+from bench.scenes.scene import Scene
 
 
 def altered(scene: Scene, rng: Random) -> Scene:
@@ -30,9 +29,9 @@ def same_image(scene: Scene) -> tuple[object, ...]:
 
 
 def _changed(scene: Scene, rng: Random) -> Scene:
-    attribute = rng.choice((*VALUES, "background"))
+    attribute = rng.choice(ATTRIBUTES)
     if attribute == "background":
-        return replace(scene, background=rng.choice(BACKGROUNDS))
+        return replace(scene, background=rng.choice(VALUES[attribute]))
     objects = list(scene.objects)
     i = rng.randrange(len(objects))
     objects[i] = replace(objects[i], **{attribute: rng.choice(VALUES[attribute])})
@@ -40,7 +39,7 @@ def _changed(scene: Scene, rng: Random) -> Scene:
 
 
 def _exchanged(scene: Scene, rng: Random) -> Scene:
-    attribute = rng.choice(tuple(VALUES))
+    attribute = rng.choice(OBJECT_ATTRIBUTES)
     one, two = scene.objects
     a, b = getattr(one, attribute), getattr(two, attribute)
     return replace(scene, objects=(replace(one, **{attribute: b}), replace(two, **{attribute: a})))

@@ -11,6 +11,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional as F
 
+from bench.models.codec import decode_latents, encode_images
 from bench.models.feature_net import FeatureNet, to_pixels
 from bench.zoo.images import TRAIN_SEED, check_scenes, mixed_scenes
 from bench.zoo.train_features import readable
@@ -93,35 +94,16 @@ def measure(vae: AutoencoderKL, judge: FeatureNet, n: int = CHECKED) -> dict[str
     found: dict[str, float] = {}
     for objects in (1, 2):
         scenes, images = check_scenes(objects, n)
-        latents = encode(vae, images)
-        decoded = decode(vae, latents)
+        latents = encode_images(vae, images)
+        decoded = decode_latents(vae, latents)
         noisy = latents + 0.1 * torch.randn(latents.shape, generator=torch.Generator().manual_seed(0))
         name = f"all_right_{objects}"
         found |= readable(judge, scenes, decoded, objects)
-        found[f"noisy_{name}"] = readable(judge, scenes, decode(vae, noisy), objects)[name]
+        found[f"noisy_{name}"] = readable(judge, scenes, decode_latents(vae, noisy), objects)[name]
         found[f"rms_error_{objects}"] = float(np.sqrt(np.mean((decoded.astype(float) - images) ** 2)))
         found[f"latent_mean_{objects}"] = latents.mean().item()
         found[f"latent_std_{objects}"] = latents.std().item()
     return found
-
-
-@torch.inference_mode()
-def encode(vae: AutoencoderKL, images: np.ndarray, batch: int = 256) -> Tensor:
-    """Encode uint8 images to scaled posterior means (n, 8, 4, 4), about zero mean and unit deviation."""
-    means = [vae.encode(to_pixels(part, 32)).latent_dist.mean for part in _batches(images, batch)]
-    return (torch.cat(means) - vae.config.shift_factor) * vae.config.scaling_factor
-
-
-@torch.inference_mode()
-def decode(vae: AutoencoderKL, latents: Tensor, batch: int = 256) -> np.ndarray:
-    """Decode scaled latents to uint8 images (n, 32, 32, 3)."""
-    latents = latents / vae.config.scaling_factor + vae.config.shift_factor
-    decoded = torch.cat([vae.decode(part).sample for part in latents.split(batch)])
-    return ((decoded + 1) * 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
-
-
-def _batches(images: np.ndarray, batch: int) -> list[np.ndarray]:
-    return [images[start : start + batch] for start in range(0, len(images), batch)]
 
 
 def _perceptual(judge: FeatureNet, decoded: Tensor, pixels: Tensor) -> Tensor:
@@ -143,7 +125,7 @@ def _fix_deviation(vae: AutoencoderKL) -> None:
 def _standardise(vae: AutoencoderKL, images: np.ndarray) -> None:
     """Record the shift and scale that give the latents of `images` zero mean and unit deviation."""
     vae.register_to_config(shift_factor=0.0, scaling_factor=1.0)
-    latents = encode(vae, images)
+    latents = encode_images(vae, images)
     shift, scale = latents.mean().item(), 1 / latents.std().item()
     vae.register_to_config(shift_factor=round(shift, 6), scaling_factor=round(scale, 6))
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmarks.speed.growth import Point
-from reports.figures.panels import STYLE
+from reports.figures.panels import plot_style
 from reports.style.colours import styles
 from reports.style.labels import architecture as named
 from reports.style.output import rendered
@@ -21,13 +21,12 @@ GREY = "#6B6B6B"
 
 def draw(points: Sequence[Point], about: str) -> dict[str, bytes]:
     """`growth.png` and `growth.svg`; ``about`` says what was held fixed, and where this was measured."""
-    import matplotlib.style
     from matplotlib.figure import Figure
 
     rows = list(dict.fromkeys(point.grown for point in points))
     columns = list(dict.fromkeys(point.architecture for point in points))
     style, start_ms = styles(columns), statistics.median(point.start_ms for point in points)
-    with matplotlib.style.context(STYLE):
+    with plot_style():
         figure = Figure(figsize=(PANEL[0] * len(columns) + 0.4, PANEL[1] * len(rows) + 0.9))
         panels = figure.subplots(len(rows), len(columns), squeeze=False, sharey=True, sharex="row")
         for row, grown in zip(panels, rows, strict=True):

@@ -25,9 +25,7 @@ def found_device(asked: str | None) -> str:
     return asked or ("cuda" if has_gpu else "cpu")
 
 
-def measure(
-    shape: Shape, names: tuple[str, ...], device: str, threads: int, seconds: float
-) -> Iterator[list[Row]]:
+def measure(shape: Shape, names: tuple[str, ...], device: str, threads: int, seconds: float) -> Iterator[list[Row]]:
     """The rows of each table, as soon as they are there."""
     setting = setting_of(shape, names, device, threads, seconds)
     for rows in MEASUREMENTS:
@@ -42,9 +40,5 @@ def setting_of(shape: Shape, names: tuple[str, ...], device: str, threads: int, 
     quiet_libraries()
     torch.set_num_threads(threads)
     keep_freed_memory()
-    settle = torch.cuda.synchronize if device == "cuda" else _nothing
+    settle = torch.cuda.synchronize if device == "cuda" else (lambda: None)  # a CPU has finished when the call returns
     return Setting(shape, names, device, threads, seconds, settle)
-
-
-def _nothing() -> None:
-    """Wait for a CPU, which has finished when the call returns."""

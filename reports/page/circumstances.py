@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bench.config import user_yaml
-from reports.page.provenance import config, run_folder
+from bench.runs.reader import StoredRun
+from reports.page.provenance import config
 from reports.stored.runs import Point, Sweep
 from reports.style import labels
 
@@ -92,7 +93,7 @@ def _weights(point: Point, what: str) -> str:
 
 
 def _machine(point: Point) -> str:
-    starts = run_folder(point).run_json().get("starts", [])
+    starts = StoredRun(point.run).run_json().get("starts", [])
     last = starts[-1] if starts else {}
     return f"{last['device']}, threads: {last.get('threads')}" if "device" in last else ""
 

@@ -28,11 +28,6 @@ def origins(sweep: Sweep) -> list[Origin]:
     return [_origin(sweep, point) for point in sweep.points]
 
 
-def run_folder(point: Point) -> StoredRun:
-    """The run that a result lies in. Raises UserError where another schema wrote it."""
-    return StoredRun(point.run)
-
-
 def config(point: Point) -> str:
     """The run's config.yaml, "" before it has begun."""
     file = point.run / "config.yaml"
@@ -47,6 +42,6 @@ def _origin(sweep: Sweep, point: Point) -> Origin:
 
 def _starts(point: Point) -> str:
     try:
-        return json.dumps(run_folder(point).run_json().get("starts", []), indent=1, ensure_ascii=False)
+        return json.dumps(StoredRun(point.run).run_json().get("starts", []), indent=1, ensure_ascii=False)
     except UserError as reason:  # another schema wrote it
         return str(reason)

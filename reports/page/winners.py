@@ -97,8 +97,8 @@ def _compared(axis: Axis, runs: list[Run], place: Place, group: pd.DataFrame) ->
         return _why_not_ranked(group)
     best, second = group[group["best"]].iloc[0], _second(group)
     at = {axis.key: place[2]} if runs and axis.key in runs[0].settings and not axis.is_architecture else {}
-    sides = [{"model.architecture": row["architecture"], **at} for row in (best, second)]
-    pairs = against(runs, place[0], *sides)
+    ours, theirs = ({"model.architecture": row["architecture"], **at} for row in (best, second))
+    pairs = against(runs, place[0], ours, theirs)
     if isinstance(pairs, str):
         return pairs
     measure = pairs.measure if at else (*pairs.measure, place[2])  # the error is shared along an axis of settings

@@ -7,16 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.system.errors import writing_to
-from bench.system.files import remove_drafts, write_atomically
+from bench.system.files import write_all
 from reports.figures import samples
 from reports.figures.panels import plot_style
 from reports.paper import costs, curves, definitions, published
 from reports.paper.definitions import Definition
 from reports.paper.groups import Group, largest
-from reports.stored import parquet
 from reports.stored.declared import GENERAL
-from reports.stored.frames import scores_frame
+from reports.stored.frames import parquet, scores_frame
 from reports.stored.runs import NOT_BELIEVED, Point, Reader, Sweep, read_point
 from reports.stored.settings import Run, Settings, everything, finished
 from reports.style import labels
@@ -38,7 +36,7 @@ def build(runs: Path, folder: Path, only: Settings, read: Reader = read_point) -
     """
     points = everything(runs, read)
     stored = finished(points)
-    files: Files = parquet.files(stored)
+    files: Files = {"runs.parquet": parquet(stored)}
     entries = []
     for definition in definitions.read():
         group = largest(definition, stored, only) if definition.kind else Group([], [])
@@ -46,12 +44,7 @@ def build(runs: Path, folder: Path, only: Settings, read: Reader = read_point) -
         files |= drawn
         entries.append(_entry(definition, group, drawn))
     files["index.md"] = _index(entries, [point for point in points if point.status in NOT_BELIEVED]).encode()
-    with writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_drafts(folder)
-        for name, content in files.items():
-            write_atomically(folder / name, content)
-    return [folder / name for name in files]
+    return write_all(folder, files)
 
 
 def _drawn(definition: Definition, group: Group) -> Files:

@@ -18,7 +18,8 @@ from reports.statistics.simultaneous import Contrasts, quantile
 
 # Chosen so that benchmarks/reliability/calibration.py keeps its bounds, and not by any study of models.
 OWN = 1.4  # over the root of the number of arms: a contrast's own share of its variance; the rest is pooled over arms
-ALIKE = 8.2  # times the level: the chance that arms of equal spread count as alike, and no correction is made
+SMALLER = 0.2  # that share where arms are not alike and its own variance is the smaller; the larger counts in full
+ALIKE = 7.7  # times the level: the chance that arms of equal spread count as alike, and no correction is made
 DRAWS = 20_000  # of equal arms, whose unlikeness is compared with
 SMALLEST_P = 1e-15  # smaller ones are given as this
 
@@ -46,7 +47,7 @@ class Error:
         """The error of one contrast, whose standard error by items is `item_size`."""
         names = ("variance", "freedom", "unequal_variance", "unequal_freedom", "alike_from")
         shape = np.shape(self.variance)
-        mine = {name: float(np.broadcast_to(getattr(self, name), shape)[place]) for name in names}
+        mine: dict[str, Any] = {name: float(np.broadcast_to(getattr(self, name), shape)[place]) for name in names}
         return replace(self, item_size=item_size, item_freedom=max(items - 1.0, 1.0), **mine)
 
     def alike(self, level: float) -> Any:
@@ -119,7 +120,8 @@ def error(table: np.ndarray, contrasts: Contrasts, item_size: Any = 0.0, items: 
     return Error(
         contrasts, blocks,
         variance=pooled + OWN / math.sqrt(arms) * (own - pooled), freedom=freedom,
-        unequal_variance=np.maximum(pooled, own), unequal_freedom=np.where(own > pooled, blocks - 1.0, corrected),
+        unequal_variance=np.maximum(pooled + SMALLER * (own - pooled), own),
+        unequal_freedom=np.where(own > pooled, blocks - 1.0, corrected),
         alike_from=_level_of(by_arm, blocks, contrasts)[..., None] if arms > 2 else 0.0,
         item_size=item_size, item_freedom=max(items - 1.0, 1.0), shares=shares,
     )  # fmt: skip

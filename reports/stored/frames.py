@@ -1,10 +1,13 @@
-"""A sweep's stored runs as data frames: a row a run for `runs.csv`, and a row a measured number for the rest."""
+"""Stored runs as data frames: a row a run (`runs.csv`), a measured number, or an evaluation (`runs.parquet`)."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import io
+import json
+from typing import TYPE_CHECKING, Any
 
 from reports.stored.runs import Sweep
+from reports.stored.settings import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,3 +64,29 @@ def scores_frame(sweep: Sweep) -> pd.DataFrame:
             rows.append(where | {"x": settings.get(sweep.x.column), "metric": name} | facts)
     frame = pd.DataFrame(rows, columns=["run_id", "architecture", "seed", "x", "metric", *FACTS])
     return frame.astype(dict.fromkeys(("value", "chance", "ceiling", "before"), float))
+
+
+def parquet(runs: list[Run]) -> bytes:
+    """All stored evaluations in one table for other tools, with every setting, count, score and cost."""
+    import pandas as pd
+
+    buffer = io.BytesIO()
+    pd.DataFrame([_row(run) for run in runs]).to_parquet(buffer, index=False)
+    return buffer.getvalue()
+
+
+def _row(run: Run) -> dict[str, Any]:
+    result = run.point.result
+    row: dict[str, Any] = {"run_id": run.point.run_id, "eval_id": run.point.eval_id, "step": run.point.step}
+    row |= {key: _plain(value) for key, value in run.settings.items()}
+    row |= {f"seen.{name}": value for name, value in result.get("seen", {}).items()}
+    row |= {f"cost.{name}": value for name, value in result.get("cost", {}).items()}
+    for name, score in result["metrics"].items():
+        row |= {name: score["value"], f"{name}.n": score["n"], f"{name}.weights": score["weights"]}
+        row |= {f"{name}_before": score["before"]} if score["before"] is not None else {}
+    return row | {"code": " ".join(run.point.codes)}
+
+
+def _plain(value: Any) -> Any:
+    """A column holds one kind of value: lists and mappings are written out."""
+    return json.dumps(value) if isinstance(value, list | dict) else value

@@ -14,6 +14,7 @@ from reports.verdicts.pairing import Pairs
 
 HEADS = ["comparison", "metric", "paired seeds", "means", "effect", "simultaneous interval", "margin", "outcome"]
 HEADS += ["half, double margin", "over seeds", "over items", "smallest detectable", "p (family)", "the paper's"]
+DIRECTIONS = {SUPPORTED: "better", CONTRADICTED: "worse"}  # where nobody claimed a direction
 AXIS_HEADS = ["metric", "what", "blocks", "effect", "simultaneous interval", "margin", "outcome", "half, double margin"]
 
 
@@ -27,7 +28,7 @@ def axis_cells(effect: MainEffect) -> list[str]:
 
 def direction(one: Judgement, factor: float = 1.0) -> str:
     """The outcome of a comparison that nobody claimed to go either way."""
-    return {SUPPORTED: "better", CONTRADICTED: "worse"}.get(outcome := one.at(factor), outcome)
+    return DIRECTIONS.get(outcome := one.at(factor), outcome)
 
 
 def margin_text(pairs: Pairs) -> str:

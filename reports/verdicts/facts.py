@@ -34,7 +34,7 @@ def as_json(
         for verdict in verdicts
     ]
     axis = [
-        {"metric": one.metric, "what": one.kind, "blocks": [list(block) for block in one.tested.differences.blocks],
+        {"metric": one.metric, "what": one.kind, "blocks": list(one.tested.differences.blocks),
          "outcome": direction(one.tested), "effect": one.tested.effect, **_tested(one.tested)}
         for one in effects
     ]  # fmt: skip

@@ -12,7 +12,7 @@ from reports.verdicts.hypotheses import Comparison
 
 RULES = Path(__file__).with_name("margins.yaml")
 WAY, EXCESS, MEAN = "way", "excess", "mean"
-WORDS = {WAY: "of the way from chance to ceiling", EXCESS: "of the excess over the ceiling", MEAN: "of the mean"}
+WORDS = {WAY: "of the way", EXCESS: "of the excess", MEAN: "of the mean"}
 
 
 @lru_cache(maxsize=1)

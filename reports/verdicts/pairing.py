@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,9 @@ def paired(claim: Claim, comparison: Comparison, runs: list[Run]) -> Pairs:
     items = _items(couples, metric, f"{metric}_before" if level == "before" else metric, values)
     by_item = None if items is None else sign * items
     sides = [str(sorted((claim.where | side).items())) for side in (comparison.runs, comparison.than)]
-    arms = {} if sides[0] == sides[1] else {sides[0]: (1.0, sign * values[:, 0]), sides[1]: (-1.0, sign * values[:, 1])}
+    arms: dict[Hashable, tuple[float, np.ndarray]] = {}
+    if sides[0] != sides[1]:
+        arms = {sides[0]: (1.0, sign * values[:, 0]), sides[1]: (-1.0, sign * values[:, 1])}
     known = tuple(block[1] if not claim.over else block for block in blocks)
     differences = Differences(known, sign * (values[:, 0] - values[:, 1]), by_item, arms)
     if others := _also_differ(claim, comparison, couples):

@@ -11,6 +11,7 @@ from reports.statistics.planning import MOST_ITEMS, MOST_SEEDS, Plan, plan
 from reports.stored.runs import Sweep
 from reports.stored.settings import Run
 from reports.verdicts.axis import MainEffect
+from reports.verdicts.cells import DIRECTIONS
 from reports.verdicts.facts import command
 from reports.verdicts.judging import NOT_JUDGED, Finding, Verdict
 from reports.verdicts.looks import FUTILE, OPEN, undecided
@@ -36,7 +37,8 @@ def analysis(
     still = [one for one in effects if one.tested.outcome == INCONCLUSIVE]
     if still:
         lines += [f"What {sweep.x.title} does, over these architectures ({INCONCLUSIVE})"]
-        lines += [f"  {one.pairs.title}, {one.kind}: {advice(one.tested, one.pairs.runs)}" for one in still] + [""]
+        said = [(one, advice(one.tested, one.pairs.runs, claimed=False)) for one in still]
+        lines += [*(f"  {one.pairs.title}, {one.kind}: {how}" for one, how in said), ""]
     return "\n".join([*lines, PREMISE] if lines else ["Nothing is undecided."])
 
 
@@ -75,8 +77,8 @@ def _advice(finding: Finding) -> str:
     return advice(finding.tested, finding.pairs.runs)
 
 
-def advice(tested: Judgement, runs: Sequence[Run]) -> str:
-    """What would decide a comparison, in words."""
+def advice(tested: Judgement, runs: Sequence[Run], claimed: bool = True) -> str:
+    """What would decide a comparison, in words; `claimed`: somebody said which way it goes."""
     if tested.error is None:
         return "one seed: three or more are needed to know how much seeds differ"
     found = plan(tested)
@@ -88,7 +90,8 @@ def advice(tested: Judgement, runs: Sequence[Run]) -> str:
     ways += [f"{found.items:,} items at these seeds"] if found.items else []
     if not ways:
         return f"neither more seeds nor more items: the effect itself would have to differ, longer training ({spread})"
-    return f"{' or '.join(ways)}, then {found.outcome} ({spread})"
+    outcome = found.outcome if claimed else DIRECTIONS.get(found.outcome, found.outcome)
+    return f"{' or '.join(ways)}, then {outcome} ({spread})"
 
 
 def _seeds(found: Plan, tested: Judgement, runs: Sequence[Run]) -> str:
@@ -99,5 +102,5 @@ def _seeds(found: Plan, tested: Judgement, runs: Sequence[Run]) -> str:
     costs = [run.point.result.get("cost", {}) for run in runs]
     seconds = [cost.get("train_seconds", 0.0) + cost.get("score_seconds", 0.0) for cost in costs]
     more = math.ceil((wanted - seeds) * len(runs) / seeds)
-    minutes = more * sum(seconds) / len(seconds) / 60
-    return f"{wanted} seeds in all: {more} more runs, {minutes:.0f} minutes"
+    minutes = math.ceil(more * sum(seconds) / len(seconds) / 60)
+    return f"{wanted} seeds in all: {more} more runs, {minutes} minute{'s' * (minutes != 1)}"

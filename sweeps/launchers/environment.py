@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-PROJECT = Path(__file__).parents[2]
+from bench.system.git import PROJECT
 
 
 def worker_environment(threads: int) -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 from experiments import small_config
+from project_copies import PROJECT, python
 from torch import nn
 
 import architectures
@@ -201,8 +201,7 @@ def test_a_package_is_listed_without_being_imported(install):
     assert found.options == {"bias": (True, False)} and not found.language_frozen()
     script = "import sys; from bench.__main__ import main; main(['list']);"
     script += " print({'torch', 'toy_package'} & {*sys.modules})"
-    environment = {"PYTHONPATH": f"{inner.parents[1]}:{Path(__file__).parents[2]}"}
-    said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    said = python(f"{inner.parents[1]}:{PROJECT}", "-c", script)
     assert "a width of their own. [toy-fusion 1.5]\n" in said.stdout and said.stdout.endswith("set()\n"), said.stderr
     with pytest.raises(RuntimeError, match="imported"):
         architectures.get("narrow")

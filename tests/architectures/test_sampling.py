@@ -153,12 +153,3 @@ def test_captions_are_the_literal_greedy_ones(llm, name):
                     break
                 written.append(token)
         assert found[row] == written[1:]
-
-
-def test_a_drawing_does_not_depend_on_its_batch(llm):
-    model = build(llm, "dual_tower")
-    noise = torch.randn(len(PROMPTS), CHANNELS, SIDE, SIDE)
-    ids, lengths = (torch.from_numpy(array.astype(np.int64)) for array in padded(PROMPTS))
-    together = sample_latents(model, ids, lengths, EMPTY, noise, 2.0, "euler", steps=3)
-    alone = sample_latents(model, ids[1:2], lengths[1:2], EMPTY, noise[1:2], 2.0, "euler", steps=3)
-    torch.testing.assert_close(alone[0], together[1], rtol=1e-4, atol=1e-5)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -76,10 +74,6 @@ def finished(tmp_path: Path, points: list[tuple[str, float, int]], **settings) -
     for point in points:
         land(tmp_path / "runs", *point, scores(*point, **settings))
     return ask(tmp_path / "results" / "noise", points)
-
-
-def python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True)
 
 
 def row(table: str, *starts: str) -> list[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from experiments import leave_weights
+from project_copies import PROJECT, python
 
 import architectures
 from bench.__main__ import COMMANDS
@@ -17,8 +16,6 @@ from bench.config.load import presets
 from bench.system.command_line import exit_status
 from bench.system.plugins import PACKAGES, plugins
 from sweeps.__main__ import main as sweeps
-
-PROJECT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -166,6 +163,4 @@ sys.exit(f"imported {heavy}" if heavy else 0)
 
 
 def test_what_needs_no_model_imports_no_torch():
-    command = [sys.executable, "-c", LIGHT]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT)
-    assert done.returncode == 0, done.stderr
+    python(PROJECT, "-c", LIGHT)

@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
 from experiments import SMALLER, shared_cache
+from project_copies import EXAMPLES, PROJECT, copied, python
 
-PROJECT = Path(__file__).parents[2]
 DOCS = PROJECT / "docs"
 ROOMS = ("architectures", "bench", "benchmarks", "docs", "reports", "sweeps", "tests", ".ci")
 PAGES = sorted(PROJECT.glob("*.md")) + sorted(path for room in ROOMS for path in (PROJECT / room).rglob("*.md"))
 SOURCES = [PROJECT / "Makefile", PROJECT / "setup.cfg"]
 SOURCES += [path for room in ROOMS for path in sorted((PROJECT / room).rglob("*.*")) if path.suffix in (".py", ".yaml")]
 FILES = ("Makefile", "setup.cfg", "constraints.txt", "ruff.toml", "CITATION.cff", "README.md", "CONTRIBUTING.md")
-BLOCK = re.compile(r"^```(python|toml)\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def made(module: str, target: Path) -> None:
-    subprocess.run([sys.executable, "-m", module, str(target)], cwd=PROJECT, check=True)
 
 
 def test_drawings_are_what_the_script_draws(tmp_path):
-    made("docs.figures", tmp_path)
+    python(PROJECT, "-m", "docs.figures", str(tmp_path))
     drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.svg")}
     assert drawn == {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "figures").glob("*.svg")}
     assert drawn, "nothing was drawn"
 
 
 def test_the_table_of_settings_is_fresh(tmp_path):
-    made("docs.settings", tmp_path / "settings.md")
+    python(PROJECT, "-m", "docs.settings", str(tmp_path / "settings.md"))
     fresh, committed = ((folder / "settings.md").read_text(encoding="utf-8") for folder in (tmp_path, DOCS))
     assert fresh == committed, "run `make docs`"
 
@@ -101,22 +93,14 @@ def test_only_paths_of_the_repository_are_looked_for():
     assert named_paths("`bench/data/mixing.py`, `key=value`, `I/O`, `t2i/samples/`") == {"bench/data/mixing.py"}
 
 
-EXAMPLES = {name: text for _, name, text in BLOCK.findall((DOCS / "extending.md").read_text(encoding="utf-8"))}
-
-
 @pytest.fixture(scope="module")
 def extended(tmp_path_factory) -> Path:
     """A copy of the project with every example in its place, and an installed package that offers the launcher."""
-    folder = tmp_path_factory.mktemp("extended")
-    for room in ("architectures", "bench", "sweeps", "reports"):
-        shutil.copytree(PROJECT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
-    for name, text in EXAMPLES.items():
-        (folder / name).write_text(text, encoding="utf-8")
+    folder = copied(tmp_path_factory.mktemp("extended"), EXAMPLES, "tests")
+    shutil.copy(PROJECT / "setup.cfg", folder)
     package = tomllib.loads(EXAMPLES["pyproject.toml"])["project"]
     (folder / "my_fusion").mkdir()
-    shutil.copy(folder / "bench/tasks/upscale.py", folder / "my_fusion/upscale_too.py")
-    renamed = (folder / "my_fusion/upscale_too.py").read_text(encoding="utf-8")
-    renamed = renamed.replace("upscale_factor", "factor_too")  # a setting's name is unique
+    renamed = EXAMPLES["bench/tasks/upscale.py"].replace("upscale_factor", "factor_too")  # a setting's name is unique
     (folder / "my_fusion/upscale_too.py").write_text(renamed, encoding="utf-8")
     about = folder / f"my_fusion-{package['version']}.dist-info"
     about.mkdir()
@@ -127,15 +111,8 @@ def extended(tmp_path_factory) -> Path:
     return folder
 
 
-def python(folder: Path, *arguments: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
-    ran = subprocess.run([sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
-    return ran.stdout
-
-
 def test_examples_of_every_kind_are_listed(extended):
-    said = python(extended, "-m", "bench", "list")
+    said = python(extended, "-m", "bench", "list").stdout
     kinds = {path.split("/")[0] for path in EXAMPLES if "/" in path}
     assert kinds == {"architectures", "bench"} and len(EXAMPLES) == 7
     for path in EXAMPLES:
@@ -144,7 +121,13 @@ def test_examples_of_every_kind_are_listed(extended):
     assert "upscale_too" in said and "[my-fusion 1.0]" in said
 
 
-def test_examples_are_trained_together_by_the_example_launcher(extended):
+def test_the_example_architecture_is_held_to_the_contract(extended):
+    contract = ["tests/architectures/test_architectures.py", "-k", "image_bias"]
+    said = python(extended, "-m", "pytest", "-p", "no:cacheprovider", "-n", "0", "-q", *contract).stdout
+    assert " passed" in said and "failed" not in said
+
+
+def test_examples_are_trained_together_by_the_example_launcher_and_reported(extended):
     asked = [
         "seed=0", "model.architecture=[image_bias]", "model.options.scale=0.5", "data.name=stripes",
         "train.tasks.upscale=1", "train.losses.mean_latent.weight=0.1", "train.losses.mean_latent.layer=2",
@@ -158,3 +141,10 @@ def test_examples_are_trained_together_by_the_example_launcher(extended):
     assert result["metrics"]["brightness"]["ceiling"] is not None
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     assert rows[-1]["loss_mean_latent"] > 0 and rows[-1]["upscale_pairs"] > 0
+    (results,) = (extended / "results").iterdir()
+    table, page = ((results / name).read_text(encoding="utf-8") for name in ("table.md", "report.html"))
+    assert "| image bias |" in table and "upscale: FID" in table and "brightness" in table and "missing" not in table
+    assert "upscale: FID" in page and "upscaling" in page and (results / "figure.png").stat().st_size > 10_000
+    header = (results / "runs.csv").read_text(encoding="utf-8").partition("\n")[0].split(",")
+    assert {"upscale_factor", "i2t_fraction", "upscale_fid", "brightness"} <= {*header}
+    assert "image_bias" in (results / "table.csv").read_text(encoding="utf-8")

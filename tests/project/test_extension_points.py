@@ -5,62 +5,41 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
-import subprocess
-import sys
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pytest
 from experiments import SMALLER
+from project_copies import EXAMPLES, PACKAGES, PROJECT, copied, python
 
 from bench.runs.published import leftovers, published_files
 
-PROJECT = Path(__file__).parents[2]
-TOYS = Path(__file__).with_name("toys")
-PACKAGES = ("architectures", "bench", "sweeps", "reports")
-PLACES = {
-    "mirror": "bench/tasks",
-    "paint": "bench/tasks",
-    "tell": "bench/tasks",
-    "probe": "bench/training/losses",
-    "brightness": "bench/evaluation/metrics",
-    "stripes": "bench/data/sets",
-}
-ASKED = {  # toy -> the request that has it take part; a metric takes part by being there
+MIRROR = {"bench/tasks/mirror.py": (Path(__file__).parent / "mirror.py").read_text(encoding="utf-8")}
+FILES = {Path(name).stem: {name: text} for name, text in (EXAMPLES | MIRROR).items()}
+ASKED = {  # file -> the request that has it take part; a metric takes part by being there
     "mirror": ["train.tasks.mirror=1"],
-    "probe": ["train.losses.probe.weight=0.1"],
+    "mean_latent": ["train.losses.mean_latent.weight=0.1"],
     "brightness": [],
     "stripes": ["data.name=stripes"],
 }
-OWN = {"mirror": "train.mirror_dropout=0.5", "probe": "train.losses.probe.weight=0.2", "stripes": "data.stripes=2"}
+OWN = {
+    "mirror": "train.mirror_dropout=0.5",
+    "mean_latent": "train.losses.mean_latent.layer=2",
+    "stripes": "data.stripes_size=32",
+}
 LISTED = {
     "mirror": "The mirrored image is generated",
-    "probe": "Squared error of the noise level",
-    "brightness": "Mean brightness",
+    "mean_latent": "Squared error of a linear prediction",
+    "brightness": "Difference of the mean brightness",
     "stripes": "Striped images",
 }
 MEASURED = {"mirror": ["mirror_fid", "mirror_kid", "mirror_clip_score"], "brightness": ["brightness"]}
 FORMER = ("t2i", "i2t")
 
 
-def copied(folder: Path, *toys: str) -> Path:
-    """A copy of the project with the toys dropped in."""
-    for package in PACKAGES:
-        shutil.copytree(PROJECT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    for toy in toys:
-        shutil.copy(TOYS / f"{toy}.py", folder / PLACES[toy])
-    return folder
-
-
-def python(path: Path | str, *arguments: str, status: Collection[int] = (0,)) -> subprocess.CompletedProcess:
-    """Run Python on a copy of the project, or on a path of several folders, the project's last."""
-    project = str(path).rpartition(os.pathsep)[2]
-    environment = {**os.environ, "PYTHONPATH": str(path)}
-    ran = subprocess.run([sys.executable, *arguments], cwd=project, env=environment, capture_output=True, text=True)
-    assert ran.returncode in status, ran.stdout[-3000:] + ran.stderr[-3000:]
-    return ran
+def files_of(*names: str) -> dict[str, str]:
+    """The files of these names, by the path at which they are dropped in."""
+    return {path: text for name in names for path, text in FILES[name].items()}
 
 
 def ids(path: Path | str, *request: str) -> tuple[str, str]:
@@ -74,7 +53,8 @@ def trained(path: Path | str, *request: str) -> tuple[Path, dict[str, Any]]:
     """Folder and result of a training that was killed, and, gone on with, left what an undisturbed one leaves."""
     project = Path(str(path).rpartition(os.pathsep)[2])
     disturbed, undisturbed = project / "disturbed", project / "undisturbed"
-    python(path, str(TOYS / "killed.py"), str(disturbed), str(undisturbed), *SMALLER, *request)
+    program = PROJECT / "tests" / "helpers" / "killed_training.py"
+    python(path, str(program), str(disturbed), str(undisturbed), *SMALLER, *request)
     (one,), (other,) = disturbed.iterdir(), undisturbed.iterdir()
     assert one.name == other.name and leftovers(one) == []
     assert len(json.loads((one / "run.json").read_text(encoding="utf-8"))["starts"]) == 2
@@ -83,100 +63,75 @@ def trained(path: Path | str, *request: str) -> tuple[Path, dict[str, Any]]:
     return one, json.loads(result.read_text(encoding="utf-8"))
 
 
-def check_outcome(toys: list[str], run: Path, result: dict[str, Any]) -> None:
-    """What toys left in a run folder: a term of the loss, samples, and scores that say what they are."""
+def check_outcome(names: list[str], run: Path, result: dict[str, Any]) -> None:
+    """What was dropped in left in a run folder: a term of the loss, samples, and scores that say what they are."""
     metrics, (evaluation,) = result["metrics"], run.glob("evals/*/step-6")
-    if "mirror" in toys:
+    if "mirror" in names:
         said = result["tasks"]["mirror"]
         assert (said["noun"], said["layout"]) == ("images", ["image", "text", "image"])
         assert result["axes"]["mirror_dropout"]["title"] == "share of captions left out"
         assert result["seen"]["mirror_pairs"] > 0
-        names = [f"{place:05d}.png" for place in range(8)]
-        assert sorted(path.name for path in (evaluation / "mirror" / "samples").iterdir()) == names
+        pictures = [f"{place:05d}.png" for place in range(8)]
+        assert sorted(path.name for path in (evaluation / "mirror" / "samples").iterdir()) == pictures
         assert len((evaluation / "mirror" / "prompts.jsonl").read_text(encoding="utf-8").splitlines()) == 8
         assert {name for name in metrics if name.startswith("mirror_")} == {*MEASURED["mirror"]}
         assert metrics["mirror_fid"]["title"] == "mirror: FID" and metrics["mirror_fid"]["task"] == "mirror"
         assert metrics["mirror_fid"]["meaning"].startswith("mirroring: ")
         assert metrics["mirror_clip_score"]["ceiling"] > metrics["mirror_clip_score"]["chance"]
-    if "probe" in toys:
+    if "mean_latent" in names:
         (row, *_) = published_files(run)["metrics.jsonl"].values()
-        assert row["loss"] == pytest.approx(0.2 * row["loss_text"] + row["loss_image"] + 0.1 * row["loss_probe"])
-        assert result["train_identity"]["train"]["losses"] == {"probe": {"weight": 0.1}}
-    if "brightness" in toys:
+        assert row["loss"] == pytest.approx(0.2 * row["loss_text"] + row["loss_image"] + 0.1 * row["loss_mean_latent"])
+        assert result["train_identity"]["train"]["losses"] == {"mean_latent": {"weight": 0.1, "layer": 1}}
+    if "brightness" in names:
         said = metrics["brightness"]
-        assert (said["title"], said["task"], said["direction"]) == ("brightness", "t2i", "neither")
-        assert said["meaning"] == "text-to-image: how bright generated images are on the whole"
+        assert (said["title"], said["task"], said["direction"]) == ("brightness error", "t2i", "lower")
+        assert said["meaning"].startswith("text-to-image: how far the mean brightness")
         assert len(json.loads((evaluation / "per_item.json").read_text(encoding="utf-8"))["brightness"]) == 8
-    if "stripes" in toys:
-        assert result["settings"]["data"]["stripes"] == 4
-        assert result["train_identity"]["data"]["stripe_direction"] == "upright"
+    if "stripes" in names:
+        assert result["settings"]["data"]["stripes_size"] == 64 == result["train_identity"]["data"]["stripes_size"]
         assert not any(name.startswith("image_") for name in metrics)  # it has no scenes
 
 
-def check_identity(project: Path, toys: list[str]) -> None:
-    """A toy that is there renames no run; one that takes part does, and so does a setting of its own."""
+def check_identity(project: Path, name: str) -> None:
+    """A file that is there renames no run; one that takes part does, and so does a setting of its own."""
     plain = ids(PROJECT)
     assert ids(project) == plain
-    for toy in toys:
-        if asked := ASKED[toy]:
-            with_it, changed = ids(project, *asked), ids(project, *asked, OWN[toy])
-            assert len({plain[0], with_it[0], changed[0]}) == 3
-            assert len({plain[1], with_it[1], changed[1]}) == (3 if toy == "stripes" else 1)
+    if asked := ASKED[name]:
+        with_it, changed = ids(project, *asked), ids(project, *asked, OWN[name])
+        assert len({plain[0], with_it[0], changed[0]}) == 3
+        assert len({plain[1], with_it[1], changed[1]}) == (3 if name == "stripes" else 1)
 
 
 def test_four_files_dropped_in_are_listed_trained_and_resumed(tmp_path):
-    toys = [*ASKED]
-    project = copied(tmp_path, *toys)
+    project = copied(tmp_path, files_of(*ASKED))
     said = python(project, "-m", "bench", "list").stdout
-    assert all(re.search(rf"^  {toy} +{LISTED[toy]}", said, re.MULTILINE) for toy in toys)
+    assert all(re.search(rf"^  {name} +{LISTED[name]}", said, re.MULTILINE) for name in ASKED)
     assert ids(project) == ids(PROJECT)
-    asked = [setting for toy in toys for setting in ASKED[toy]]
-    check_outcome(toys, *trained(project, *asked))
+    asked = [setting for settings in ASKED.values() for setting in settings]
+    check_outcome([*ASKED], *trained(project, *asked))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("toy", ASKED)
-def test_one_file_is_all_that_is_needed(tmp_path, toy):
-    project = copied(tmp_path, toy)
-    assert re.search(rf"^  {toy} +{LISTED[toy]}", python(project, "-m", "bench", "list").stdout, re.MULTILINE)
-    check_identity(project, [toy])
-    check_outcome([toy], *trained(project, *ASKED[toy]))
+@pytest.mark.parametrize("name", ASKED)
+def test_one_file_is_all_that_is_needed(tmp_path, name):
+    project = copied(tmp_path, files_of(name))
+    assert re.search(rf"^  {name} +{LISTED[name]}", python(project, "-m", "bench", "list").stdout, re.MULTILINE)
+    check_identity(project, name)
+    check_outcome([name], *trained(project, *ASKED[name]))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("data", ["scenes", "stripes"])
 def test_the_self_test_takes_a_new_metric_and_a_new_data_set(tmp_path, data):
-    """On the toy's own data other metrics may fail a check: a few kinds of images are too few for KID."""
-    project = copied(tmp_path, "brightness", "stripes")
-    sizes = ["data.test_size=256", "data.stripe_pictures=512", f"data.name={data}"]
+    """On the stripes other metrics may fail a check: a few kinds of images are too few for KID."""
+    project = copied(tmp_path, files_of("brightness", "stripes"))
+    sizes = ["data.test_size=256", "data.stripes_size=256", f"data.name={data}"]
     python(project, "-m", "bench", "metrics", "selftest", "smoke", *sizes, status=(0,) if data == "scenes" else (0, 1))
     (kept,) = (project / "runs" / "selftest").iterdir()
     verdict = json.loads(kept.read_text(encoding="utf-8"))
     assert "brightness" in verdict["metrics"] and "brightness" not in verdict["failed"]
     checks = {check["name"]: check for check in verdict["checks"] if check["metric"] == "brightness"}
-    assert {"blur", "noise", "colours swapped", "pictures exchanged"} <= set(checks)
-
-
-@pytest.mark.slow
-def test_what_was_dropped_in_is_tabulated_plotted_and_shown(tmp_path):
-    project = copied(tmp_path, "mirror", "brightness")
-    sweep = {
-        "question": "Does a mirror need captions?",
-        "grid": {"train.mirror_dropout": [0.1, 0.5], "model.architecture": ["dual_tower"]},
-        "plot": {"x": "mirror_dropout", "y": ["mirror_fid", "brightness"]},
-    }
-    (project / "looking.yaml").write_text(json.dumps(sweep), encoding="utf-8")
-    request = ["looking.yaml", "smoke", "--jobs", "1", *SMALLER, *ASKED["mirror"]]
-    python(project, "-m", "sweeps", "run", *request)
-    (results,) = (project / "results").iterdir()
-    python(project, "-m", "reports", "build", str(results))
-    table = (results / "table.md").read_text(encoding="utf-8")
-    assert "mirror: FID" in table and "brightness" in table and "missing" not in table
-    header = (results / "runs.csv").read_text(encoding="utf-8").partition("\n")[0].split(",")
-    assert {"mirror_dropout", "mirror_fraction", "mirror_fid", "brightness"} <= {*header}
-    assert (results / "figure.png").stat().st_size > 10_000
-    page = (results / "report.html").read_text(encoding="utf-8")
-    assert "mirror: FID" in page and "mirroring" in page
+    assert {"blur", "noise", "colours swapped", "images exchanged"} <= set(checks)
 
 
 PYPROJECT = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
@@ -191,7 +146,7 @@ packages = toy_extension
 xfusion_bench.tasks =
     mirror = toy_extension.mirror
 xfusion_bench.losses =
-    probe = toy_extension.probe
+    mean_latent = toy_extension.mean_latent
 xfusion_bench.metrics =
     brightness = toy_extension.brightness
 xfusion_bench.sets =
@@ -200,18 +155,16 @@ xfusion_bench.sets =
 
 
 def installed(folder: Path, version: str) -> Path:
-    """The toys as a distribution of this version, installed into a folder of their own."""
+    """The four files as a distribution of this version, installed into a folder of their own."""
     made, site = folder / f"source-{version}", folder / f"site-{version}"
     (made / "toy_extension").mkdir(parents=True)
     (made / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
     (made / "setup.cfg").write_text(SETUP.format(version=version), encoding="utf-8")
     (made / "toy_extension" / "__init__.py").write_text("", encoding="utf-8")
-    for toy in ASKED:
-        shutil.copy(TOYS / f"{toy}.py", made / "toy_extension")
+    for path, text in files_of(*ASKED).items():
+        (made / "toy_extension" / Path(path).name).write_text(text, encoding="utf-8")
     alone = ["--no-index", "--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet"]
-    command = [sys.executable, "-m", "pip", "install", *alone, "--target", str(site), str(made)]
-    ran = subprocess.run(command, capture_output=True, text=True)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    python(PROJECT, "-m", "pip", "install", *alone, "--target", str(site), str(made))
     return site
 
 
@@ -219,15 +172,15 @@ def installed(folder: Path, version: str) -> Path:
 def test_an_installed_package_is_named_with_its_version(tmp_path):
     paths = [f"{installed(tmp_path, version)}{os.pathsep}{PROJECT}" for version in ("1.0", "1.1")]
     said = python(paths[0], "-m", "bench", "list").stdout
-    for toy in ASKED:
-        assert re.search(rf"^  {toy} +{LISTED[toy]}.* \[toy-extension 1\.0\]$", said, re.MULTILINE)
+    for name in ASKED:
+        assert re.search(rf"^  {name} +{LISTED[name]}.* \[toy-extension 1\.0\]$", said, re.MULTILINE)
     plain = ids(PROJECT)
     assert [ids(path) for path in paths] == [plain, plain]
-    for toy, asked in ASKED.items():
+    for name, asked in ASKED.items():
         if asked:
             one, other = (ids(path, *asked) for path in paths)
             assert len({plain[0], one[0], other[0]}) == 3
-            assert len({plain[1], one[1], other[1]}) == (3 if toy == "stripes" else 1)
+            assert len({plain[1], one[1], other[1]}) == (3 if name == "stripes" else 1)
     program = "from bench.config.load import load; from bench.evaluation.selftest.verdict import measure_id;"
     program += "print(measure_id(load('smoke')))"
     assert len({python(path, "-c", program).stdout for path in [PROJECT, *paths]}) == 3  # a metric's code measures
@@ -235,42 +188,43 @@ def test_an_installed_package_is_named_with_its_version(tmp_path):
 
 @pytest.mark.slow
 def test_an_installed_package_is_trained_and_resumed(tmp_path):
-    site, project = installed(tmp_path, "1.0"), copied(tmp_path / "project")
+    site, project = installed(tmp_path, "1.0"), copied(tmp_path / "project", {})
     asked = [setting for settings in ASKED.values() for setting in settings]
     run, result = trained(f"{site}{os.pathsep}{project}", *asked)
     check_outcome([*ASKED], run, result)
-    named = {f"{kind} {name}" for kind, name in (("task", "mirror"), ("loss", "probe"), ("data set", "stripes"))}
+    named = {f"{kind} {name}" for kind, name in (("task", "mirror"), ("loss", "mean_latent"), ("data set", "stripes"))}
     assert result["train_identity"]["plugins"] == dict.fromkeys(named, "toy-extension 1.0")
     assert result["eval_identity"]["plugins"] == {"data set stripes": "toy-extension 1.0"}
 
 
-def without_its_tasks(project: Path) -> Path:
-    """A copy whose tasks are two toys: presets, sweeps and claims name them instead, and no code does."""
+def with_renamed_tasks(project: Path) -> Path:
+    """The copy with its tasks under other names: in presets, sweeps and claims, and no code names them."""
     names = {
-        "denoise_noisy_i2t": "unprompted", "caption_dropout": "unprompted", "i2t_noise": "grain",
-        "t2i": "paint", "i2t": "tell",
+        "denoise_noisy_i2t": "grainy_too", "caption_dropout": "unprompted", "i2t_noise": "grain",
+        "t2i": "paint", "i2t": "tell", '    prefix = ""\n': "",
     }  # fmt: skip
-    for former in FORMER:
-        (project / "bench" / "tasks" / f"{former}.py").unlink()
-    for path in project.rglob("*.yaml"):
+    tasks = [project / "bench" / "tasks" / f"{former}.py" for former in FORMER]
+    for path in [*project.rglob("*.yaml"), *tasks]:
         text = path.read_text(encoding="utf-8")
         for former, name in names.items():
-            text = re.sub(former, name, text)
+            text = text.replace(former, name)
         path.write_text(text, encoding="utf-8")
+    for path in tasks:
+        path.rename(path.with_stem(names[path.stem]))
     return project
 
 
 @pytest.mark.slow
 def test_other_tasks_in_place_of_the_projects_own(tmp_path):
-    project = without_its_tasks(copied(tmp_path, "paint", "tell"))
+    project = with_renamed_tasks(copied(tmp_path, {}))
     said = python(project, "-m", "bench", "list").stdout
-    assert "An image is painted." in said and not any(former in said for former in FORMER)
+    assert "  paint " in said and "  tell " in said and not any(former in said for former in FORMER)
     plan = python(project, "-m", "sweeps", "plan", "noise", "smoke").stdout
     assert "grain=0.5" in plan
     run, result = trained(project, "train.grain=0.5")
     assert {name: task["share"] for name, task in result["tasks"].items()} == {"paint": 2, "tell": 1}
     assert {"paint_fid", "paint_image_attributes", "tell_cider", "exam"} <= set(result["metrics"])
-    assert {*result["axes"]} == {"grain", "unprompted", "paint_fraction", "tell_fraction"}
+    assert {*result["axes"]} == {"grain", "grainy_too", "unprompted", "paint_fraction", "tell_fraction"}
     assert result["seen"]["tell_mean_noise"] > 0 and "paint_mean_noise" not in result["seen"]
     assert len([*run.glob("evals/*/*/paint/samples/*.png")]) == 8
     assert len([*run.glob("evals/*/*/tell/captions.jsonl")]) == 1
@@ -284,10 +238,7 @@ NAMES_TASKS = {
 }
 
 
-@pytest.mark.parametrize(
-    "package",
-    PACKAGES,
-)
+@pytest.mark.parametrize("package", PACKAGES)
 def test_no_code_but_theirs_names_a_task(package):
     name = re.compile(rf"(?<![a-z0-9])({'|'.join(FORMER)})(?![a-z0-9])", re.IGNORECASE)
     paths = sorted((PROJECT / package).rglob("*.py"))
@@ -301,7 +252,7 @@ IN_TASK = (
 WITH_SETTINGS = IN_TASK.format(name="Toy") + "    settings = Settings\n"
 SETTINGS = "from dataclasses import dataclass\n@dataclass\nclass Settings:\n    {setting}\n"
 MUTE = "from bench.tasks.base import Task\nclass Toy(Task): pass"
-METRIC = (TOYS / "brightness.py").read_text(encoding="utf-8")
+METRIC = EXAMPLES["bench/evaluation/metrics/brightness.py"]
 LISTING, TRAINING = ["list"], ["train", "smoke"]
 COMMANDS = {"no metric": [LISTING], "metric's name taken": [TRAINING]}  # metrics are looked at when torch is there
 BROKEN = {  # name -> file dropped in, its content, and what is told of it
@@ -328,7 +279,7 @@ BROKEN = {  # name -> file dropped in, its content, and what is told of it
         "its settings cannot be read (TypeError: 'depth' has no default)",
     ),
     "metric's name taken": (
-        "bench/evaluation/metrics/toy.py", METRIC.replace('"brightness",\n    "brightness"', '"fid",\n    "FID"'),
+        "bench/evaluation/metrics/toy.py", METRIC.replace('"brightness", "brightness error"', '"fid", "FID"'),
         "the name of the metric 'fid' is taken",
     ),
 }  # fmt: skip
@@ -336,7 +287,7 @@ BROKEN = {  # name -> file dropped in, its content, and what is told of it
 
 @pytest.fixture(scope="module")
 def scratch(tmp_path_factory) -> Path:
-    return copied(tmp_path_factory.mktemp("project"))
+    return copied(tmp_path_factory.mktemp("project"), {})
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,7 @@ LIGHT = [
     "bench/__main__.py", "bench/config/load.py", "bench/runs/identity.py", "bench/runs/folder.py",
     "bench/system/provenance.py", "bench/experiment/preflight.py",
     "sweeps/__main__.py", "sweeps/plan.py", "sweeps/runner.py", "sweeps/worker.py",
+    "reports/__main__.py",
     *(f"bench/commands/{path.name}" for path in sorted((PROJECT / "bench" / "commands").glob("*.py"))),
 ]  # fmt: skip
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_up_study import FOUR
 from PIL import Image
+from project_copies import PROJECT, python
 
 from bench.system.errors import UserError
 from benchmarks import fake_results
 from reports.paper import definitions
 from reports.paper.costs import front
 from reports.redraw import redraw, settings
-
-FOUR = ["dual_tower", "single_tower", "dual_projection", "gated_layer"]
 
 
 def land(runs: Path, architecture: str, seed: int, step: int, folder: str = "", **train: float) -> None:
@@ -143,8 +140,7 @@ def test_another_process_draws_the_same_bytes_without_torch(tmp_path: Path) -> N
         "assert 'torch' not in sys.modules; sys.exit(status)"
     )
     here = draw(tmp_path)
-    here_first = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=here_first, check=True, capture_output=True)
+    python(PROJECT, "-c", code, cwd=tmp_path)
     assert {path.name: path.read_bytes() for path in (tmp_path / "results" / "figures").iterdir()} == here
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from made_up_study import FEATURES, FOUR, STEPS, ask, fid_of, finished, grid, land, python, row, scores
+from deaths import child, dying
+from made_up_study import FEATURES, FOUR, STEPS, ask, fid_of, finished, grid, land, row, scores
 from PIL import Image
+from project_copies import PROJECT, python
 from scipy import stats
 
 from bench.runs.failures import Failure
@@ -126,29 +128,20 @@ def test_latex_is_balanced_and_escaped(whole: Path) -> None:
 
 def test_another_process_writes_the_same_bytes_and_loads_no_torch(whole: Path) -> None:
     before = {path.name: path.read_bytes() for path in whole.iterdir()}
-    built = python("-c", f"import sys, pathlib, reports.build; reports.build.build(pathlib.Path({str(whole)!r})); "
-                         "print('torch' in sys.modules)")
-    assert built.stdout.strip() == "False", built.stderr
+    code = f"import sys, pathlib, reports.build; reports.build.build(pathlib.Path({str(whole)!r}));"
+    assert python(PROJECT, "-c", f"{code} print('torch' in sys.modules)").stdout == "False\n"
     assert {path.name: path.read_bytes() for path in whole.iterdir()} == before
 
 
 @pytest.mark.parametrize("call", [1, 4, 8])
 def test_a_report_killed_at_any_file_is_whole_after_the_next(whole: Path, call: int) -> None:
     before = {path.name: path.read_bytes() for path in whole.iterdir()}
-    pid = os.fork()
-    if pid == 0:
-        real, calls = os.replace, []
 
-        def deadly(*args: Path) -> None:
-            calls.append(1)
-            if len(calls) == call:
-                os.kill(os.getpid(), signal.SIGKILL)
-            real(*args)
-
-        os.replace = deadly
+    def killed() -> None:
+        dying(os, "replace", call)
         build(whole)
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+    assert child(killed) == -signal.SIGKILL
     assert len(list(whole.glob(".*"))) == 1  # the draft it was about to name
     assert {path.name: path.read_bytes() for path in whole.iterdir() if path.name[0] != "."} == before
     build(whole)
@@ -225,6 +218,8 @@ def test_what_may_not_be_believed_is_named_and_left_out(tmp_path: Path, no_figur
                  "seed=1 changed: i2t/captions.jsonl was changed", "has format 99, this version reads 1 and 2",
                  "result.json has no checksum", "t2i/prompts.jsonl was changed", "is not a file of xfusion-bench"):
         assert said in text
+    listed = (results / "report.html").read_text(encoding="utf-8").partition("<h3>Not included</h3>")[2]
+    assert "8 of 12 runs" in listed and "result.json was changed after it was published" in listed.partition("</ul>")[0]
 
 
 def test_a_picture_that_was_changed_is_not_shown(tmp_path: Path, no_figure: None) -> None:
@@ -281,6 +276,7 @@ def test_a_sweep_without_a_finished_run_has_no_figure(tmp_path: Path) -> None:
     results = ask(tmp_path / "results" / "noise", grid(FOUR, NOISES, 1))
     assert {path.suffix for path in build(results)} == {".csv", ".md", ".tex", ".json", ".html"}
     assert "20 of 20 runs are missing" in (results / "table.md").read_text(encoding="utf-8")
+    assert "No run is done yet" in (results / "report.html").read_text(encoding="utf-8")
 
 
 def test_every_architecture_has_its_own_lasting_style() -> None:
@@ -339,10 +335,3 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     results.chmod(0o500)
     with pytest.raises(UserError, match="cannot write"):
         build(results)
-
-
-def test_the_command_speaks_in_one_line_and_is_light_to_start() -> None:
-    refused = python("-m", "reports", "build", "/nowhere/at/all")
-    assert refused.returncode == 2 and len(refused.stderr.splitlines()) == 1 and "Traceback" not in refused.stderr
-    light = "import sys, reports.__main__; print({'torch', 'pandas', 'matplotlib'} & set(sys.modules))"
-    assert python("-c", light).stdout.strip() == "set()"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from scipy import stats
 
 from benchmarks.reliability import calibration, synthetic
 from reports.statistics.blocks import Error, error
-from reports.statistics.differences import Differences, Parts, item_size, variance_parts
+from reports.statistics.differences import Differences, item_size, variance_parts
 from reports.statistics.intervals import over_items, over_seeds
 from reports.statistics.judging import (
     CONTRADICTED,
@@ -34,7 +35,7 @@ def of_items(table: np.ndarray) -> Differences:
 
 
 def of_arms(ours: str, theirs: str, values: dict[str, np.ndarray]) -> Differences:
-    arms = {ours: (1.0, values[ours]), theirs: (-1.0, values[theirs])}
+    arms: dict[Hashable, tuple[float, np.ndarray]] = {ours: (1.0, values[ours]), theirs: (-1.0, values[theirs])}
     return Differences(tuple(range(len(values[ours]))), values[ours] - values[theirs], None, arms)
 
 
@@ -85,7 +86,7 @@ def test_the_error_is_the_residual_of_the_two_way_table_and_the_pairs_own() -> N
     found = error(runs, synthetic.pairs())
     own = np.var(runs[0] - runs[1], ddof=1)
     assert found.freedom == 12 and found.variance[0] == pytest.approx(0.3 * 2 * rest + 0.7 * own)
-    assert found.unequal_variance[0] == pytest.approx(max(2 * rest, own))
+    assert found.unequal_variance[0] == pytest.approx(max(0.8 * 2 * rest + 0.2 * own, own))
     shifted = error(runs + 100 * np.arange(5), synthetic.pairs())  # what a seed does to all cancels
     assert shifted.variance == pytest.approx(found.variance)
 
@@ -134,7 +135,8 @@ def test_variance_parts_are_those_of_the_literal_sums(table: np.ndarray) -> None
 
 def test_variance_that_would_be_negative_is_none() -> None:
     flat = np.array([[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0]])  # all means are 0, of rows and of columns
-    assert variance_parts(of_items(flat)) == Parts(0.0, 0.0, pytest.approx(2.0)) and item_size(flat) == 0
+    found = variance_parts(of_items(flat))
+    assert (found.seed, found.item, item_size(flat)) == (0.0, 0.0, 0.0) and found.rest == pytest.approx(2.0)
 
 
 def test_comparisons_of_one_metric_share_their_error_and_metrics_share_the_level() -> None:
@@ -146,12 +148,16 @@ def test_comparisons_of_one_metric_share_their_error_and_metrics_share_the_level
     assert first.freedom == second.freedom == 6 and first.contrasts == second.contrasts and first.shares == 2
     assert other.freedom == 3 and other.reach(0.05) == pytest.approx(
         stats.t.isf(0.05 / 4, 3) * stats.sem(values["a"] - values["b"]), rel=1e-4)  # fmt: skip
+    constant = {"a": np.full(4, 0.7), "b": np.full(4, 0.7)}  # as what a frozen model keeps
+    more = errors([*asked, ("k", of_arms("a", "b", constant))])
+    assert more[0] == first and more[3] is not None and more[3].reach(0.05) == pytest.approx(0, abs=1e-12)
     twice = errors([*asked, ("m", of_arms("b", "a", values))])  # the same question, turned round
     assert twice[0] == first
 
 
 def test_an_arm_that_lacks_a_seed_takes_it_from_its_own_comparisons_alone() -> None:
-    values = {name: np.random.default_rng(5).normal(size=4) for name in "abc"}
+    random = np.random.default_rng(5)
+    values = {name: random.normal(size=4) for name in "abc"}
     short = {name: some[:3] for name, some in values.items()}
     whole, less = errors([("m", of_arms("a", "b", values)), ("m", of_arms("a", "c", short))])
     assert whole is not None and less is not None and (whole.blocks, less.blocks) == (4, 3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
@@ -24,7 +23,9 @@ MEGABYTE = b"x" * 1_000_000
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
+    """An empty folder, on a machine that has Java."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bench.evaluation.metrics.parts.ptb.check_java", lambda: None)
 
 
 def planned(*more: str) -> plans.Plan:
@@ -120,12 +121,14 @@ def test_status_all_has_a_row_for_every_run(capsys):
     assert len(capsys.readouterr().out.splitlines()) == 1 + 4
 
 
-def test_watching_ends_when_nothing_is_left_to_do(capsys):
+def test_when_all_is_done_watching_ends_and_nothing_is_why(capsys):
     plan = planned()
     for index in range(4):
         finish(plan, index)
     assert main(["status", *REQUEST, "--watch"]) == 0
     assert "4 done" in capsys.readouterr().out
+    assert main(["why", *REQUEST]) == 0
+    assert "all 4 runs are done" in capsys.readouterr().out
 
 
 def test_why_names_the_keys_data_and_weights_that_differ(capsys):
@@ -139,14 +142,6 @@ def test_why_names_the_keys_data_and_weights_that_differ(capsys):
     assert main(["why", "noise", "smoke", *REQUEST[2:], "data.train_size=128", "--run", "dual"]) == 0
     said = capsys.readouterr().out
     assert "train.data.train_size: 128 here, 256 there" in said
-
-
-def test_why_when_all_is_done(capsys):
-    plan = planned()
-    for index in range(4):
-        finish(plan, index)
-    assert main(["why", *REQUEST]) == 0
-    assert "all 4 runs are done" in capsys.readouterr().out
 
 
 def test_differences_are_of_values_not_of_how_they_are_written():
@@ -204,7 +199,6 @@ def test_retry_takes_failed_runs_only_and_of_one_class_where_asked(capsys, monke
     for point, kind in zip(plan.points, ("bug", "lost worker", "bug"), strict=False):
         point.folder.fail(Failure(kind, "no"))
     asked = []
-    monkeypatch.setattr("bench.evaluation.metrics.parts.ptb.check_java", lambda: None)
     monkeypatch.setattr("sweeps.runner.run", lambda plan, todo, *_: asked.append([job.run_id for job in todo]) or 0)
     assert main(["retry", *REQUEST]) == main(["retry", *REQUEST, "--only", "lost worker"]) == 0
     ids = [job.run_id for job in jobs(plan)]
@@ -213,17 +207,6 @@ def test_retry_takes_failed_runs_only_and_of_one_class_where_asked(capsys, monke
     for point in plan.points:
         point.folder.error_file.unlink(missing_ok=True)
     assert main(["retry", *REQUEST]) == 0 and "nothing to retry" in capsys.readouterr().out
-
-
-def test_a_sweep_of_evaluations_trains_once():
-    Path("guidance.yaml").write_text(
-        json.dumps(
-            {"question": "?", "grid": {"eval.guidance_scale": [1, 2, 3]}, "plot": {"x": "guidance_scale", "y": ["fid"]}}
-        ),
-        encoding="utf-8",
-    )
-    plan = plans.make("./guidance.yaml", "smoke", [])
-    assert len(plan.points) == 3 and [len(job.points) for job in jobs(plan)] == [3]
 
 
 def test_a_launcher_of_another_package_is_found_by_its_entry_point(tmp_path, monkeypatch, capsys):
@@ -241,14 +224,12 @@ def test_a_launcher_of_another_package_is_found_by_its_entry_point(tmp_path, mon
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: raying\nVersion: 1.0\n", encoding="utf-8")
     (about / "entry_points.txt").write_text("[xfusion_bench.launchers]\nray = raying:Ray\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr("bench.evaluation.metrics.parts.ptb.check_java", lambda: None)
     assert main(["run", *REQUEST, "launcher.name=ray", "launcher.address=here", "--detach"]) == 0
     assert "submitted 4 to here" in capsys.readouterr().out
     assert exit_status(lambda: main(["run", *REQUEST, "launcher.name=ray", "launcher.adress=here"])) == 2
     assert "did you mean 'address'?" in capsys.readouterr().err
 
 
-def test_detaching_from_jobs_that_end_with_the_command_is_refused(monkeypatch, capsys):
-    monkeypatch.setattr("bench.evaluation.metrics.parts.ptb.check_java", lambda: None)
+def test_detaching_from_jobs_that_end_with_the_command_is_refused(capsys):
     assert exit_status(lambda: main(["run", *REQUEST, "--detach"])) == 2
     assert "--detach" in capsys.readouterr().err

@@ -9,15 +9,15 @@ import sys
 import threading
 import time
 import types
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from experiments import leave_weights, weights_in
+from project_copies import PROJECT, python
 
 from bench.config.load import load
 from bench.runs import identity, lease
-from bench.runs.failures import LOST_WORKER, Failure
+from bench.runs.failures import LOST_WORKER
 from bench.runs.format import FORMAT
 from bench.runs.lease import Held
 from sweeps import events, plan, report, runner, worker
@@ -112,12 +112,6 @@ def test_what_is_done_is_never_done_again_and_what_failed_is_tried_again(capsys)
     capsys.readouterr()
     assert run(made("0,1")) == 0
     assert "nothing to do" in capsys.readouterr().out
-
-
-def test_evaluations_of_one_training_are_one_job():
-    planned = made("0,1")
-    twice = [planned.points[0], *planned.points]
-    assert [len(job.points) for job in jobs(replace(planned, points=twice))] == [2, 1]
 
 
 def test_sweep_json_tells_workers_and_reports_where_everything_is():
@@ -253,9 +247,7 @@ def test_a_worker_refuses_a_run_whose_weights_have_changed(monkeypatch):
     runner.prepare(planned)
     Path("llm/model.safetensors").write_text("others", encoding="utf-8")
     point = planned.points[0]
-    command = [sys.executable, "-c", WORK, planned.results / "sweep.json", point.folder.run_id]
-    project = str(Path(worker.__file__).parents[1])
-    said = subprocess.run(command, capture_output=True, text=True, env={"PYTHONPATH": project})
+    said = python(PROJECT, "-c", WORK, str(planned.results / "sweep.json"), point.folder.run_id, cwd=Path())
     assert "wrong request: " in said.stdout and "plan again" in said.stdout
 
 
@@ -284,9 +276,3 @@ def test_a_report_that_takes_long_is_not_built_for_every_run(monkeypatch, tmp_pa
             time.sleep(0.01)
     made_report.finish()
     assert len(built) == 2
-
-
-def test_a_failure_is_read_as_it_was_written():
-    failure = Failure.of(ValueError("two\nlines"))
-    assert Failure.parse(str(failure)) == Failure("bug", "ValueError: two lines", failure.details.strip())
-    assert Failure.parse("").kind == "bug"

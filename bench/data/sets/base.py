@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bench.system.plugins import Plugin
+from bench.system.plugins import NoSettings, Plugin
 
 if TYPE_CHECKING:
     from bench.data.captioned_images import CaptionedImages
-
-
-@dataclass(frozen=True)
-class NoSettings:
-    """A data set without settings of its own."""
 
 
 class DataSet(Plugin):

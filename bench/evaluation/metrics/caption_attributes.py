@@ -8,12 +8,17 @@ from bench.evaluation.metrics.base import TEXT, Captions, MetricFile, Score
 from bench.evaluation.metrics.parts.attributes import attribute_scores, check_counts, declared
 from bench.scenes import Scene, parse
 
+METRICS = declared(
+    "caption", "captions", "attributes of the image that its caption names rightly",
+    "captions with every attribute right",
+)  # fmt: skip
+
 
 def caption_attributes(captions: Sequence[str], scenes: Sequence[Scene]) -> dict[str, Score]:
     """Score captions of `scenes`, as the grammar's parser reads them: names as in `image_attributes`, ceiling 1."""
     check_counts(len(captions), len(scenes), "a caption")
     claims = [parse(caption) or Scene((), None) for caption in captions]
-    return attribute_scores("caption", claims, scenes, None, None)
+    return attribute_scores(METRICS, claims, scenes, ceiling=1.0)
 
 
 class CaptionAttributes(MetricFile):
@@ -21,10 +26,7 @@ class CaptionAttributes(MetricFile):
 
     of = TEXT
     place = 20
-    metrics = declared(
-        "caption", "captions", "attributes of the image that its caption names rightly",
-        "captions with every attribute right",
-    )  # fmt: skip
+    metrics = METRICS
 
     def measure(self, subject: Captions) -> dict[str, Score]:
         if subject.split.scenes is None:

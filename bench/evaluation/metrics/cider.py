@@ -12,7 +12,6 @@ from bench.evaluation.metrics.parts.chance import derangement
 from bench.evaluation.metrics.parts.ptb import check_java, one_line, tokenize
 from bench.system.errors import UserError
 
-__all__ = ["Cider", "CiderReferences", "caption_length", "check_java", "cider"]
 CIDER = Metric(
     "cider", "CIDEr", "higher", "CIDEr-D x 1 (0-10)",
     "how much a caption shares with the image's own captions (CIDEr-D)", headline=True,

@@ -28,13 +28,11 @@ KID = Metric(
 )  # fmt: skip
 
 
-def fid(
-    features: np.ndarray, reference_features: np.ndarray, weights_label: str | None, ceiling: float | None = None
-) -> Score:
+def fid(features: np.ndarray, reference_features: np.ndarray, weights_label: str | None) -> Score:
     """Return the Frechet distance of two feature sets, (n, d) and (m, d) floats.
 
     Its bias grows as n shrinks and depends on the model, so with n or m below 2d a worse model can win: the note says
-    so. `ceiling` is the distance that n other real images have. Raises UserError for sets that cannot be compared.
+    so. Raises UserError for sets that cannot be compared.
     """
     features, reference_features = _checked(features, reference_features)
     smallest = min(len(features), len(reference_features))
@@ -43,16 +41,10 @@ def fid(
         value = _frechet(features, reference_features)
     if "singular" in said.getvalue():
         notes.append("singular covariance: 1e-6 added to its diagonal")
-    return FID.score(float(value), len(features), weights_label, ceiling=ceiling, note="; ".join(notes) or None)
+    return FID.score(float(value), len(features), weights_label, note="; ".join(notes) or None)
 
 
-def kid(
-    features: np.ndarray,
-    reference_features: np.ndarray,
-    weights_label: str | None,
-    ceiling: float | None = None,
-    seed: int = 0,
-) -> Score:
+def kid(features: np.ndarray, reference_features: np.ndarray, weights_label: str | None, seed: int = 0) -> Score:
     """Return the kernel distance (cubic MMD^2, unbiased) of two feature sets, (n, d) and (m, d) floats.
 
     Mean over clean-fid's 100 random subsets of at most 1000, drawn from NumPy's global generator, which is seeded here
@@ -68,7 +60,7 @@ def kid(
         value = kernel_distance(reference_features, features, 1 if every_subset_is_the_set else SUBSETS, SUBSET)
     finally:
         np.random.set_state(state)
-    return KID.score(value, len(features), weights_label, ceiling=ceiling)
+    return KID.score(value, len(features), weights_label)
 
 
 def _checked(features: np.ndarray, reference_features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,22 +14,22 @@ from bench.scenes import Scene
 if TYPE_CHECKING:
     from bench.models.feature_net import FeatureNet
 
+METRICS = declared(
+    "image", "images", "attributes of the prompt (colour, shape, size, position, background) seen in an image",
+    "images with every attribute right",
+)  # fmt: skip
+
 
 def image_attributes(
-    images: np.ndarray,
-    scenes: Sequence[Scene],
-    feature_net: FeatureNet,
-    weights_label: str | None,
-    ceiling: Mapping[str, float] | None = None,
+    images: np.ndarray, scenes: Sequence[Scene], feature_net: FeatureNet, weights_label: str | None
 ) -> dict[str, Score]:
     """Score images (n, H, W, 3) uint8 of `scenes`, as the feature net reads them.
 
     Returns `image_attributes` (mean of the five), `image_all_right`, and `image_colour`, `image_shape`, `image_size`,
-    `image_position`, `image_background`. `ceiling` maps these names to the scores of the best possible images
-    (the real ones, or the autoencoder's copies of them). Raises UserError for no images or another number.
+    `image_position`, `image_background`. Raises UserError for no images or another number.
     """
     check_counts(len(images), len(scenes), "an image")
-    return attribute_scores("image", feature_net.read(images), scenes, weights_label, ceiling or {})
+    return attribute_scores(METRICS, feature_net.read(images), scenes, weights_label)
 
 
 class ImageAttributes(MetricFile):
@@ -37,10 +37,7 @@ class ImageAttributes(MetricFile):
 
     of = IMAGE
     place = 30
-    metrics = declared(
-        "image", "images", "attributes of the prompt (colour, shape, size, position, background) seen in an image",
-        "images with every attribute right",
-    )  # fmt: skip
+    metrics = METRICS
 
     def measure(self, subject: Images) -> dict[str, Score]:
         from bench.evaluation.scorers import feature_net, weights_label

@@ -113,13 +113,10 @@ class Retention(MetricFile):
     metrics = (EXAM, PERPLEXITY)
 
     def measure(self, subject: Language) -> dict[str, Score]:
-        from architectures.sequence import Text
-
         model, assets = subject.model, subject.assets
 
         def after(ids: Tensor, lengths: Tensor) -> Tensor:
-            (states,), _ = model([Text(ids.to(model.device))])
-            return model.logits(states)
+            return model.language_logits(ids.to(model.device))
 
         def before(ids: Tensor, lengths: Tensor) -> Tensor:
             return assets.llm(ids.to(assets.llm.device)).logits

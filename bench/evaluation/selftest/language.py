@@ -7,7 +7,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from architectures.sequence import Text
 from architectures.transformer import FusionTransformer
 from bench.config.schema import Config
 from bench.data.assets import Assets
@@ -64,11 +63,8 @@ class Noisy:
         self.model, self.grade, self.device = model, grade, model.device
         self.random = torch.Generator(self.device).manual_seed(seed)
 
-    def __call__(self, items: list[Text]) -> tuple[list[Tensor], object]:
-        return self.model(items)  # B n d
-
-    def logits(self, states: Tensor) -> Tensor:
-        clean = self.model.logits(states)  # B n V
+    def language_logits(self, ids: Tensor) -> Tensor:
+        clean = self.model.language_logits(ids)  # B n V
         noise = torch.randn(clean.shape, generator=self.random, device=self.device)
         return clean + self.grade * clean.std() * noise
 
@@ -79,12 +75,9 @@ class Known:
     def __init__(self, ahead: int, words: int, device: torch.device) -> None:
         self.ahead, self.words, self.device = ahead, words, device
 
-    def __call__(self, items: list[Text]) -> tuple[list[Tensor], object]:
-        return [items[0].ids], None  # B n
-
-    def logits(self, states: Tensor) -> Tensor:
+    def language_logits(self, ids: Tensor) -> Tensor:
         if self.ahead == 0:
-            return torch.zeros(*states.shape, self.words, device=states.device)
-        token = states.roll(-1, 1)  # B n
+            return torch.zeros(*ids.shape, self.words, device=ids.device)
+        token = ids.roll(-1, 1)  # B n
         token = token if self.ahead == 1 else (token + 1) % self.words
         return CERTAIN * torch.nn.functional.one_hot(token, self.words).float()  # B n V

@@ -11,7 +11,7 @@ import torch
 
 from bench.config.schema import Config
 from bench.data.assets import Assets, assets_of
-from bench.evaluation.metrics.cider import check_java
+from bench.evaluation.metrics.parts.ptb import check_java
 from bench.evaluation.selftest.captions import caption_checks
 from bench.evaluation.selftest.checks import Check
 from bench.evaluation.selftest.images import image_checks

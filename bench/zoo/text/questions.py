@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from bench.scenes.scene import COLOURS, POSITIONS, SHAPES, SIZES, Object, Scene
+from bench.scenes.attributes import VALUES
+from bench.scenes.scene import Object, Scene
 
-VALUES = {"colour": COLOURS, "shape": SHAPES, "size": SIZES, "position": POSITIONS}
 OPEN = {name: f"what {name} is {{}}" for name in ("colour", "shape", "size")} | {"position": "where is {}"}
 FORMS = {"colour": "{}", "shape": "a {}", "size": "{}", "position": "at the {}"}
 NAMES = {  # ways to point at an object, by the attributes they use

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from bench.runs.reader import StoredRun
 from reports.page.charts.panels import Chart, Spec, looks, sized, tip
-from reports.page.provenance import run_folder
 from reports.stored.runs import NOT_BELIEVED, Point, Sweep
 from reports.style import labels
 
@@ -63,7 +63,7 @@ def _at(sweep: Sweep, point: Point) -> str:
 
 
 def _log(point: Point) -> list[dict[str, Any]]:
-    rows = run_folder(point).read_metrics()
+    rows = StoredRun(point.run).read_metrics()
     return [row for row in rows if isinstance(row["step"], int) and row["step"] <= point.step]
 
 

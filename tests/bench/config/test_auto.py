@@ -29,7 +29,7 @@ from bench.experiment.execute import prepare
 )
 def test_the_precision_is_what_is_fast_here(monkeypatch, asked, accelerator, gpu, flags, means):
     monkeypatch.setattr(auto, "gpu", lambda: gpu)
-    monkeypatch.setattr(auto, "_cpu", lambda: {"flags": " ".join(flags)})
+    monkeypatch.setattr(auto, "cpu_facts", lambda: {"flags": " ".join(flags)})
     assert auto.resolve_precision(asked, accelerator) == means
 
 
@@ -49,12 +49,12 @@ def test_the_precision_is_what_is_fast_here(monkeypatch, asked, accelerator, gpu
 )
 def test_the_products_are_the_faster_ones(monkeypatch, asked, precision, accelerator, gpu, vendor, flags, means):
     monkeypatch.setattr(auto, "gpu", lambda: gpu)
-    monkeypatch.setattr(auto, "_cpu", lambda: {"vendor_id": vendor, "flags": flags})
+    monkeypatch.setattr(auto, "cpu_facts", lambda: {"vendor_id": vendor, "flags": flags})
     assert auto.resolve_matmul_backend(asked, precision, accelerator) == means
 
 
 def test_the_processor_says_what_it_is():
-    facts = auto._cpu()
+    facts = auto.cpu_facts()
     assert facts["vendor_id"] in Path("/proc/cpuinfo").read_text(encoding="utf-8") and "sse2" in facts["flags"].split()
 
 

@@ -117,11 +117,6 @@ def test_a_wrong_option_is_refused(option):
         load("smoke", ["model.architecture=gated_layer", f"model.options.{option}"])
 
 
-def test_an_unknown_preset_names_the_nearest():
-    with pytest.raises(UserError, match=r"unknown preset 'smok' \(did you mean 'smoke'\?\)"):
-        load("smok")
-
-
 def reads(schema: type, group: str) -> set[str]:
     """Names of settings of ``group`` that the source reads off something known to hold it.
 

@@ -209,8 +209,9 @@ def test_noise_cap(split):
         assert torch.equal(image(clean[step], "t2i").noise, image(full[step], "t2i").noise)
 
 
-def test_captions_are_the_images_own(split):
+def test_captions_are_the_images_own_and_no_longer_than_need_be(split):
     for batch in batches_of(mixture(split, caption_dropout=0.0)):
+        assert text_of(batch).ids.shape[1] == text_of(batch).lengths.max()  # padding is trimmed
         for latents, ids, length in zip(image_of(batch).latents, *text_of(batch)[:2], strict=True):
             number, caption = divmod(int(ids[0]) - 100, 10)
             assert number == int(latents[0, 0, 0])
@@ -243,8 +244,3 @@ def test_ranks_share_a_step(split, ranks, fraction):
         assert [rows_of(part) for part in parts] == [whole[rank::ranks] for rank in range(ranks)]
         for batch in (batch for part in parts for batch in part.batches):
             assert text_of(batch).ids.shape[1] == text_of(batch).lengths.max()
-
-
-def test_padding_is_trimmed(split):
-    for batch in batches_of(mixture(split)):
-        assert text_of(batch).ids.shape[1] == text_of(batch).lengths.max()

@@ -13,9 +13,9 @@ import pytest
 from pycocoevalcap.cider.cider import Cider
 from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
-from bench.evaluation.metrics.cider import CiderReferences, caption_length, check_java
+from bench.evaluation.metrics.cider import CiderReferences, caption_length
 from bench.evaluation.metrics.cider import cider as cider_against
-from bench.evaluation.metrics.parts.ptb import tokenize
+from bench.evaluation.metrics.parts.ptb import check_java, tokenize
 from bench.system.errors import UserError
 
 ROOT = Path(__file__).parents[3]

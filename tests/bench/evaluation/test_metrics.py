@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from project_copies import PROJECT, python
 
 from bench.evaluation.metrics.base import Score
 from bench.evaluation.metrics.parts.chance import derangement
@@ -30,7 +28,7 @@ def test_a_score_is_plain_json_without_its_items():
 
 def test_a_score_is_read_without_torch():
     code = "import sys, bench.evaluation.metrics.base; assert not {'torch', 'numpy', 'scipy'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[3])
+    python(PROJECT, "-c", code)
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 257])

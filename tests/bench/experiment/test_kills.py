@@ -10,13 +10,12 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import lightning
 import pytest
+from deaths import HELD, child, dying, end, start
 from experiments import small_config
 
 from bench.config.schema import Config
@@ -28,7 +27,6 @@ from bench.runs import folder as store
 from bench.runs import lease
 from bench.runs.failures import DISK_FULL, Failure, classify
 from bench.runs.identity import eval_id, run_folder
-from bench.runs.lease import Held
 from bench.runs.published import leftovers, published_files
 from bench.system.errors import UserError
 from bench.system.files import append_line
@@ -48,51 +46,6 @@ BOUNDARIES = {  # name -> the object and attribute that is called there, and whi
     "before the last rename": (store.os, "rename", 1),
     "after the last rename": (store, "flush", 1),
 }
-
-
-HELD = 3  # exit status of a child that was told so
-
-
-def start(work: Callable[[], object]) -> int:
-    """Do ``work`` in a process of its own; returns its id."""
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 1
-    try:
-        work()
-        status = 0
-    except Held:
-        status = HELD
-    finally:
-        os._exit(status)
-
-
-def end(pid: int) -> int:
-    """Wait for a child; returns its exit status, minus the signal that killed it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def child(work: Callable[[], object]) -> int:
-    """Do ``work`` in a process of its own; returns how that ended."""
-    return end(start(work))
-
-
-def dying(owner: object, name: str, call: int) -> None:
-    """Have this process killed as it begins the ``call``-th call of ``owner.name``, or, negative, as it has ended."""
-    real, calls = getattr(owner, name), []
-
-    def deadly(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        done = real(*args, **kwargs)
-        if len(calls) == -call:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return done
-
-    setattr(owner, name, deadly)
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +221,7 @@ def test_failures_have_classes():
     failure = Failure.of(ValueError("two\nlines"))
     assert Failure.parse(str(failure)) == Failure("bug", "ValueError: two lines", failure.details.strip())
     assert Failure.parse("Traceback\nKeyError: 'x'\n").message == "KeyError: 'x'"
+    assert Failure.parse("").kind == "bug"
 
 
 def test_a_read_only_folder_is_the_users_error():
@@ -286,10 +240,3 @@ def test_a_read_only_folder_is_the_users_error():
     assert child(refused) == 0
     assert list((place / "runs").iterdir()) == []
     shutil.rmtree(place)
-
-
-def test_what_lies_on_the_path_of_the_runs_is_the_users_error(tmp_path):
-    (tmp_path / "runs").write_text("a file", encoding="utf-8")
-    with pytest.raises(UserError, match="cannot write to"):
-        execute.run(small_config(tmp_path))
-    assert Path(tmp_path / "runs").read_text(encoding="utf-8") == "a file"

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 from experiments import SMALLER, shared_cache
+from project_copies import PROJECT, python
 
-from bench.config.load import load
-from bench.runs.identity import eval_id, run_folder
 from bench.runs.published import leftovers, published_files
 
 GRID = ["model.architecture=[dual_tower,gated_layer]", "train.i2t_noise=[0,1]"]
@@ -27,10 +26,8 @@ def settings(runs: Path) -> list[str]:
 def sweep(folder: Path, jobs: int) -> dict[str, dict]:
     """Run the small grid in ``folder``; every run's files by name, without times."""
     folder.mkdir()
-    command = [sys.executable, "-m", "sweeps", "run", "noise", "smoke", f"launcher.jobs={jobs}", *GRID]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    ran = subprocess.run([*command, *settings(folder / "runs")], cwd=folder, env=environment, capture_output=True)
-    assert ran.returncode == 0, ran.stderr.decode()[-3000:]
+    request = ["noise", "smoke", f"launcher.jobs={jobs}", *GRID, *settings(folder / "runs")]
+    python(PROJECT, "-m", "sweeps", "run", *request, cwd=folder)
     return files(folder)
 
 
@@ -46,40 +43,11 @@ def test_one_worker_or_two(tmp_path):
     assert sweep(tmp_path / "one", 1) == sweep(tmp_path / "two", 2)
 
 
-@pytest.mark.slow
-def test_kill_and_resume(tmp_path):
-    """kill -9 in the middle of training; the same command goes on, and ends where an undisturbed run ends."""
-    longer = ["train.steps=60", "runtime.checkpoint_every=5"]
-    configs = [load("smoke", [*settings(tmp_path / name), *longer]) for name in ("whole", "killed")]
-    commands = [
-        [sys.executable, "-m", "bench", "train", "smoke", *settings(tmp_path / name), *longer]
-        for name in ("whole", "killed")
-    ]
-    subprocess.run(commands[0], check=True, capture_output=True)
-    process = subprocess.Popen(commands[1], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    folder = run_folder(configs[1])
-    deadline = time.monotonic() + 120
-    while not list(folder.checkpoints.glob("step-*.ckpt")):
-        assert process.poll() is None and time.monotonic() < deadline, "no checkpoint came"
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert folder.result(eval_id(configs[1]), 60) is None
-    subprocess.run(commands[1], check=True, capture_output=True)
-    results = [run_folder(config).result(eval_id(config), 60) for config in configs]
-    assert results[0]["metrics"] == results[1]["metrics"]
-    rows = [
-        [{k: v for k, v in row.items() if k != "seconds"} for row in run_folder(config).read_metrics()]
-        for config in configs
-    ]
-    assert rows[0] == rows[1]
-
-
 def start(folder: Path, *more: str) -> subprocess.Popen[bytes]:
     """The small grid, as one of several commands on one folder."""
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "sweeps", "run", "noise", "smoke", "launcher.jobs=1", *GRID]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     return subprocess.Popen([*command, *settings(folder / "runs"), *more], cwd=folder, env=environment, **pipes)
 

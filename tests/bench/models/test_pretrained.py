@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from experiments import small_config
+from project_copies import PROJECT, python
 from safetensors.torch import load_file, save_file
 from tiny_pretrained import tiny_llama, tiny_tokenizer
 
@@ -26,7 +27,6 @@ from bench.experiment import execute
 from bench.models.pretrained import load_clip, load_features, load_llm, load_vae
 from bench.system.errors import UserError
 
-PROJECT = Path(__file__).parents[3]
 LOAD = {"llm": load_llm, "vae": load_vae, "clip": load_clip, "features": load_features}
 SOME_WEIGHT = {
     "llm": "lm_head.weight", "vae": "decoder.conv_out.weight", "clip": "text_projection.weight",
@@ -227,7 +227,7 @@ def test_inception_is_refused_in_one_line_without_torch(tmp_path):
         f"status = exit_status(lambda: main(['show', 'paper-1b', 'data.root={tmp_path}']))\n"
         "print(status, 'torch' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, cwd=PROJECT)
+    done = python(PROJECT, "-c", script)
     assert done.stdout == "2 False\n"
     (line,) = done.stderr.splitlines()
     assert "inception is not in this version" in line and "eval.features=embedded" in line
@@ -254,11 +254,12 @@ def test_a_vae_that_was_not_here_is_held_against_the_image_size_once_loaded(tmp_
     assert assets_of(small_config(tmp_path)).pixels_per_latent == part_files.vae_factor(WEIGHTS / "vae") == 8
 
 
-@pytest.mark.parametrize("text", ["[]", "{", "[" * 100_000, '{"auto_map": null}', "\x00"])
-def test_any_config_is_at_most_one_line(tmp_path, text):
-    (tmp_path / "config.json").write_text(text, encoding="utf-8")
+@pytest.mark.parametrize("text", [None, "[]", "{", "[" * 100_000, '{"auto_map": null}', "\x00"])
+def test_any_config_and_none_is_at_most_one_line(tmp_path, text):
+    if text is not None:
+        (tmp_path / "config.json").write_text(text, encoding="utf-8")
     for kind in LOAD:
-        refusal(kind, tmp_path)
+        assert "cannot load" in refusal(kind, tmp_path)
 
 
 def test_a_tokenizer_without_an_end_is_refused(tmp_path):

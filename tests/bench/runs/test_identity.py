@@ -151,7 +151,7 @@ def test_pictures_count_by_what_they_hold(weights, monkeypatch):
 def test_a_run_is_named_by_the_precision_that_auto_means_here(weights, monkeypatch):
     monkeypatch.setattr("bench.config.auto.gpu", lambda: None)
     for flags, precision in (("amx_bf16", "bfloat16"), ("avx2", "float32")):
-        monkeypatch.setattr("bench.config.auto._cpu", lambda flags=flags: {"vendor_id": "x", "flags": flags})
+        monkeypatch.setattr("bench.config.auto.cpu_facts", lambda flags=flags: {"vendor_id": "x", "flags": flags})
         named, auto = (train_id(load("smoke", [*weights, f"train.precision={p}"])) for p in (precision, "auto"))
         assert named == auto
 

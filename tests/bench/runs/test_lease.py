@@ -76,6 +76,7 @@ def test_another_process_is_kept_out_until_it_has_died(folder, other):
     process = other()
     with pytest.raises(Held, match=str(process.pid)), acquire(folder):
         pass
+    assert seems_alive(folder)
     process.kill()
     process.wait()
     assert not seems_alive(folder) and not Watch().alive(folder)

@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 import torch
+from deaths import Killed
 from experiments import small_config
 
 from bench.data import mixing
@@ -117,7 +118,9 @@ def test_with_none_left_training_starts_anew_and_ends_the_same(folder, run, caps
 def test_it_holds_what_going_on_needs_and_nothing_else(run):
     path = run.folder.checkpoint(6)
     state = torch.load(path, weights_only=True)
-    numbers = sum(p.numel() for p in run.module.model.parameters() if p.requires_grad)
+    trained = {f"model.{name}": p for name, p in run.module.model.named_parameters() if p.requires_grad}
+    numbers = sum(p.numel() for p in trained.values())
+    assert state["state_dict"].keys() == trained.keys()
     assert state["sampler"] | {"next_captions": ""} == {"seed": 0, "step": 6, "pairs_seen": 36, "next_captions": ""}
     assert state.keys() <= checkpoints.NEEDED | {"epoch", "pytorch-lightning_version", "callbacks"}
     # weights, their average and AdamW's two moments, in float32; the rest is small
@@ -225,9 +228,6 @@ def test_killed_between_a_checkpoint_and_its_scores(tmp_path, monkeypatch):
     """They are made up for on resuming, and nothing else changes."""
     whole, broken = (small_config(tmp_path / where, "eval.every=2") for where in ("whole", "broken"))
     expected = execute.run(whole)
-
-    class Killed(BaseException):
-        pass
 
     def dying(*_):
         raise Killed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import torch
 from batches import batch_of
 from experiments import SMALLER, shared_cache, small_config
+from project_copies import PROJECT, python
 
 import architectures
 from bench.config.load import load
@@ -77,12 +79,13 @@ def test_average_of_the_ranks_is_the_whole(tmp_path, name, fraction, ranks, deno
         torch.testing.assert_close(average, gradient, rtol=1e-4, atol=1e-6, msg=parameter)
 
 
-def distance(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor]) -> float:
-    return torch.stack([(one[name] - two[name]).detach().norm() for name in one]).norm().item()
+def apart(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor], start: dict[str, torch.Tensor]) -> list[float]:
+    """How far each tensor is from its twin, as a share of the way that it went, ascending."""
+    return sorted(((one[n] - two[n]).norm() / (one[n] - start[n]).norm()).item() for n in start)
 
 
-def compare(tmp_path: Path, *settings: str, apart: float = 1e-3) -> None:
-    """One run by one process and by two: the same losses and files, and weights ``apart`` of the way they went.
+def compare(tmp_path: Path, *settings: str, share: float = 1.0) -> None:
+    """One run by one process and by two: the same losses and files, and ``share`` of the tensors as good as equal.
 
     At the paper's learning rate: the preset's is so high that rounding shows in a gated layer's losses (7e-5).
     """
@@ -97,10 +100,10 @@ def compare(tmp_path: Path, *settings: str, apart: float = 1e-3) -> None:
         for name in ("loss", "loss_text", "loss_image"):
             assert two[name] == pytest.approx(one[name], rel=1e-5)
     states = [torch.load(checkpoints.newest(folder), weights_only=True) for folder in folders]
-    start = execute.prepare(alone).module.average.trained
+    start = {name: tensor.detach() for name, tensor in execute.prepare(alone).module.average.trained.items()}
     trained = [{name: state["state_dict"][f"model.{name}"] for name in start} for state in states]
     for one, two in (trained, [state["average"]["average"] for state in states]):
-        assert distance(one, two) < apart * distance(one, start)
+        assert apart(one, two, start)[math.ceil(share * len(start)) - 1] < 1e-3
     names = [sorted(str(path.relative_to(folder.path)) for path in folder.path.rglob("*")) for folder in folders]
     assert names[0] == names[1]
     assert [len(folder.run_json()["starts"]) for folder in folders] == [1, 1]
@@ -115,8 +118,9 @@ def test_two_processes_train_as_one(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [["train.i2t_noise=0.5", "train.denoise_noisy_i2t=true"], ["train.batch_size=2"]])
 def test_two_processes_train_every_architecture_as_one(tmp_path, name, settings):
-    # The gradient of a closed gate may cancel to 1e-8, where rounding counts and AdamW makes whole steps of it.
-    compare(tmp_path, "train.steps=12", f"model.architecture={name}", *settings, apart=0.2)
+    # The gradient of a closed gate may cancel to 1e-8, so that rounding chooses its sign: its block then goes another
+    # way, one of the model's four.
+    compare(tmp_path, "train.steps=12", f"model.architecture={name}", *settings, share=0.7 if "gate" in name else 1.0)
 
 
 @pytest.fixture
@@ -235,9 +239,7 @@ def test_a_loss_that_one_process_finds_not_finite_stops_both(tmp_path):
         f"execute.run(load('smoke', {settings}))\n",
         encoding="utf-8",
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    ran = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, timeout=120)
-    assert ran.returncode == 1
+    python(PROJECT, str(script), status=(1,))
     config = load("smoke", settings)
     assert run_folder(config).status(eval_id(config), 6) == "failed"
     said = run_folder(config).error_file.read_text(encoding="utf-8")

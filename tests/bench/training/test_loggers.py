@@ -8,23 +8,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from deaths import Killed, killed_in_steps
 from experiments import small_config
 
 from bench.__main__ import main
-from bench.config.load import load
 from bench.config.schema import LOGGERS
 from bench.experiment import execute
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, run_folder
 from bench.system.command_line import exit_status
-from bench.system.errors import UserError
 from bench.training import loop
 from bench.training.logger_backends import BACKENDS
 from bench.training.loggers import RunLoggers
-
-
-class Killed(BaseException):
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -33,17 +28,9 @@ def mirrored(tmp_path_factory) -> tuple[Path, dict[int, dict[str, float]]]:
     folder = tmp_path_factory.mktemp("mirrored")
     names = ",".join(filter(find_spec, LOGGERS))
     config = small_config(folder, f"runtime.loggers=[{names}]", "eval.every=2")
-    step, taken = execute.FusionModule.training_step, []
-
-    def dying(module, *args):
-        taken.append(module.global_step)
-        if len(taken) in (2, 5):  # in the first start before there is a checkpoint, in the second after step 2
-            raise Killed
-        return step(module, *args)
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "LOG_EVERY", 1)
-        patch.setattr(execute.FusionModule, "training_step", dying)
+        taken = killed_in_steps(patch, 2, 5)  # before there is a checkpoint, and in the second start after step 2
         patch.delenv("WANDB_MODE", raising=False)
         patch.setattr("bench.training.logger_backends.MLFLOW_SERVER", None)
         for _ in range(2):
@@ -216,5 +203,3 @@ def test_a_wrong_request_is_refused_before_training(value, tmp_path, monkeypatch
     said = capsys.readouterr().err
     assert said.startswith("error: ") and said.count("\n") == 1 and WRONG[value] in said
     assert not (tmp_path / "runs").exists()
-    with pytest.raises(UserError):
-        load("smoke", words[2:])

@@ -8,6 +8,7 @@ import signal
 import batches
 import pytest
 import torch
+from deaths import Killed, killed_in_steps
 from experiments import small_config
 from lightning.pytorch.strategies import DDPStrategy
 from torch.nn import functional as F
@@ -18,16 +19,11 @@ from bench.config.schema import Config
 from bench.experiment import execute
 from bench.models.weights_digest import parameters_digest
 from bench.runs.identity import eval_id, run_folder
-from bench.training import checkpoints
 from bench.training.loop import train
 from bench.training.module import NonFiniteLoss
 
 every = pytest.mark.parametrize("name", sorted(architectures.catalogue()))
 precisions = pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-
-
-class Killed(BaseException):
-    """Nobody expects it."""
 
 
 def prepared(tmp_path, name: str, *overrides: str) -> execute.Experiment:
@@ -123,16 +119,7 @@ def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name, precision):
     settings = [f"model.architecture={name}", "train.i2t_noise=0.5", f"train.precision={precision}"]
     whole, broken = (small_config(tmp_path / where, *settings) for where in ("whole", "broken"))
     expected = execute.run(whole)
-
-    taken = []
-
-    def dying(module, step, batch_idx, normal=execute.FusionModule.training_step):
-        taken.append(module.global_step)
-        if len(taken) == 4:
-            raise Killed
-        return normal(module, step, batch_idx)
-
-    monkeypatch.setattr(execute.FusionModule, "training_step", dying)
+    taken = killed_in_steps(monkeypatch, 4)
     with pytest.raises(Killed):
         execute.run(broken)
     found = execute.run(broken)
@@ -152,33 +139,22 @@ def test_interrupted_is_uninterrupted(tmp_path, monkeypatch, name, precision):
             assert (files[0] / file).read_bytes() == (files[1] / file).read_bytes(), file
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path, monkeypatch):
+def test_a_finished_run_is_not_done_again_and_another_evaluation_reuses_its_training(tmp_path, monkeypatch):
     config = small_config(tmp_path)
     first = execute.run(config)
-    monkeypatch.setattr(execute, "_train_and_score", lambda *_: pytest.fail("trained again"))
-    assert execute.run(config) == first
-
-
-def test_another_evaluation_reuses_the_training(tmp_path, monkeypatch):
-    config = small_config(tmp_path)
-    execute.run(config)
     monkeypatch.setattr(execute.FusionModule, "training_step", lambda *_: pytest.fail("trained again"))
+    assert execute.run(config) == first  # the seconds that it took, too
     other = small_config(tmp_path, "eval.guidance_scale=3")
     result = execute.run(other)
     assert result["eval_id"] != eval_id(config) and result["run_id"] == run_folder(config).run_id
     assert result["cost"]["train_seconds"] > 0
 
 
-def test_evaluations_along_training_change_nothing(tmp_path):
-    plain, followed = small_config(tmp_path / "a"), small_config(tmp_path / "b", "eval.every=2")
-    assert execute.run(followed)["metrics"] == execute.run(plain)["metrics"]
-    folder = run_folder(followed)
-    assert [folder.result(eval_id(followed), step)["step"] for step in (2, 4, 6)] == [2, 4, 6]
-    assert folder.result(eval_id(followed), 2)["metrics"] != folder.result(eval_id(followed), 6)["metrics"]
-
-
 def test_evaluations_along_a_finished_training_are_made_up_for(tmp_path):
-    """It is trained again as far as need be; what had landed stays, and the numbers are those of the first time."""
+    """It is trained again as far as need be; what had landed stays, and the numbers are those of one that had them.
+
+    So evaluations along training change nothing: what had landed is of a training without them.
+    """
     plain, followed = small_config(tmp_path / "a"), small_config(tmp_path / "a", "eval.every=2")
     at_once = small_config(tmp_path / "b", "eval.every=2")
     execute.run(plain)
@@ -192,6 +168,8 @@ def test_evaluations_along_a_finished_training_are_made_up_for(tmp_path):
         one, two = (run_folder(c).result(eval_id(c), step) for c in (followed, at_once))
         assert one["metrics"] == two["metrics"] and one["seen"] == two["seen"]
         assert one["cost"]["train_flops"] * 6 == step * json.loads(before)["cost"]["train_flops"]
+    early, late = (folder.result(eval_id(plain), step)["metrics"] for step in (2, 6))
+    assert early != late
 
 
 @pytest.mark.parametrize("fraction", [1, 0.6667, 0])
@@ -199,15 +177,7 @@ def test_what_training_has_seen_is_counted(tmp_path, monkeypatch, fraction):
     """In metrics.jsonl and in the result, over an interruption too: against the samples themselves."""
     asked = [f"train.t2i_fraction={fraction}", "train.i2t_noise=0.5", "model.image_delimiters=true"]
     config, parts = small_config(tmp_path, *asked), prepared(tmp_path, "dual_tower", *asked)
-    died: list[int] = []
-
-    def dying(module, step, batch_idx, normal=execute.FusionModule.training_step):
-        if module.global_step == 3 and not died:
-            died.append(3)
-            raise Killed
-        return normal(module, step, batch_idx)
-
-    monkeypatch.setattr(execute.FusionModule, "training_step", dying)
+    killed_in_steps(monkeypatch, 4)
     with pytest.raises(Killed):
         execute.run(config)
     seen = execute.run(config)["seen"]
@@ -227,17 +197,6 @@ def test_what_training_has_seen_is_counted(tmp_path, monkeypatch, fraction):
     assert run_folder(config).read_metrics()[-1].items() >= seen.items()
 
 
-def test_a_damaged_checkpoint_is_passed_over(tmp_path, capsys):
-    config = small_config(tmp_path)
-    execute.run(config)
-    folder = run_folder(config)
-    newest = checkpoints.newest(folder)
-    assert newest == folder.checkpoint(6)
-    newest.write_bytes(newest.read_bytes()[:1000])
-    assert checkpoints.newest(folder) == folder.checkpoint(4)
-    assert str(newest) in capsys.readouterr().out
-
-
 def test_a_non_finite_loss_stops_the_run(tmp_path, monkeypatch):
     """The message names the step and the last good checkpoint; the run is marked failed."""
     config = small_config(tmp_path)
@@ -254,15 +213,6 @@ def test_a_non_finite_loss_stops_the_run(tmp_path, monkeypatch):
     folder = run_folder(config)
     assert folder.status(eval_id(config), 6) == "failed"
     assert "NonFiniteLoss" in folder.error_file.read_text(encoding="utf-8")
-
-
-def test_checkpoints_hold_what_is_trained_only(tmp_path):
-    parts = prepared(tmp_path, "dual_tower")
-    parts.folder.checkpoints.mkdir(parents=True)
-    train(parts.config, parts.module, parts.mixture, parts.folder, lambda *_: None)
-    state = torch.load(checkpoints.newest(parts.folder), weights_only=True)
-    trained = {f"model.{n}" for n, p in parts.module.model.named_parameters() if p.requires_grad}
-    assert set(state["state_dict"]) == trained
 
 
 def test_result_is_complete(tmp_path):

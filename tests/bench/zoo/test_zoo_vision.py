@@ -8,12 +8,12 @@ import torch
 from PIL import Image
 
 from bench.config.part_files import WEIGHTS
+from bench.models.codec import decode_latents, encode_images
 from bench.models.feature_net import FeatureNet, to_pixels
 from bench.models.pretrained import load_features, load_vae
 from bench.scenes import Object, Scene, all_right, render_batch, sample_scenes
 from bench.zoo import train_features, train_vae
 from bench.zoo.images import check_scenes
-from bench.zoo.train_vae import decode, encode
 
 N = 256  # scenes of each kind
 N_DECODED = 128
@@ -93,10 +93,10 @@ def test_feature_net_survives_saving(net, tmp_path):
 
 def test_autoencoder_has_the_promised_shape(vae):
     _, images = check_scenes(1, 4)
-    latents = encode(vae, images)
+    latents = encode_images(vae, images)
     assert latents.shape == (4, 8, 4, 4) and latents.dtype == torch.float32
-    assert torch.allclose(latents[:1], encode(vae, images[:1]), atol=1e-4)  # rows do not see each other
-    assert decode(vae, latents).shape == (4, 32, 32, 3)
+    assert torch.allclose(latents[:1], encode_images(vae, images[:1]), atol=1e-4)  # rows do not see each other
+    assert decode_latents(vae, latents).shape == (4, 32, 32, 3)
 
 
 def test_sizes_on_disk():

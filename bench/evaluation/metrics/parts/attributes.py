@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,35 +32,29 @@ def declared(kind: str, plural: str, mean: str, whole: str) -> tuple[Metric, ...
 
 
 def attribute_scores(
-    kind: str,
+    metrics: Sequence[Metric],
     claims: Sequence[Scene],
     scenes: Sequence[Scene],
-    weights: str | None,
-    ceiling: Mapping[str, float] | None,
+    weights: str | None = None,
+    ceiling: float | None = None,
 ) -> dict[str, Score]:
+    """Scores by the metrics that `declared` made, in their order."""
     right = [compare(claim, scene) for claim, scene in zip(claims, scenes, strict=True)]
     guess = [chance(len(scene.objects)) for scene in scenes]
 
-    def score(name: str, values: list[float], guesses: list[float]) -> Score:
-        return Score(
-            value=float(np.mean(values)),
-            n=len(values),
-            direction="higher",
-            unit="share right",
-            weights=weights,
-            chance=float(np.mean(guesses)),
-            ceiling=1.0 if ceiling is None else ceiling.get(name),
-            per_item=values,
-        )
+    def score(metric: Metric, values: list[float], guesses: list[float]) -> Score:
+        value, chance_level = float(np.mean(values)), float(np.mean(guesses))
+        return metric.score(value, len(values), weights, chance=chance_level, ceiling=ceiling, per_item=values)
 
     def mean(row: dict[str, float]) -> float:
         return float(np.mean([row[name] for name in ATTRIBUTES]))
 
-    scores = {
-        f"{kind}_attributes": ([mean(row) for row in right], [mean(row) for row in guess]),
-        f"{kind}_all_right": ([float(min(row.values()) == 1) for row in right], [row["all_right"] for row in guess]),
-    } | {f"{kind}_{name}": ([row[name] for row in right], [row[name] for row in guess]) for name in ATTRIBUTES}
-    return {name: score(name, *pair) for name, pair in scores.items()}
+    measured = [
+        ([mean(row) for row in right], [mean(row) for row in guess]),
+        ([float(min(row.values()) == 1) for row in right], [row["all_right"] for row in guess]),
+        *(([row[name] for row in right], [row[name] for row in guess]) for name in ATTRIBUTES),
+    ]
+    return {metric.name: score(metric, *pair) for metric, pair in zip(metrics, measured, strict=True)}
 
 
 def check_counts(found: int, scenes: int, what: str) -> None:
