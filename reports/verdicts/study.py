@@ -118,7 +118,7 @@ def sentence(looks: Looks, one: Standing) -> str:
 
 def level_text(level: float) -> str:
     """A look's level of its family, in per cent."""
-    return f"{100 * level:.2g} %"
+    return f"{100 * level:.3g} %"
 
 
 def summary(looks: Looks) -> list[str]:
