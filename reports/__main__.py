@@ -4,6 +4,7 @@
   python -m reports build    FOLDER [--claims FILE]   runs.csv, table.*, figure.*, samples.*, verdicts.*, report.html
   python -m reports verdicts FOLDER [--claims FILE]   which claims its runs support, contradict or leave open
   python -m reports settle   FOLDER [--claims FILE]   what would settle those left open: more seeds, more images?
+  python -m reports looks    FOLDER [--claims FILE]   looks at a sweep that goes on until its claims are decided
   python -m reports regress  FOLDER                   whether its runs measure what the baseline says; 1 if not
   python -m reports bless    FOLDER                   make them the baseline: shows the difference, and asks
 
@@ -22,6 +23,7 @@ COMMANDS = {  # command -> its module in reports/commands
     "build": "folder",
     "verdicts": "folder",
     "settle": "folder",
+    "looks": "folder",
     "regress": "regression",
     "bless": "regression",
 }

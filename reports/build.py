@@ -13,9 +13,8 @@ from reports.tables import render, table
 from reports.tables.intervals import with_intervals
 from reports.tables.summary import summarise
 from reports.verdicts import facts, text
-from reports.verdicts.axis import main_effects
 from reports.verdicts.hypotheses import read as read_claims
-from reports.verdicts.judging import judged
+from reports.verdicts.study import judged_study
 
 
 def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -> list[Path]:
@@ -29,8 +28,8 @@ def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -
     scores = scores_frame(sweep)
     runs = runs_frame(sweep, scores)
     summary = with_intervals(summarise(scores), sweep, scores)
-    verdicts = judged(sweep, read_claims(claims, sweep))
-    effects = main_effects(sweep)
+    study = judged_study(sweep, read_claims(claims, sweep))
+    judged = study.verdicts, study.effects, study.looks
     arranged = table.build(sweep, scores, summary)
     untold = ["x", "title"] if sweep.x.is_architecture else ["title"]
     tidy = summary.drop(columns=untold).rename(columns={"x": sweep.x.column})
@@ -41,8 +40,8 @@ def build(folder: Path, claims: Path | None = None, read: Reader = read_point) -
         "table.tex": render.latex(arranged).encode(),
         **figure.draw(sweep, scores, summary),
         **samples.draw(sweep),
-        "verdicts.md": text.markdown(sweep, verdicts, effects).encode(),
-        "verdicts.json": facts.as_json(sweep, verdicts, effects).encode(),
-        **page.draw(sweep, runs, scores, summary, arranged, verdicts, effects),
+        "verdicts.md": text.markdown(sweep, *judged).encode(),
+        "verdicts.json": facts.as_json(sweep, *judged).encode(),
+        **page.draw(sweep, runs, scores, summary, arranged, *judged),
     }
     return write_all(folder, files)

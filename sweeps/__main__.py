@@ -10,6 +10,7 @@
 A setting that is an axis of the sweep replaces its values: seed=[0,1] model.architecture=[dual_tower,single_tower]
 Any other setting holds for every run: train.steps=500
 Results go to results/NAME, those of another preset or of a part of the grid to a folder of their own.
+--until-decided adds seeds until every claim is decided, given up, or --at-most N seeds are done.
 A run that is done is never trained again; a run that was interrupted goes on where it stopped.
 """
 
@@ -21,6 +22,7 @@ import time
 from bench.system.command_line import add_request, asks_for_help, chosen, exit_status, split_request
 from bench.system.errors import UserError
 from sweeps import grid, plan
+from sweeps.sequential import seeds
 
 COMMANDS = {  # command -> its module in sweeps/commands
     "plan": "plan",
@@ -45,10 +47,16 @@ def main(arguments: list[str]) -> int:
     anew = parser.add_mutually_exclusive_group()
     anew.add_argument("--fresh", action="store_true", help="train everything anew, in new run and results folders")
     anew.add_argument("--into", metavar="NAME", help="go on with the --fresh run and results folders of this name")
+    words = "add seeds where a claim is open, and stop once all are decided; results go to a folder of their own"
+    parser.add_argument("--until-decided", action="store_true", help=words)
+    words = "seeds at most (default: 20, or what the sweep was begun with)"
+    parser.add_argument("--at-most", type=int, metavar="N", help=words)
     module.add_arguments(parser, command)
     args = parser.parse_intermixed_args(rest)
     if args.into and ("/" in args.into or args.into.startswith(".")):
         raise UserError(f"--into: '{args.into}' is no plain folder name")
+    if args.at_most is not None and not args.until_decided:
+        raise UserError("--at-most: how many seeds `--until-decided` may go on to: give both")
     preset, overrides = split_request(args.request)
     args.launcher = {
         key.removeprefix(LAUNCHER): value
@@ -57,6 +65,8 @@ def main(arguments: list[str]) -> int:
     }
     overrides = [text for text in overrides if not text.startswith(LAUNCHER)]
     into = f"fresh-{time.strftime('%Y%m%d-%H%M%S')}" if args.fresh else args.into
+    if args.until_decided:
+        return module.run(command, seeds.make(args.name, preset, overrides, into, args.at_most), args)
     return module.run(command, plan.make(args.name, preset, overrides, into), args)
 
 

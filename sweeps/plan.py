@@ -49,6 +49,15 @@ class Point:
 
 
 @dataclass(frozen=True)
+class UntilDecided:
+    """Seeds until claims are decided: those of the first look, of the last, and every run that may be asked for."""
+
+    first: int
+    at_most: int
+    candidates: tuple[Point, ...]
+
+
+@dataclass(frozen=True)
 class Plan:
     """A sweep as asked for: where its results go and its runs, in the order to run them."""
 
@@ -59,6 +68,7 @@ class Plan:
     threads: int  # CPU threads of each run
     points: list[Point]
     left_out: list[str]  # why an architecture is not run under a control of the grid that has no meaning for it
+    until: UntilDecided | None = None  # None: its seeds are fixed
 
 
 def make(name: str, preset: str, overrides: list[str], fresh: str | None = None) -> Plan:
@@ -70,8 +80,13 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
     """
     whole = grid.read(name)
     sweep = narrow(whole, overrides)
+    return planned(sweep, preset, folder_name(whole, sweep, preset), fresh)
+
+
+def planned(sweep: Sweep, preset: str, folder: str, fresh: str | None = None) -> Plan:
+    """Resolve every point of a sweep whose results go to this folder."""
     check_size(sweep)
-    results = RESULTS / (folder_name(whole, sweep, preset) + (f"-{fresh}" if fresh else ""))
+    results = results_folder(folder, fresh)
     _check_results(results, sweep.name)
     fixed = [f"{key}={text}" for key, text in sweep.fixed.items()]
     configs = ConfigGrid(preset, fixed)
@@ -108,6 +123,11 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None)
     if not points:
         raise next(iter(left_out.values()))
     return Plan(sweep, preset, results, Path(runs), threads, list(points.values()), list(left_out))
+
+
+def results_folder(folder: str, fresh: str | None) -> Path:
+    """Where results go."""
+    return RESULTS / (folder + (f"-{fresh}" if fresh else ""))
 
 
 @dataclass(frozen=True)
@@ -156,6 +176,7 @@ def write(plan: Plan) -> bool:
         "source": plan.sweep.source,
         "plot": plan.sweep.plot,
         "runs_root": os.path.relpath(plan.runs, plan.results),
+        **({"until_decided": {"first": until.first, "at_most": until.at_most}} if (until := plan.until) else {}),
         "points": [
             {"run_id": point.folder.run_id, "eval_id": point.eval_id, "step": point.step, "overrides": point.overrides}
             for point in plan.points

@@ -23,10 +23,11 @@ from reports.stored.runs import Sweep
 from reports.style import labels
 from reports.style.colours import styles
 from reports.tables.table import Table
+from reports.verdicts import study
 from reports.verdicts.axis import MainEffect
 from reports.verdicts.cells import HEADS
 from reports.verdicts.judging import Verdict
-from reports.verdicts.text import METHOD
+from reports.verdicts.text import LOOKS, METHOD, of_effects
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,7 @@ def draw(
     table: Table,
     verdicts: Sequence[Verdict],
     effects: Sequence[MainEffect],
+    until: study.Looks | None = None,
 ) -> dict[str, bytes]:
     """The page; the same runs, claims and library versions give the same bytes."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -64,7 +66,9 @@ def draw(
         axis=sweep.x.title,
         cards=verdict_cards.cards(sweep, verdicts),
         heads=HEADS,
-        method=METHOD,
+        method=f"{METHOD} {LOOKS}" if until else METHOD,
+        until=study.summary(until) if until else [],
+        by_effect=[line.removeprefix("- ") for line in of_effects(sweep, until) if line],
         contests=winners.contests(sweep, summary),
         along=along_axis.build(sweep, summary, effects),
         one_seed=bool((summary["runs"] < 2).all()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from reports.statistics.intervals import LEVEL
 from reports.statistics.judging import CONTRADICTED, Judgement
 from reports.stored.runs import Sweep
 from reports.tables.table import NOTHING
@@ -18,7 +19,7 @@ SHOWN += ["half, double margin", "smallest detectable", "p (family)", "the paper
 INTERVAL = "simultaneous interval"
 NAMES = {  # of a column, where it stands alone
     "comparison": "it hangs on", "means": "means", "effect": "effect (positive: the first is better)",
-    "simultaneous interval": "simultaneous 95 % interval", "over items": "95 % interval over items, at this seed",
+    "over items": "95 % interval over items, at this seed",
     "margin": "margin of relevance", "half, double margin": "at half and double the margin",
     "smallest detectable": "smallest detectable effect",
 }  # fmt: skip
@@ -52,7 +53,9 @@ def _card(sweep: Sweep, verdict: Verdict) -> Card:
     rows = [comparison_cells(claim, finding) for finding in tested]
     cells = dict(zip(HEADS, comparison_cells(claim, _telling(verdict, tested)), strict=True)) if tested else {}
     said = [f"It needs a setting that this version does not have: {claim.needs}"] if claim.needs else notes(verdict)
-    named = [(NAMES.get(name, name), cells[name]) for name in _named(cells)]
+    level = next((finding.tested.level for finding in tested if finding.tested), LEVEL)
+    names = NAMES | {INTERVAL: f"simultaneous {100 * (1 - level):.4g} % interval"}
+    named = [(names.get(name, name), cells[name]) for name in _named(cells)]
     return Card(
         claim.text, claim.source, verdict.outcome, reason(verdict), verdict.judged_at, verdict.below_paper, named, rows,
         said, lacks(verdict), command(sweep, claim),

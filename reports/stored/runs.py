@@ -52,6 +52,14 @@ Reader = Callable[[Path, str, int], Point]  # of an evaluation: a run's folder, 
 
 
 @dataclass(frozen=True)
+class UntilDecided:
+    """What a sweep was begun with that adds seeds until its claims are decided."""
+
+    first: int  # seeds of the first look
+    at_most: int  # seeds of the last
+
+
+@dataclass(frozen=True)
 class Sweep:
     """The content of `sweep.json`: the question, what to plot, and every run asked for in its order."""
 
@@ -62,6 +70,7 @@ class Sweep:
     x: Axis
     y: list[str]  # metrics
     points: list[Point]
+    until: UntilDecided | None = None  # None: its seeds were fixed beforehand
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -102,8 +111,9 @@ def read_sweep(folder: Path, read: Reader = read_point) -> Sweep:
     x = _axis(content["plot"]["x"], content["points"], points)
     for point in points:
         _check_settings(point, x, folder)
-    y = content["plot"]["y"]
-    return Sweep(content["name"], content["preset"], content["question"], content["source"], x, y, points)
+    y, until = content["plot"]["y"], content.get("until_decided")
+    said = (content[name] for name in ("name", "preset", "question", "source"))
+    return Sweep(*said, x, y, points, UntilDecided(until["first"], until["at_most"]) if until else None)
 
 
 def _stored(run: StoredRun, eval_id: str, step: int) -> tuple[str, dict[str, Any], list[str], str]:

@@ -12,6 +12,7 @@ from bench.runs.format import RENAMED, read_own
 from bench.system.errors import UserError
 
 NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
+MOST_SEEDS = 1000  # of a sweep that goes on until its claims are decided
 TEXTS = ("name", "preset", "question", "source", "runs_root")
 
 
@@ -45,8 +46,17 @@ def _fault(content: dict[str, Any]) -> str:
         return "'plot' must hold x and a list y"
     if not isinstance(points, list) or not points:
         return "'points' must be a list of runs"
+    if not _are_looks(content.get("until_decided")):
+        return "'until_decided' must hold whole numbers: seeds of the first look, and at most"
     faults = ((place, _point_fault(point)) for place, point in enumerate(points))
     return next((f"points[{place}]: {fault}" for place, fault in faults if fault), "")
+
+
+def _are_looks(given: Any) -> bool:
+    if given is None:
+        return True
+    numbers = [given.get("first"), given.get("at_most")] if isinstance(given, dict) else [None]
+    return all(type(one) is int for one in numbers) and 0 < numbers[0] <= numbers[1] <= MOST_SEEDS
 
 
 def _point_fault(point: Any) -> str:

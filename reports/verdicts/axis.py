@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from reports.statistics.differences import Differences
+from reports.statistics.intervals import LEVEL
 from reports.statistics.judging import Judgement, judge
 from reports.stored.runs import Sweep
 from reports.stored.settings import Run, finished
@@ -40,7 +41,7 @@ def values_of(sweep: Sweep, runs: Sequence[Run]) -> list[float]:
     return found if len(found) > 1 else []
 
 
-def main_effects(sweep: Sweep) -> list[MainEffect]:
+def main_effects(sweep: Sweep, level: float = LEVEL) -> list[MainEffect]:
     """Last value against first, and the trend over more than two, of each metric that the sweep plots: one family."""
     runs = finished(sweep.points)
     values, key = values_of(sweep, runs), sweep.x.key
@@ -53,7 +54,7 @@ def main_effects(sweep: Sweep) -> list[MainEffect]:
         asked.append(_asked(metric, last, CHANGE, last.differences))
         if len(values) > 2 and (differences := _trend(values, pairs)):
             asked.append(_asked(metric, last, TREND, differences))
-    tested = judge([one.tested for one in asked])
+    tested = judge([one.tested for one in asked], level)
     return [replace(one, tested=result) for one, result in zip(asked, tested, strict=True)]
 
 

@@ -13,9 +13,12 @@ from reports.verdicts.axis import MainEffect
 from reports.verdicts.cells import direction, paper
 from reports.verdicts.hypotheses import Claim
 from reports.verdicts.judging import Finding, Verdict
+from reports.verdicts.study import Looks, as_dict
 
 
-def as_json(sweep: Sweep, verdicts: list[Verdict], effects: Sequence[MainEffect] = ()) -> str:
+def as_json(
+    sweep: Sweep, verdicts: list[Verdict], effects: Sequence[MainEffect] = (), looks: Looks | None = None
+) -> str:
     """All that was measured, at full precision."""
     rows = [
         {
@@ -36,6 +39,7 @@ def as_json(sweep: Sweep, verdicts: list[Verdict], effects: Sequence[MainEffect]
         for one in effects
     ]  # fmt: skip
     content = {"schema": 1, "sweep": sweep.name, "preset": sweep.preset, "verdicts": rows, "axis": axis}
+    content |= {"looks": as_dict(looks, sweep)} if looks else {}
     return json.dumps(content, indent=1) + "\n"
 
 

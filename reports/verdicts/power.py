@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from reports.statistics.judging import INCONCLUSIVE, Judgement
 from reports.statistics.planning import MOST_ITEMS, MOST_SEEDS, Plan, plan
@@ -13,6 +14,8 @@ from reports.verdicts.axis import MainEffect
 from reports.verdicts.cells import DIRECTIONS
 from reports.verdicts.facts import command
 from reports.verdicts.judging import NOT_JUDGED, Finding, Verdict
+from reports.verdicts.looks import FUTILE, OPEN, undecided
+from reports.verdicts.study import Looks, sentence, summary, text_of
 
 PREMISE = f"""\
 If the effects stay what they are: the seeds, or items at the same seeds, with which the simultaneous interval would
@@ -21,8 +24,12 @@ measured anew varies: at these numbers the chance is about one half. Minutes are
 What longer training would do no variance can tell: that takes longer runs."""
 
 
-def analysis(sweep: Sweep, verdicts: Sequence[Verdict], effects: Sequence[MainEffect] = ()) -> str:
-    """A paragraph for each claim that is undecided, and for the axis."""
+def analysis(
+    sweep: Sweep, verdicts: Sequence[Verdict], effects: Sequence[MainEffect] = (), looks: Looks | None = None
+) -> str:
+    """A paragraph for each claim that is undecided, and for the axis; where there are looks, at the last level."""
+    if looks:
+        return _by_looks(sweep, looks)
     lines = []
     for verdict in verdicts:
         if verdict.outcome in (INCONCLUSIVE, NOT_JUDGED):
@@ -33,6 +40,24 @@ def analysis(sweep: Sweep, verdicts: Sequence[Verdict], effects: Sequence[MainEf
         said = [(one, advice(one.tested, one.pairs.runs, claimed=False)) for one in still]
         lines += [*(f"  {one.pairs.title}, {one.kind}: {how}" for one, how in said), ""]
     return "\n".join([*lines, PREMISE] if lines else ["Nothing is undecided."])
+
+
+def _by_looks(sweep: Sweep, looks: Looks) -> str:
+    lines = [*summary(looks), ""]
+    for one in looks.standings:
+        if one.state in (OPEN, FUTILE):
+            lines += [f"{text_of(one, sweep)} ({one.outcome})", f"  {sentence(looks, one)}"]
+            lines += [f"  {title}: {advice(replace(tested, level=looks.final), runs)}"
+                      for title, tested, runs in _open(one.found)] + [""]  # fmt: skip
+    return "\n".join([*lines, PREMISE] if undecided(looks.standings) else lines).rstrip()
+
+
+def _open(found: Verdict | MainEffect) -> list[tuple[str, Judgement, Sequence[Run]]]:
+    """Title, comparison and runs of what is not decided."""
+    if isinstance(found, MainEffect):
+        return [(f"{found.pairs.title}, {found.kind}", found.tested, found.pairs.runs)]
+    some = [(one.question, one.pairs, one.tested) for one in found.findings if one.outcome == INCONCLUSIVE]
+    return [(f"{asked}, {pairs.title}", tested, pairs.runs) for asked, pairs, tested in some if pairs and tested]
 
 
 def _lines(sweep: Sweep, verdict: Verdict) -> list[str]:

@@ -13,6 +13,7 @@ from reports.verdicts.axis import MainEffect
 from reports.verdicts.cells import AXIS_HEADS, HEADS, axis_cells, comparison_cells
 from reports.verdicts.facts import command
 from reports.verdicts.judging import NOT_JUDGED, Verdict, over_words
+from reports.verdicts.study import Looks, sentence, summary, text_of
 
 METHOD = f"""\
 Effects are differences of paired runs (same seed, prompts, images and noise), positive where the first side is
@@ -34,25 +35,43 @@ that these runs find with 80 % power (noncentral t). With one seed nothing is sa
 what varies over seeds goes beyond *inconclusive*; where architectures are the blocks, the answer is about their mean.
 """
 
+LOOKS = """\
+Seeds were added until claims were decided, and each look at the claims spends a share of the 5 %: by the time a share t
+of the seeds there may be at most is in, t of the 5 % is spent (Lan and DeMets). So a look's intervals are those of its
+own level, wider than 95 % ones, and any false verdict of a family at any look has a chance of 5 %. What a look decided
+stays decided. A claim is given up where the chance that all seeds there may be decide it is below 5 %.
+"""
 
-def markdown(sweep: Sweep, verdicts: list[Verdict], effects: Sequence[MainEffect] = ()) -> str:
+
+def markdown(
+    sweep: Sweep, verdicts: list[Verdict], effects: Sequence[MainEffect] = (), looks: Looks | None = None
+) -> str:
     """Verdicts first, then each with its comparisons."""
     lines = [f"# Verdicts: {sweep.title}", ""]
+    lines += [*summary(looks), ""] if looks else []
     lines += ["| claim | verdict | scale |", "| --- | --- | --- |"]
     lines += [f"| {_cell(v.claim.text)} | **{v.outcome}** | {_scale(v)} |" for v in verdicts]
     for verdict in verdicts:
         lines += ["", f"## {verdict.claim.text}", "", *_section(sweep, verdict)]
-    lines += _axis_section(sweep, effects)
+    lines += _axis_section(sweep, effects, looks)
     slips = published.slips()
-    return "\n".join([*lines, "", "## How to read this", "", METHOD, *slips]).rstrip() + "\n"
+    how = [METHOD, LOOKS] if looks else [METHOD]
+    return "\n".join([*lines, "", "## How to read this", "", *how, *slips]).rstrip() + "\n"
 
 
-def _axis_section(sweep: Sweep, effects: Sequence[MainEffect]) -> list[str]:
+def _axis_section(sweep: Sweep, effects: Sequence[MainEffect], looks: Looks | None) -> list[str]:
     if not effects:
         return []
     blocks = effects[0].tested.differences.blocks
     rows = [AXIS_HEADS, ["---"] * len(AXIS_HEADS), *map(axis_cells, effects)]
-    return ["", f"## What {sweep.x.title} does", "", over_words(blocks), "", *map(_row, rows)]
+    head = ["", f"## What {sweep.x.title} does", "", over_words(blocks), ""]
+    return [*head, *map(_row, rows), *of_effects(sweep, looks)]
+
+
+def of_effects(sweep: Sweep, looks: Looks | None) -> list[str]:
+    """At which look each effect of the axis was decided, or why it is not."""
+    some = [one for one in looks.standings if isinstance(one.found, MainEffect)] if looks else []
+    return ["", *(f"- {text_of(one, sweep)} {sentence(looks, one)}" for one in some)] if looks and some else []
 
 
 def _section(sweep: Sweep, verdict: Verdict) -> list[str]:

@@ -43,6 +43,9 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     for reason in plan.left_out:
         print(f"left out: {reason}")
     print(_total(len(jobs(plan)), open_, costs, args.jobs or default_jobs()))
+    if until := plan.until:
+        more = len(until.candidates) - len(plan.points)
+        print(f"until decided: the first look at {until.first} seeds, {more} runs more at most ({until.at_most} seeds)")
     return 0
 
 

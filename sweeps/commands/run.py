@@ -13,6 +13,7 @@ from bench.system.errors import UserError, nearest
 from sweeps import launchers, runner
 from sweeps.jobs import Job
 from sweeps.plan import Plan
+from sweeps.sequential import loop
 
 
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
@@ -39,7 +40,13 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     options = launchers.options(kind, args.launcher)
     if args.detach and not kind.outlives:
         raise UserError("--detach: this launcher's jobs end with the command; use launcher.name=slurm, or nohup")
+    if args.detach and plan.until:
+        raise UserError("--detach: looks are taken between seeds, so the command has to stay; use nohup, or tmux")
     check_java()
+    if plan.until and command == "run":
+        if args.fresh:
+            _say_fresh(plan)
+        return loop.run(plan, lambda now: kind(now.results / "sweep.json", now.threads, options), args.fail_fast)
     todo = runner.to_do(plan)
     if command == "retry":
         todo = _failed(todo, args.only)
@@ -51,9 +58,13 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     launcher = kind(plan.results / "sweep.json", plan.threads, options)  # may refuse, so before anything is written
     runner.prepare(plan)
     if args.fresh:
-        again = plan.runs.name
-        print(f"training anew into {plan.runs}; if interrupted, go on with --into {again} in place of --fresh")
+        _say_fresh(plan)
     return runner.run(plan, todo, launcher, args.fail_fast, args.detach)
+
+
+def _say_fresh(plan: Plan) -> None:
+    again = plan.runs.name
+    print(f"training anew into {plan.runs}; if interrupted, go on with --into {again} in place of --fresh")
 
 
 def _failed(todo: list[Job], only: str | None) -> list[Job]:

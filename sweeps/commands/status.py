@@ -9,6 +9,8 @@ from collections import Counter
 
 from bench.runs import lease
 from sweeps.plan import Plan, Point
+from sweeps.sequential import looks, seeds
+from sweeps.sequential.looks import Looks
 
 EVERY = 2.0  # seconds between looks
 ORDER = ("done", "running", "partial", "failed", "pending")
@@ -24,13 +26,18 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 
 def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     """Returns 0, whatever the runs did."""
+    looked, known = None, Looks(0, [], set(), [])
     while True:
+        plan = seeds.again(plan) if plan.until else plan
         statuses = [point.status for point in plan.points]
         lines = table(plan, statuses, args.all)
+        if plan.until and (done := statuses.count("done")) and done != looked:
+            known, looked = looks.ask(plan.results), done
+        lines += [*known.closed, *known.open, *known.summary]
         if args.watch and sys.stdout.isatty():
             print("\033[H\033[2J", end="")  # to the top of an empty screen
         print("\n".join(lines), flush=True)
-        if not args.watch or all(status in ("done", "failed") for status in statuses):
+        if not args.watch or (not known.needed and all(status in ("done", "failed") for status in statuses)):
             return 0
         time.sleep(EVERY)
 
