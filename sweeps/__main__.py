@@ -6,10 +6,12 @@
   python -m sweeps why    NAME [PRESET] [key=value ...]   what makes runs differ from those that are done
   python -m sweeps retry  NAME [PRESET] [key=value ...]   do only what failed
   python -m sweeps clean  NAME [PRESET] [key=value ...]   remove what is needed no more, asked first
+  python -m sweeps tune   NAME [PRESET] [key=value ...]   each arm's own learning rate, by validation data: tuned/NAME.yaml
 
 A setting that is an axis of the sweep replaces its values: seed=[0,1] model.architecture=[dual_tower,single_tower]
 Any other setting holds for every run: train.steps=500
 Results go to results/NAME, those of another preset or of a part of the grid to a folder of their own.
+With --tuned tuned/NAME.yaml every arm has its own rate, and the report both.
 A run that is done is never trained again; a run that was interrupted goes on where it stopped.
 """
 
@@ -17,7 +19,9 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
+from bench.config.overrides import split
 from bench.system.command_line import add_request, asks_for_help, chosen, exit_status, split_request
 from bench.system.errors import UserError
 from sweeps import grid, plan
@@ -29,8 +33,9 @@ COMMANDS = {  # command -> its module in sweeps/commands
     "status": "status",
     "why": "why",
     "clean": "clean",
+    "tune": "tune",
 }
-LAUNCHER = "launcher."  # settings of how runs are launched; no part of any run
+OUTSIDE = ("launcher", "tune")  # groups of settings that are no part of any run
 
 
 def main(arguments: list[str]) -> int:
@@ -45,19 +50,22 @@ def main(arguments: list[str]) -> int:
     anew = parser.add_mutually_exclusive_group()
     anew.add_argument("--fresh", action="store_true", help="train everything anew, in new run and results folders")
     anew.add_argument("--into", metavar="NAME", help="go on with the --fresh run and results folders of this name")
+    if command != "tune":
+        parser.add_argument("--tuned", type=Path, metavar="FILE", help="with the rates that `tune` wrote into a file")
     module.add_arguments(parser, command)
     args = parser.parse_intermixed_args(rest)
     if args.into and ("/" in args.into or args.into.startswith(".")):
         raise UserError(f"--into: '{args.into}' is no plain folder name")
     preset, overrides = split_request(args.request)
-    args.launcher = {
-        key.removeprefix(LAUNCHER): value
-        for key, _, value in (text.partition("=") for text in overrides)
-        if key.startswith(LAUNCHER)
-    }
-    overrides = [text for text in overrides if not text.startswith(LAUNCHER)]
+    for group in OUTSIDE:
+        said = [text.removeprefix(f"{group}.") for text in overrides if text.startswith(f"{group}.")]
+        setattr(args, group, dict(split(text) for text in said))
+        overrides = [text for text in overrides if not text.startswith(f"{group}.")]
     into = f"fresh-{time.strftime('%Y%m%d-%H%M%S')}" if args.fresh else args.into
-    return module.run(command, plan.make(args.name, preset, overrides, into), args)
+    tuned = None if command == "tune" else args.tuned
+    if args.tune and command != "tune":
+        raise UserError(f"tune.{next(iter(args.tune))}: is a setting of `python -m sweeps tune`, not of {command}")
+    return module.run(command, plan.make(args.name, preset, overrides, into, tuned), args)
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import itertools
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bench.config.columns import column
 from bench.config.expand import ConfigGrid
 from bench.config.overrides import say
+from bench.config.schema import Config
 from bench.runs import identity
 from bench.runs.folder import RunFolder
 from bench.runs.format import FORMAT, read_own
@@ -21,6 +22,8 @@ from bench.system.files import write_atomically
 from sweeps import grid
 from sweeps.dimensions import Dimension, Sweep, check_size, folder_name, narrow
 from sweeps.estimate import shape
+from sweeps.tuning.tuned import Tuned
+from sweeps.tuning.tuned import read as read_tuned
 
 RESULTS = Path("results")
 
@@ -38,6 +41,7 @@ class Point:
     along: tuple[int, ...]  # steps to be scored after, the last one among them
     label: str  # the values of the axes
     shape: str  # equal for runs that should take equal time, for equally many steps
+    common: str = ""  # with tuned rates: id of the run that has the common ones
 
     @property
     def status(self) -> str:
@@ -57,46 +61,61 @@ class Plan:
     runs: Path
     threads: int  # CPU threads of each run
     points: list[Point]
+    tuned: Tuned | None = None  # rates of each arm's own
 
 
-def make(name: str, preset: str, overrides: list[str], fresh: str | None = None) -> Plan:
+def make(name: str, preset: str, overrides: list[str], fresh: str | None = None, tuned: Path | None = None) -> Plan:
     """Resolve every point of the sweep. With `fresh`, runs and results go to folders of that name, so all train anew.
+    `tuned`: a file of `sweeps tune`, with each arm's own rates.
 
     Raises UserError for whatever is wrong with the request, before anything is run or written.
     """
     whole = grid.read(name)
     sweep = narrow(whole, overrides)
     check_size(sweep)
-    results = RESULTS / (folder_name(whole, sweep, preset) + (f"-{fresh}" if fresh else ""))
-    _check_results(results, sweep.name)
     fixed = [f"{key}={text}" for key, text in sweep.fixed.items()]
     configs = ConfigGrid(preset, fixed)
+    rates = read_tuned(tuned, sweep, preset) if tuned else None
+    ending = (f"-tuned-{rates.digest}" if rates else "") + (f"-{fresh}" if fresh else "")
+    results = RESULTS / (folder_name(whole, sweep, preset) + ending)
+    _check_results(results, sweep.name)
     if fresh:
         configs.base.runtime.runs = str(Path(configs.base.runtime.runs) / fresh)
     runs, threads = configs.base.runtime.runs, configs.base.runtime.threads
     points: dict[tuple[str, str, int], Point] = {}  # values that come to the same, such as 1 and 1.0, are one run
     for rows in itertools.product(*_rows(sweep.dimensions, configs)):
-        config = configs.config(change for row in rows for change in row.changes)
-        # Overrides run in another process: they must say all that this one resolved.
-        resolved = [
-            say("runtime.runs", runs),
-            say("train.precision", config.train.precision),
-            say("runtime.matmul_backend", config.runtime.matmul_backend),
-        ]
-        names = identity.identity_of(config)
-        point = Point(
-            architecture=config.model.architecture,
-            seed=config.seed,
-            overrides=[*fixed, *(text for row in rows for text in row.overrides), *resolved],
-            folder=names.folder(runs),
-            eval_id=names.eval_id,
-            step=config.train.steps,
-            along=tuple(identity.evaluated_steps(config)),
-            label=" ".join(row.label for row in rows if row.label),
-            shape=shape(names.train),
-        )
+        changes = [change for row in rows for change in row.changes]
+        config, common, own = configs.config(changes), "", list[tuple[str, Any]]()
+        if rates:
+            common, own = identity.run_id(config), rates.chosen(config)
+            config = configs.config([*changes, *own])
+        said = [*fixed, *(text for row in rows for text in row.overrides), *(say(*change) for change in own)]
+        label = " ".join(row.label for row in rows if row.label)
+        point = replace(point_of(config, said, runs, label), common=common)
         points.setdefault((point.folder.run_id, point.eval_id, point.step), point)
-    return Plan(sweep, preset, results, Path(runs), threads, list(points.values()))
+    return Plan(sweep, preset, results, Path(runs), threads, list(points.values()), rates)
+
+
+def point_of(config: Config, overrides: list[str], runs: str, label: str) -> Point:
+    """The point of a config that these overrides make, in the folder `runs`."""
+    # Overrides run in another process: they must say all that this one resolved.
+    resolved = [
+        say("runtime.runs", runs),
+        say("train.precision", config.train.precision),
+        say("runtime.matmul_backend", config.runtime.matmul_backend),
+    ]
+    names = identity.identity_of(config)
+    return Point(
+        architecture=config.model.architecture,
+        seed=config.seed,
+        overrides=[*overrides, *resolved],
+        folder=names.folder(runs),
+        eval_id=names.eval_id,
+        step=config.train.steps,
+        along=tuple(identity.evaluated_steps(config)),
+        label=label,
+        shape=shape(names.train),
+    )
 
 
 @dataclass(frozen=True)
@@ -147,9 +166,10 @@ def write(plan: Plan) -> bool:
         "runs_root": os.path.relpath(plan.runs, plan.results),
         "points": [
             {"run_id": point.folder.run_id, "eval_id": point.eval_id, "step": point.step, "overrides": point.overrides}
+            | ({"common": point.common} if point.common else {})
             for point in plan.points
         ],
-    }
+    } | ({"tuned": plan.tuned.facts()} if plan.tuned else {})
     text = json.dumps(content, indent=1)
     path = plan.results / "sweep.json"
     with writing_to(plan.results):
