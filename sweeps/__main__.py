@@ -6,7 +6,7 @@
   python -m sweeps why    NAME [PRESET] [key=value ...]   what makes runs differ from those that are done
   python -m sweeps retry  NAME [PRESET] [key=value ...]   do only what failed
   python -m sweeps clean  NAME [PRESET] [key=value ...]   remove what is needed no more, asked first
-  python -m sweeps tune   NAME [PRESET] [key=value ...]   each arm's own learning rate, by validation data: tuned/NAME.yaml
+  python -m sweeps tune   NAME [PRESET] [key=value ...]   each arm's own learning rate, into tuned/NAME.yaml
 
 A setting that is an axis of the sweep replaces its values: seed=[0,1] model.architecture=[dual_tower,single_tower]
 Any other setting holds for every run: train.steps=500

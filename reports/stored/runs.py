@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,8 @@ class Sweep:
     x: Axis
     y: list[str]  # metrics
     points: list[Point]
+    arms: list[dict[str, Any]] = field(default_factory=list)  # with tuned rates: what sweep.json says of each arm
+    common: Sweep | None = None  # with tuned rates: the same runs at the common ones
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -93,16 +95,29 @@ def read_sweep(folder: Path, read: Reader = read_point) -> Sweep:
     """Read `folder/sweep.json` and, by `read`, its runs. Raises ``UserError`` for none, or one of another schema."""
     content = sweep_file.read(folder)
     runs = Path(os.path.realpath(folder / content["runs_root"]))  # as everybody calls it
-    points = []
-    for asked in content["points"]:
-        point = read(runs / asked["run_id"], asked["eval_id"], asked["step"])
-        settings = _settings(point.run_id, _asked(asked["overrides"]), point.result)
-        points.append(replace(point, settings=settings))
+    points = [_read_point(runs, asked, read) for asked in content["points"]]
     x = _axis(content["plot"]["x"], content["points"], points)
     for point in points:
         _check_settings(point, x, folder)
-    y = content["plot"]["y"]
-    return Sweep(content["name"], content["preset"], content["question"], content["source"], x, y, points)
+    y, arms = content["plot"]["y"], content.get("tuned", {}).get("arms", [])
+    sweep = Sweep(content["name"], content["preset"], content["question"], content["source"], x, y, points, arms)
+    if not arms:
+        return sweep
+    untuned = [_untuned(asked, arms) for asked in content["points"]]
+    common = replace(sweep, points=[_read_point(runs, asked, read) for asked in untuned], arms=[])
+    return replace(sweep, common=common)
+
+
+def _read_point(runs: Path, asked: dict[str, Any], read: Reader) -> Point:
+    point = read(runs / asked["run_id"], asked["eval_id"], asked["step"])
+    return replace(point, settings=_settings(point.run_id, _asked(asked["overrides"]), point.result))
+
+
+def _untuned(asked: dict[str, Any], arms: list[dict[str, Any]]) -> dict[str, Any]:
+    """A point of sweep.json as it is at the common rates."""
+    rates = {key for arm in arms for key in arm["chosen"]}
+    kept = [override for override in asked["overrides"] if override.partition("=")[0] not in rates]
+    return asked | {"run_id": asked.get("common", asked["run_id"]), "overrides": kept}
 
 
 def _stored(run: StoredRun, eval_id: str, step: int) -> tuple[str, dict[str, Any], list[str], str]:

@@ -46,13 +46,30 @@ def _fault(content: dict[str, Any]) -> str:
     if not isinstance(points, list) or not points:
         return "'points' must be a list of runs"
     faults = ((place, _point_fault(point)) for place, point in enumerate(points))
-    return next((f"points[{place}]: {fault}" for place, fault in faults if fault), "")
+    found = next((f"points[{place}]: {fault}" for place, fault in faults if fault), "")
+    return found or ("tuned" in content and _tuned_fault(content["tuned"])) or ""
+
+
+def _tuned_fault(tuned: Any) -> str:
+    """Of the rates that `sweeps run --tuned` took."""
+    arms = tuned.get("arms") if isinstance(tuned, dict) else None
+    if not isinstance(arms, list) or not _is_text(tuned.get("file")):
+        return "'tuned' must hold a file and its arms"
+    for arm in arms:
+        parts = [arm.get(name) for name in ("settings", "chosen", "common", "budget")] if isinstance(arm, dict) else [0]
+        if not all(isinstance(part, dict) for part in parts) or not _are_texts(arm.get("at_edge")):
+            return "'tuned' must hold settings, rates and budget of each arm"
+        if not all(isinstance(value, int | float) for part in parts[1:] for value in part.values()):
+            return "'tuned' must hold rates and budgets as numbers"
+        if arm["chosen"].keys() != arm["common"].keys():
+            return "'tuned' must hold a common rate for each that was chosen"
+    return ""
 
 
 def _point_fault(point: Any) -> str:
     if not isinstance(point, dict):
         return "must be a run"
-    for key in ("run_id", "eval_id"):
+    for key in ("run_id", "eval_id", *(["common"] if "common" in point else [])):
         if not isinstance(point.get(key), str) or not NAME.fullmatch(point[key]):
             return f"'{key}' must be a folder's name"
     if type(point.get("step")) is not int or not 0 <= point["step"] < 2**63:

@@ -61,7 +61,8 @@ class Tuned:
 
 def request(sweep: Sweep, preset: str) -> dict[str, Any]:
     """The preset and the settings that hold for every run, as they were asked for."""
-    return {"preset": preset, "fixed": {key: text for key, text in sweep.fixed.items() if not key.startswith("runtime.")}}
+    fixed = {key: text for key, text in sweep.fixed.items() if not key.startswith("runtime.")}
+    return {"preset": preset, "fixed": fixed}
 
 
 def read(path: Path, sweep: Sweep, preset: str) -> Tuned:
