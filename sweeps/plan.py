@@ -90,7 +90,7 @@ def make(name: str, preset: str, overrides: list[str], fresh: str | None = None,
             common, own = identity.run_id(config), rates.chosen(config)
             config = configs.config([*changes, *own])
         said = [*fixed, *(text for row in rows for text in row.overrides), *(say(*change) for change in own)]
-        label = " ".join(row.label for row in rows if row.label)
+        label = " ".join([*(row.label for row in rows if row.label), *(say(column(key), rate) for key, rate in own)])
         point = replace(point_of(config, said, runs, label), common=common)
         points.setdefault((point.folder.run_id, point.eval_id, point.step), point)
     return Plan(sweep, preset, results, Path(runs), threads, list(points.values()), rates)

@@ -58,7 +58,7 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
         return 0
     data = sorted({identity.train_identity(arm.config)["data"]["digest"] for arm in arms})
     asked: dict[str, Any] = {"sweep": sweep.name, **base_request(sweep, plan.preset), "data": data}
-    asked |= {"arms": [arm.settings for arm in arms], "tune": asdict(tuning)}
+    asked |= {"arms": [dict(arm.settings) for arm in arms], "tune": asdict(tuning)}
     path = args.output or FOLDER / f"{_name(plan, args)}.yaml"
     outcome.check_free(path, asked)
     check_java()

@@ -20,12 +20,12 @@ DEFAULT_FACTORS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 class Tuning:
     """What is searched, how, and by what it is judged: the same for every arm."""
 
-    arms: str = "architecture"  # what has rates of its own: each architecture, or each row of all axes but the seed
+    arms: str = "architecture"  # what has rates of its own: architecture, or row (each row of all axes but the seed)
     factors: list[float] = field(default_factory=lambda: list(DEFAULT_FACTORS))  # candidates, times the common rate
     rungs: list[float] = field(default_factory=lambda: [0.25, 0.5, 1.0])  # shares of train.steps
     keep: float = ranged(0.5, 0, 1, above=True)  # share of a rung's candidates that go on to the next
     seeds: list[int] = field(default_factory=lambda: [1000])  # of candidates; none that the sweep has
-    score: str = "rank"  # how validation metrics are summed: mean rank, or mean standing from chance to ceiling
+    score: str = "rank"  # how validation metrics are summed: rank (mean rank), standing (mean of chance to ceiling)
     metrics: list[str] = field(default_factory=list)  # that count; none named: every headline metric
     further: bool = True  # also rates that an architecture declares beside train.lr
 
