@@ -11,7 +11,7 @@ from reports.style import labels
 from reports.tables.table import NOTHING, Cell, Header, Table
 from reports.verdicts.judging import Verdict
 
-RATES = ["arm", "rate", "common", "its own", "times", "runs of the search", "steps", "seconds"]
+RATES = ["arm", "rate", "common", "its own", "times", "candidates scored", "runs", "steps", "seconds"]
 VERDICTS = ["claim", "at the common rates", "at each arm's own"]
 COMMON, OWN, SAME = "common", "its own", "its own is the common"
 SAID = """\
@@ -58,7 +58,7 @@ def markdown(sweep: Sweep, both: BothRates) -> str:
 
 
 def _rates(arm: dict) -> list[list[str]]:
-    budget = [f"{arm['budget'].get(name, 0):,.0f}" for name in ("runs", "steps", "seconds")]
+    budget = [f"{arm['budget'].get(name, 0):,.0f}" for name in ("scored", "runs", "steps", "seconds")]
     others = [f"{column(key)}={value}" for key, value in arm["settings"].items() if key != "model.architecture"]
     name = " ".join([labels.architecture(str(arm["settings"].get("model.architecture", ""))), *others])
     rows = []
@@ -94,8 +94,8 @@ def _alike(one: Header, table: Table) -> int | None:
 def _notes(sweep: Sweep) -> list[str]:
     said = []
     if edge := [row[0] for arm in sweep.arms if arm["at_edge"] for row in _rates(arm)[:1]]:
-        said.append(f"At the edge of the grid, so a better rate may lie outside: {', '.join(edge)}. "
-                    "`tune.factors` widens it.")  # fmt: skip
+        said.append(f"At the edge of the grid, so a better rate may lie outside: {', '.join(edge)} (widen it with "
+                    "tune.factors).")  # fmt: skip
     assert sweep.common is not None
     if missing := sum(point.status != "done" for point in sweep.common.points):
         said.append(f"{missing} of {len(sweep.common.points)} runs at the common rates are missing: the same command "

@@ -12,6 +12,7 @@ from bench.runs.format import RENAMED, read_own
 from bench.system.errors import UserError
 
 NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
+NUMBERS = ("chosen", "common", "budget")  # of an arm with tuned rates
 TEXTS = ("name", "preset", "question", "source", "runs_root")
 
 
@@ -56,10 +57,10 @@ def _tuned_fault(tuned: Any) -> str:
     if not isinstance(arms, list) or not _is_text(tuned.get("file")):
         return "'tuned' must hold a file and its arms"
     for arm in arms:
-        parts = [arm.get(name) for name in ("settings", "chosen", "common", "budget")] if isinstance(arm, dict) else [0]
-        if not all(isinstance(part, dict) for part in parts) or not _are_texts(arm.get("at_edge")):
+        whole = isinstance(arm, dict) and all(isinstance(arm.get(name), dict) for name in ("settings", *NUMBERS))
+        if not whole or not _are_texts(arm.get("at_edge")):
             return "'tuned' must hold settings, rates and budget of each arm"
-        if not all(isinstance(value, int | float) for part in parts[1:] for value in part.values()):
+        if not all(isinstance(value, int | float) for name in NUMBERS for value in arm[name].values()):
             return "'tuned' must hold rates and budgets as numbers"
         if arm["chosen"].keys() != arm["common"].keys():
             return "'tuned' must hold a common rate for each that was chosen"

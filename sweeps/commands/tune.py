@@ -62,6 +62,8 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     path = args.output or FOLDER / f"{_name(plan, args)}.yaml"
     outcome.check_free(path, asked)
     check_java()
+    if args.fresh:
+        print(f"training anew; if interrupted, go on with --into {plan.runs.name} in place of --fresh")
     rungs = Rungs(replace(plan, results=path.with_suffix(""), points=[]), *launcher)
     try:
         found = search(arms, tuning, Candidates(configs, fixed, tuning), rungs.run)

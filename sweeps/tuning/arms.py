@@ -39,7 +39,7 @@ def arms(sweep: Sweep, configs: ConfigGrid, kind: str, further: bool) -> list[Ar
     """
     if RATE in sweep.axes:
         raise UserError(f"{sweep.name}: {RATE} is an axis of this sweep, so there is nothing to tune")
-    found = {}
+    found: dict[str, Arm] = {}
     for row in itertools.product(*(_rows(dimension, kind) for dimension in sweep.dimensions)):
         settings = {key: value for part in row for key, value in part.items()}
         config = configs.config((key, configs.value(key, value)) for key, value in settings.items())

@@ -8,7 +8,7 @@ from typing import Any
 
 from sweeps import plan as plans
 from sweeps.console import Console, describe
-from sweeps.events import Event, Events
+from sweeps.events import Events
 from sweeps.jobs import jobs
 from sweeps.launchers import Launcher
 from sweeps.plan import Plan, Point
@@ -41,11 +41,14 @@ class Rungs:
             self.launcher = self.kind(self.plan.results / "sweep.json", self.plan.threads, self.options)
         events = Events(self.launcher, todo)
         events.submit()
-        total = len(rung.points)
+        total, failed = len(rung.points), list[str]()
         with Console(total, total - len(todo)) as console:
-            failed = [event for event in events if console.show(event) is None and _counts(event)]
+            for event in events:
+                console.show(event)
+                if event.kind == "failed" and not diverged(event.job.points[0]):
+                    failed.append(f"failed: {describe(event.job)}: {event.error}")
         if failed:
-            raise Failed("\n".join(f"failed: {describe(event.job)}: {event.error}" for event in failed))
+            raise Failed("\n".join(failed))
 
     def close(self) -> None:
         """Stop the workers, unless they are a cluster's, which go on."""
@@ -55,7 +58,3 @@ class Rungs:
             self.launcher.cancel()
         elif isinstance(sys.exc_info()[1], KeyboardInterrupt):
             print("\nno longer looking on; the submitted jobs go on", file=sys.stderr)
-
-
-def _counts(event: Event) -> bool:
-    return event.kind == "failed" and not diverged(event.job.points[0])

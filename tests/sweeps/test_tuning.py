@@ -220,7 +220,8 @@ def test_a_planted_rate_eight_times_the_common_one_is_found_with_equal_budgets(p
     for arm in (dual, gated):
         assert [[len(rung["candidates"]) for rung in climb["rungs"]] for climb in arm["climbs"]] == [[7, 4, 2]] * 2
         assert [[rung["steps"] for rung in climb["rungs"]] for climb in arm["climbs"]] == [[3, 6, 12]] * 2
-        runs = {c["runs"]: rung["steps"] for climb in arm["climbs"] for rung in climb["rungs"] for c in rung["candidates"]}
+        rungs = [rung for climb in arm["climbs"] for rung in climb["rungs"]]
+        runs = {candidate["runs"]: rung["steps"] for rung in rungs for candidate in rung["candidates"]}
         assert arm["budget"]["runs"] == len(runs) and arm["budget"]["steps"] == sum(runs.values())
         assert arm["budget"]["scored"] == 26
     assert "train.lr is at the edge of the grid" in capsys.readouterr().out
@@ -320,6 +321,14 @@ def test_wrong_requests_are_refused(place, request_, said):
     assert said in refused("tune", "architecture", *request_, *WEIGHTS) and not Path("runs").exists()
 
 
+def test_the_budget_is_said_before_anything_is_trained(place, capsys):
+    assert main(["tune", *REQUEST, "--plan"]) == 0
+    said = capsys.readouterr().out
+    assert "2 arms, each with the same budget: 2 climbs of 7 at 0.25 of the steps + 4 at 0.5" in said
+    assert "as many steps as 11.5 whole runs an arm" in said  # 2 x (7/4 + 4/2 + 2)
+    assert not Path("runs").exists() and not Path("tuned").exists()
+
+
 def test_a_rate_that_is_an_axis_is_not_tuned(place):
     asked = {"question": "?", "grid": {"train.lr": [1e-3, 2e-3]}, "plot": {"x": "lr", "y": ["fid"]}}
     Path("rates.yaml").write_text(json.dumps(asked), encoding="utf-8")
@@ -371,7 +380,8 @@ def test_a_file_that_is_broken_or_does_not_fit_is_refused(tuned_file, alter, sai
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "no such file"), (b"\xff\xfe", "is no UTF-8 text"), (b"a: [", "node content"), (b"- 1", "is no file of tuned"),
+    [(None, "no such file"),
+     (b"\xff\xfe", "is no UTF-8 text"), (b"a: [", "node content"), (b"- 1", "is no file of tuned"),
      (b"x: !!python/object:os.system {}", "python/object:os.system")],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_refused(place, content, said):
