@@ -73,6 +73,8 @@ def read(path: Path, sweep: Sweep, preset: str) -> Tuned:
         ours, theirs = (one.get(key, "as in the preset") for one in (here, there))
         if ours != theirs:
             raise UserError(f"{path}: was tuned with {key} {theirs}, not {ours}: tune this sweep, or ask for the same")
+    if shared := [seed for seed in content["request"]["tune"]["seeds"] if seed in _seeds(sweep)]:
+        raise UserError(f"{path}: seed {min(shared)} chose these rates, and its luck would count twice: ask for others")
     arms = []
     for given in content["arms"]:
         for group in ("chosen", "common"):
@@ -82,6 +84,10 @@ def read(path: Path, sweep: Sweep, preset: str) -> Tuned:
                 given[group][key] = float(value)
         arms.append(TunedArm(given["arm"], *(given[name] for name in ("chosen", "common", "at_edge", "budget"))))
     return Tuned(path, tuple(arms))
+
+
+def _seeds(sweep: Sweep) -> list[Any]:
+    return [seed for dimension in sweep.dimensions if "seed" in dimension.axes for seed in dimension.column("seed")]
 
 
 def _dependent(asked: dict[str, Any]) -> dict[str, str]:
@@ -115,6 +121,9 @@ def _fault(content: Any) -> str:
     asked, arms = content.get("request"), content.get("arms")
     if not isinstance(asked, dict) or not isinstance(asked.get("preset"), str) or not _texts(asked.get("fixed")):
         return "request: must name a preset and what was fixed"
+    seeds = asked["tune"].get("seeds") if isinstance(asked.get("tune"), dict) else None
+    if not isinstance(seeds, list) or not all(isinstance(seed, int) for seed in seeds):
+        return "request: must name the seeds of the search"
     if not isinstance(arms, list) or not arms:
         return "arms: must be a list of arms"
     return next((f"arms[{place}]: {fault}" for place, arm in enumerate(arms) if (fault := _arm_fault(arm))), "")

@@ -360,6 +360,8 @@ def change(path: Path, alter) -> None:
         (lambda c: c.pop("format"), "is no file of tuned rates"),
         (lambda c: c.update(format="other 2"), "is no file of tuned rates"),
         (lambda c: c.pop("request"), "request: must name a preset"),
+        (lambda c: c["request"].pop("tune"), "request: must name the seeds of the search"),
+        (lambda c: c["request"]["tune"].update(seeds=[7, 2]), "seed 2 chose these rates"),
         (lambda c: c.update(arms=[]), "arms: must be a list of arms"),
         (lambda c: c["arms"][0].pop("arm"), "arms[0]: must name an arm"),
         (lambda c: c["arms"][1].update(chosen={"train.lr": "much"}), "arms[1]: chosen: must be rates"),
