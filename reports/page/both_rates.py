@@ -30,7 +30,7 @@ class Block:
 
 @dataclass(frozen=True)
 class BothRates:
-    """What a report says of a sweep with tuned rates."""
+    """The tables and notes of a sweep with tuned rates."""
 
     blocks: list[Block]
     notes: list[str]

@@ -18,7 +18,7 @@ DEFAULT_FACTORS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 @dataclass
 class Tuning:
-    """What is searched, how, and by what it is judged: the same for every arm."""
+    """Candidates, rungs and criterion of a search: the same for every arm."""
 
     arms: str = "architecture"  # what has rates of its own: architecture, or row (each row of all axes but the seed)
     factors: list[float] = field(default_factory=lambda: list(DEFAULT_FACTORS))  # candidates, times the common rate

@@ -55,7 +55,7 @@ class Tuned:
         return list(arm.chosen.items())
 
     def facts(self) -> dict[str, Any]:
-        """What reports say of it."""
+        """File, rates and budgets, for sweep.json and so for reports."""
         return {"file": str(self.path), "arms": [vars(arm) for arm in self.arms]}
 
 
