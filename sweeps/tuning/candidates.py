@@ -79,7 +79,7 @@ def metrics_of(point: Point) -> Metrics | None:
 
 
 def seconds_of(point: Point) -> float:
-    """What a candidate took, training and scoring; where it diverged, how long its starts lived."""
+    """Seconds of training and scoring; where a candidate diverged, those that its starts lived."""
     if result := point.folder.result(point.eval_id, point.step):
         return float(result["cost"]["train_seconds"] + result["cost"]["score_seconds"])
     return float(sum(start.get("seconds", 0.0) for start in point.folder.run_json().get("starts", [])))
