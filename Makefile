@@ -24,7 +24,7 @@ sweep_arguments = $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') $(if $(
 # More threads than cores only wait for each other: the tests run two processes of one thread.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help sweep-noise sweep-ratio sweep-architectures figures regress bless bench bench-gate bench-growth test \
+.PHONY: help sweep-noise sweep-ratio sweep-architectures tune figures regress bless bench bench-gate bench-growth test \
 	test-slow lint zoo zoo-check docs
 
 help:                 ## list the targets and variables
@@ -39,6 +39,10 @@ sweep-ratio: $(ready)          ## every architecture x share of text-to-image sa
 
 sweep-architectures: $(ready)  ## the architectures side by side: results/architecture/
 	@$(PYTHON) -m sweeps run architecture $(sweep_arguments)
+
+tune: $(ready)                 ## each architecture's own learning rate, on validation data: tuned/architecture.yaml
+	@$(PYTHON) -m sweeps tune architecture $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') \
+	  $(if $(JOBS),launcher.jobs=$(JOBS))
 
 figures: $(ready)              ## the paper's figures from all stored runs, and every results folder drawn anew
 	@$(PYTHON) -m reports figures

@@ -26,6 +26,7 @@ from bench.config import schema
 from bench.config.load import PRESETS
 from bench.system.plugins import plugins
 from sweeps import launchers
+from sweeps.tuning.settings import Tuning
 
 NAMES = {int: "whole number", float: "number", bool: "true, false", str: "text", dict: "group", list: "list"}
 HEAD = """\
@@ -63,6 +64,7 @@ def document() -> str:
     for name in launchers.OWN:
         settings = launchers.get(name).Options
         parts += _own(f"### `launcher.name={name}`, of `python -m sweeps run`", "", _rows("launcher.", settings))
+    parts += _own("### `tune`, of `python -m sweeps tune`", "", _rows("tune.", Tuning))
     parts += ["", "## Presets", *_presets()]
     return "\n".join(parts) + "\n"
 

@@ -6,11 +6,13 @@
   python -m sweeps why    NAME [PRESET] [key=value ...]   what makes runs differ from those that are done
   python -m sweeps retry  NAME [PRESET] [key=value ...]   do only what failed
   python -m sweeps clean  NAME [PRESET] [key=value ...]   remove what is needed no more, asked first
+  python -m sweeps tune   NAME [PRESET] [key=value ...]   each arm's own learning rate, into tuned/NAME.yaml
 
 A setting that is an axis of the sweep replaces its values: seed=[0,1] model.architecture=[dual_tower,single_tower]
 Any other setting holds for every run: train.steps=500
 Results go to results/NAME, those of another preset or of a part of the grid to a folder of their own.
 --until-decided adds seeds until every claim is decided, given up, or --at-most N seeds are done.
+With --tuned tuned/NAME.yaml every arm has its own rate, and the report both.
 A run that is done is never trained again; a run that was interrupted goes on where it stopped.
 """
 
@@ -18,7 +20,9 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
+from bench.config.overrides import split
 from bench.system.command_line import add_request, asks_for_help, chosen, exit_status, split_request
 from bench.system.errors import UserError
 from sweeps import grid, plan
@@ -31,8 +35,9 @@ COMMANDS = {  # command -> its module in sweeps/commands
     "status": "status",
     "why": "why",
     "clean": "clean",
+    "tune": "tune",
 }
-LAUNCHER = "launcher."  # settings of how runs are launched; no part of any run
+OUTSIDE = ("launcher", "tune")  # groups of settings that are no part of any run
 
 
 def main(arguments: list[str]) -> int:
@@ -51,6 +56,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--until-decided", action="store_true", help=words)
     words = "seeds at most (default: 20, or what the sweep was begun with)"
     parser.add_argument("--at-most", type=int, metavar="N", help=words)
+    if command != "tune":
+        parser.add_argument("--tuned", type=Path, metavar="FILE", help="with the rates that `tune` wrote into a file")
     module.add_arguments(parser, command)
     args = parser.parse_intermixed_args(rest)
     if args.into and ("/" in args.into or args.into.startswith(".")):
@@ -58,16 +65,19 @@ def main(arguments: list[str]) -> int:
     if args.at_most is not None and not args.until_decided:
         raise UserError("--at-most: how many seeds `--until-decided` may go on to: give both")
     preset, overrides = split_request(args.request)
-    args.launcher = {
-        key.removeprefix(LAUNCHER): value
-        for key, _, value in (text.partition("=") for text in overrides)
-        if key.startswith(LAUNCHER)
-    }
-    overrides = [text for text in overrides if not text.startswith(LAUNCHER)]
+    for group in OUTSIDE:
+        said = [text.removeprefix(f"{group}.") for text in overrides if text.startswith(f"{group}.")]
+        setattr(args, group, dict(split(text) for text in said))
+        overrides = [text for text in overrides if not text.startswith(f"{group}.")]
     into = f"fresh-{time.strftime('%Y%m%d-%H%M%S')}" if args.fresh else args.into
+    tuned = None if command == "tune" else args.tuned
+    if args.tune and command != "tune":
+        raise UserError(f"tune.{next(iter(args.tune))}: is a setting of `python -m sweeps tune`, not of {command}")
     if args.until_decided:
-        return module.run(command, seeds.make(args.name, preset, overrides, into, args.at_most), args)
-    return module.run(command, plan.make(args.name, preset, overrides, into), args)
+        found = seeds.make(args.name, preset, overrides, into, args.at_most, tuned)
+    else:
+        found = plan.make(args.name, preset, overrides, into, tuned)
+    return module.run(command, found, args)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +15,16 @@ from bench.config.expand import ConfigGrid
 from bench.config.overrides import say
 from bench.config.validate import NoMeaning
 from bench.runs import identity
-from bench.runs.folder import RunFolder
 from bench.runs.format import FORMAT, read_own
 from bench.system.errors import UserError, writing_to
 from bench.system.files import write_atomically
 from sweeps import grid
 from sweeps.dimensions import Dimension, Sweep, check_size, folder_name, narrow
-from sweeps.estimate import shape
+from sweeps.point import Point, point_of
+from sweeps.tuning.tuned import Tuned
+from sweeps.tuning.tuned import read as read_tuned
 
 RESULTS = Path("results")
-
-
-@dataclass(frozen=True)
-class Point:
-    """One run of a sweep."""
-
-    architecture: str
-    seed: int
-    overrides: list[str]
-    folder: RunFolder
-    eval_id: str
-    step: int
-    along: tuple[int, ...]  # steps to be scored after, the last one among them
-    label: str  # the values of the axes
-    shape: str  # equal for runs that should take equal time, for equally many steps
-
-    @property
-    def status(self) -> str:
-        """pending, running, partial, failed or done."""
-        if not os.path.isdir(self.folder.path):  # one look at the disk, as most of a large sweep is pending
-            return "pending"
-        return self.folder.status(self.eval_id, *self.along)
 
 
 @dataclass(frozen=True)
@@ -69,24 +48,26 @@ class Plan:
     points: list[Point]
     left_out: list[str]  # why an architecture is not run under a control of the grid that has no meaning for it
     until: UntilDecided | None = None  # None: its seeds are fixed
+    tuned: Tuned | None = None  # rates of each arm's own
 
 
-def make(name: str, preset: str, overrides: list[str], fresh: str | None = None) -> Plan:
+def make(name: str, preset: str, overrides: list[str], fresh: str | None = None, tuned: Path | None = None) -> Plan:
     """Resolve every point of the sweep that has a meaning.
 
-    With `fresh`, runs and results go to folders of that name, so all train anew.
+    With `fresh`, runs and results go to folders of that name, so all train anew. `tuned`: a file of `sweeps tune`, with
+    each arm's own rates.
 
     Raises UserError for whatever is wrong with the request, before anything is run or written.
     """
     whole = grid.read(name)
     sweep = narrow(whole, overrides)
-    return planned(sweep, preset, folder_name(whole, sweep, preset), fresh)
+    rates = read_tuned(tuned, sweep, preset) if tuned else None
+    return planned(sweep, preset, results_folder(folder_name(whole, sweep, preset), fresh, rates), fresh, rates)
 
 
-def planned(sweep: Sweep, preset: str, folder: str, fresh: str | None = None) -> Plan:
+def planned(sweep: Sweep, preset: str, results: Path, fresh: str | None, rates: Tuned | None) -> Plan:
     """Resolve every point of a sweep whose results go to this folder."""
     check_size(sweep)
-    results = results_folder(folder, fresh)
     _check_results(results, sweep.name)
     fixed = [f"{key}={text}" for key, text in sweep.fixed.items()]
     configs = ConfigGrid(preset, fixed)
@@ -96,38 +77,28 @@ def planned(sweep: Sweep, preset: str, folder: str, fresh: str | None = None) ->
     left_out: dict[str, NoMeaning] = {}
     points: dict[tuple[str, str, int], Point] = {}  # values that come to the same, such as 1 and 1.0, are one run
     for rows in itertools.product(*_rows(sweep.dimensions, configs)):
+        changes = [change for row in rows for change in row.changes]
+        common, own = "", list[tuple[str, Any]]()
         try:
-            config = configs.config(change for row in rows for change in row.changes)
+            config = configs.config(changes)
         except NoMeaning as reason:
             left_out[str(reason)] = reason
             continue
-        # Overrides run in another process: they must say all that this one resolved.
-        resolved = [
-            say("runtime.runs", runs),
-            say("train.precision", config.train.precision),
-            say("runtime.matmul_backend", config.runtime.matmul_backend),
-        ]
-        names = identity.identity_of(config)
-        point = Point(
-            architecture=config.model.architecture,
-            seed=config.seed,
-            overrides=[*fixed, *(text for row in rows for text in row.overrides), *resolved],
-            folder=names.folder(runs),
-            eval_id=names.eval_id,
-            step=config.train.steps,
-            along=tuple(identity.evaluated_steps(config)),
-            label=" ".join(row.label for row in rows if row.label),
-            shape=shape(names.train),
-        )
+        if rates:
+            common, own = identity.run_id(config), rates.chosen(config)
+            config = configs.config([*changes, *own])
+        said = [*fixed, *(text for row in rows for text in row.overrides), *(say(*change) for change in own)]
+        label = " ".join([*(row.label for row in rows if row.label), *(say(column(key), rate) for key, rate in own)])
+        point = replace(point_of(config, said, runs, label), common=common)
         points.setdefault((point.folder.run_id, point.eval_id, point.step), point)
     if not points:
         raise next(iter(left_out.values()))
-    return Plan(sweep, preset, results, Path(runs), threads, list(points.values()), list(left_out))
+    return Plan(sweep, preset, results, Path(runs), threads, list(points.values()), list(left_out), tuned=rates)
 
 
-def results_folder(folder: str, fresh: str | None) -> Path:
+def results_folder(folder: str, fresh: str | None, rates: Tuned | None) -> Path:
     """Where results go."""
-    return RESULTS / (folder + (f"-{fresh}" if fresh else ""))
+    return RESULTS / (folder + (f"-tuned-{rates.digest}" if rates else "") + (f"-{fresh}" if fresh else ""))
 
 
 @dataclass(frozen=True)
@@ -179,9 +150,10 @@ def write(plan: Plan) -> bool:
         **({"until_decided": {"first": until.first, "at_most": until.at_most}} if (until := plan.until) else {}),
         "points": [
             {"run_id": point.folder.run_id, "eval_id": point.eval_id, "step": point.step, "overrides": point.overrides}
+            | ({"common": point.common} if point.common else {})
             for point in plan.points
         ],
-    }
+    } | ({"tuned": plan.tuned.facts()} if plan.tuned else {})
     text = json.dumps(content, indent=1)
     path = plan.results / "sweep.json"
     with writing_to(plan.results):

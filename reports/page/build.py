@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from reports.page import (
     along_axis,
+    both_rates,
     circumstances,
     cost_table,
     provenance,
@@ -17,6 +18,7 @@ from reports.page import (
     verdict_cards,
     winners,
 )
+from reports.page.both_rates import BothRates
 from reports.page.charts import costs as cost_charts
 from reports.page.charts import learning, metrics, panels, vega
 from reports.stored.runs import Sweep
@@ -44,6 +46,7 @@ def draw(
     verdicts: Sequence[Verdict],
     effects: Sequence[MainEffect],
     until: study.Looks | None = None,
+    both: BothRates | None = None,
 ) -> dict[str, bytes]:
     """The page; the same runs, claims and library versions give the same bytes."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -78,6 +81,8 @@ def draw(
         meanings=circumstances.meanings(sweep),
         absent=[point for point in sweep.points if point.status != "done"],
         table=table,
+        both=both,
+        both_said=both_rates.SAID,
         metric_charts=along,
         cost_charts=by_cost,
         curves=curves,

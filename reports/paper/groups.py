@@ -22,12 +22,14 @@ class Group:
 def largest(definition: Definition, runs: list[Run], only: Settings) -> Group:
     """The group that compares most, and there is most of, among runs with the definition's settings and `only` these.
 
-    The runs of a group share every setting but `by` and the seed. Empty where none compares two values.
+    The runs of a group share every setting but `by` and the seed. Empty where none compares two values. Validation
+    scores, such as those of a search for learning rates, count where they are asked for alone.
     """
     wanted = definition.where | only
+    split = wanted.get("eval.split", "test")
     groups: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        if definition.by in run.settings and has(run, wanted):
+        if definition.by in run.settings and run.settings.get("eval.split", "test") == split and has(run, wanted):
             groups[json.dumps(_shared(definition, run), sort_keys=True)].append(run)
     comparing = [key for key, group in groups.items() if _compared(definition, group) > 1]
     if not comparing:

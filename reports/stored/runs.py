@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,8 @@ class Sweep:
     y: list[str]  # metrics
     points: list[Point]
     until: UntilDecided | None = None  # None: its seeds were fixed beforehand
+    arms: list[dict[str, Any]] = field(default_factory=list)  # with tuned rates: what sweep.json says of each arm
+    common: Sweep | None = None  # with tuned rates: the same runs at the common ones
 
     @cached_property
     def metrics(self) -> dict[str, Metric]:
@@ -103,17 +105,32 @@ def read_sweep(folder: Path, read: Reader = read_point) -> Sweep:
     """Read `folder/sweep.json` and, by `read`, its runs. Raises ``UserError`` for none, or one of another schema."""
     content = sweep_file.read(folder)
     runs = Path(os.path.realpath(folder / content["runs_root"]))  # as everybody calls it
-    points = []
-    for asked in content["points"]:
-        point = read(runs / asked["run_id"], asked["eval_id"], asked["step"])
-        settings = _settings(point.run_id, _asked(asked["overrides"]), point.result)
-        points.append(replace(point, settings=settings))
+    points = [_read_point(runs, asked, read) for asked in content["points"]]
     x = _axis(content["plot"]["x"], content["points"], points)
     for point in points:
         _check_settings(point, x, folder)
-    y, until = content["plot"]["y"], content.get("until_decided")
-    said = (content[name] for name in ("name", "preset", "question", "source"))
-    return Sweep(*said, x, y, points, UntilDecided(until["first"], until["at_most"]) if until else None)
+    y, arms = content["plot"]["y"], content.get("tuned", {}).get("arms", [])
+    until = content.get("until_decided")
+    looks = UntilDecided(until["first"], until["at_most"]) if until else None
+    name, preset, question, source = (content[key] for key in ("name", "preset", "question", "source"))
+    sweep = Sweep(name, preset, question, source, x, y, points, looks, arms)
+    if not arms:
+        return sweep
+    untuned = [_untuned(asked, arms) for asked in content["points"]]
+    common = replace(sweep, points=[_read_point(runs, asked, read) for asked in untuned], arms=[])
+    return replace(sweep, common=common)
+
+
+def _read_point(runs: Path, asked: dict[str, Any], read: Reader) -> Point:
+    point = read(runs / asked["run_id"], asked["eval_id"], asked["step"])
+    return replace(point, settings=_settings(point.run_id, _asked(asked["overrides"]), point.result))
+
+
+def _untuned(asked: dict[str, Any], arms: list[dict[str, Any]]) -> dict[str, Any]:
+    """A point of sweep.json as it is at the common rates."""
+    rates = {key for arm in arms for key in arm["chosen"]}
+    kept = [override for override in asked["overrides"] if override.partition("=")[0] not in rates]
+    return asked | {"run_id": asked.get("common", asked["run_id"]), "overrides": kept}
 
 
 def _stored(run: StoredRun, eval_id: str, step: int) -> tuple[str, dict[str, Any], list[str], str]:

@@ -13,6 +13,7 @@ from bench.system.errors import UserError
 
 NAME = re.compile(r"[\w.-]{1,100}")  # of a run or an evaluation: a plain folder name
 MOST_SEEDS = 1000  # of a sweep that goes on until its claims are decided
+NUMBERS = ("chosen", "common", "budget")  # of an arm with tuned rates
 TEXTS = ("name", "preset", "question", "source", "runs_root")
 
 
@@ -49,20 +50,37 @@ def _fault(content: dict[str, Any]) -> str:
     if not _are_looks(content.get("until_decided")):
         return "'until_decided' must hold whole numbers: seeds of the first look, and at most"
     faults = ((place, _point_fault(point)) for place, point in enumerate(points))
-    return next((f"points[{place}]: {fault}" for place, fault in faults if fault), "")
+    found = next((f"points[{place}]: {fault}" for place, fault in faults if fault), "")
+    return found or ("tuned" in content and _tuned_fault(content["tuned"])) or ""
+
+
+def _tuned_fault(tuned: Any) -> str:
+    """Of the rates that `sweeps run --tuned` took."""
+    arms = tuned.get("arms") if isinstance(tuned, dict) else None
+    if not isinstance(arms, list) or not _is_text(tuned.get("file")):
+        return "'tuned' must hold a file and its arms"
+    for arm in arms:
+        whole = isinstance(arm, dict) and all(isinstance(arm.get(name), dict) for name in ("settings", *NUMBERS))
+        if not whole or not _are_texts(arm.get("at_edge")):
+            return "'tuned' must hold settings, rates and budget of each arm"
+        if not all(isinstance(value, int | float) for name in NUMBERS for value in arm[name].values()):
+            return "'tuned' must hold rates and budgets as numbers"
+        if arm["chosen"].keys() != arm["common"].keys():
+            return "'tuned' must hold a common rate for each that was chosen"
+    return ""
 
 
 def _are_looks(given: Any) -> bool:
     if given is None:
         return True
-    numbers = [given.get("first"), given.get("at_most")] if isinstance(given, dict) else [None]
-    return all(type(one) is int for one in numbers) and 0 < numbers[0] <= numbers[1] <= MOST_SEEDS
+    first, most = (given.get("first"), given.get("at_most")) if isinstance(given, dict) else (None, None)
+    return type(first) is int and type(most) is int and 0 < first <= most <= MOST_SEEDS
 
 
 def _point_fault(point: Any) -> str:
     if not isinstance(point, dict):
         return "must be a run"
-    for key in ("run_id", "eval_id"):
+    for key in ("run_id", "eval_id", *(["common"] if "common" in point else [])):
         if not isinstance(point.get(key), str) or not NAME.fullmatch(point[key]):
             return f"'{key}' must be a folder's name"
     if type(point.get("step")) is not int or not 0 <= point["step"] < 2**63:

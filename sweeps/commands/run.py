@@ -32,12 +32,7 @@ def run(command: str, plan: Plan, args: argparse.Namespace) -> int:
     """Returns 0, or 1 if a run failed. Raises UserError for a wrong request, before anything is run."""
     from bench.evaluation.metrics.parts.ptb import check_java
 
-    if args.jobs is not None:
-        if args.jobs < 1:
-            raise UserError(f"--jobs: must be at least 1, not {args.jobs}")
-        args.launcher.setdefault("jobs", str(args.jobs))
-    kind = launchers.get(args.launcher.pop("name", "local"))
-    options = launchers.options(kind, args.launcher)
+    kind, options = launchers.chosen(args.launcher, args.jobs)
     if args.detach and not kind.outlives:
         raise UserError("--detach: this launcher's jobs end with the command; use launcher.name=slurm, or nohup")
     if args.detach and plan.until:

@@ -69,22 +69,37 @@ def get(name: str) -> type[Launcher]:
         raise UserError(f"launcher.name: {name} cannot be loaded: {error}{remedy}") from error
 
 
+def chosen(given: dict[str, str], jobs: int | None) -> tuple[type[Launcher], Any]:
+    """The launcher that `launcher.NAME=value` requests and `--jobs` ask for, and its settings. Raises UserError."""
+    if jobs is not None:
+        if jobs < 1:
+            raise UserError(f"--jobs: must be at least 1, not {jobs}")
+        given = {"jobs": str(jobs)} | given
+    kind = get(given.get("name", "local"))
+    return kind, options(kind, {name: value for name, value in given.items() if name != "name"})
+
+
 def options(launcher: type[Launcher], given: dict[str, str]) -> Any:
     """The launcher's settings from `launcher.NAME=value` requests. Raises UserError for a wrong name or value."""
+    return structured("launcher", launcher.Options, given)
+
+
+def structured(place: str, schema: type, given: dict[str, str]) -> Any:
+    """A dataclass of settings from `place.NAME=value` requests. Raises UserError for a wrong name or value."""
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    known = [item.name for item in fields(launcher.Options)]
+    known = [item.name for item in fields(schema)]
     for name in given:
         if name not in known:
-            raise UserError(f"unknown setting 'launcher.{name}'{nearest(name, known)}")
+            raise UserError(f"unknown setting '{place}.{name}'{nearest(name, known)}")
     try:
         asked = parse([f"{name}={value}" for name, value in given.items()])
-        found = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(launcher.Options), asked))
+        found = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), asked))
     except (OmegaConfBaseException, ValueError) as error:
-        raise UserError(f"launcher: {str(error).splitlines()[0]}") from error
+        raise UserError(f"{place}: {str(error).splitlines()[0]}") from error
     try:
         check_ranges(found)
     except UserError as error:
-        raise UserError(f"launcher.{error}") from error
+        raise UserError(f"{place}.{error}") from error
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from bench.runs.format import read_own
@@ -15,6 +16,7 @@ from bench.system.errors import UserError
 from sweeps import grid, plan
 from sweeps.dimensions import Sweep, folder_name, narrow
 from sweeps.plan import Plan, Point, UntilDecided
+from sweeps.tuning.tuned import read as read_tuned
 
 FIRST = 3  # seeds of the first look, where the sweep does not name more
 AT_MOST = 20  # seeds, where nobody says how many
@@ -24,19 +26,27 @@ ENDING = "until-decided"  # of the results folder: the same sweep with fixed see
 Key = tuple[str, str, int]  # of a point: run_id, eval_id and step
 
 
-def make(name: str, preset: str, overrides: list[str], fresh: str | None = None, at_most: int | None = None) -> Plan:
+def make(
+    name: str,
+    preset: str,
+    overrides: list[str],
+    fresh: str | None = None,
+    at_most: int | None = None,
+    tuned: Path | None = None,
+) -> Plan:
     """The plan as far as it was asked for. `at_most`: None for the number it was begun with, or 20.
 
     Raises UserError for a sweep whose seeds cannot be added to, and for another `at_most` than it was begun with.
     """
     whole = grid.read(name)
     sweep = narrow(whole, overrides)
-    folder = f"{folder_name(whole, sweep, preset)}-{ENDING}"
-    begun = read_own(plan.results_folder(folder, fresh) / "sweep.json")
+    rates = read_tuned(tuned, sweep, preset) if tuned else None
+    results = plan.results_folder(f"{folder_name(whole, sweep, preset)}-{ENDING}", fresh, rates)
+    begun = read_own(results / "sweep.json")
     known = begun.get("until_decided") if begun else None
     first, most = _numbers(_seeds(sweep), at_most, known)
     seeds = _further(_seeds(sweep), most)
-    found = plan.planned(narrow(sweep, [f"seed={seeds}"]), preset, folder, fresh)
+    found = plan.planned(narrow(sweep, [f"seed={seeds}"]), preset, results, fresh, rates)
     until = UntilDecided(first, most, tuple(found.points))
     asked = {key(point) for point in found.points if point.seed in seeds[:first]}
     return replace(found, until=until, points=_points(until, asked | _asked_before(found, begun if known else None)))

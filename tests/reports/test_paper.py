@@ -19,7 +19,9 @@ from reports.paper.costs import front
 from reports.redraw import redraw, settings
 
 
-def land(runs: Path, architecture: str, seed: int, step: int, folder: str = "", **train: float) -> None:
+def land(
+    runs: Path, architecture: str, seed: int, step: int, folder: str = "", split: str = "test", **train: float
+) -> None:
     """An evaluation whose numbers say where they come from: FID 1000 / step, CIDEr the share of the steps."""
     settings = {"steps": 400, "batch_size": 4, "i2t_noise": 0, "t2i_fraction": 0.6667} | train
     values = {"fid": 1000 / step + seed, "clip_score": 20 + step / 100, "image_attributes": step / 400,
@@ -29,7 +31,7 @@ def land(runs: Path, architecture: str, seed: int, step: int, folder: str = "", 
         {name: fake_results.score(value, "lower" if name == "fid" else "higher") for name, value in values.items()},
         train=settings, cost={"train_flops": 1e9 * step, "train_seconds": step / 10},
         images={where: [Image.new("RGB", (8, 8), "red")] for where in ("samples", "real")},
-        prompts=["a star"], captions=["a red star"], references=["a star"],
+        settings={"eval": {"split": split}}, prompts=["a star"], captions=["a red star"], references=["a star"],
     )  # fmt: skip
 
 
@@ -102,6 +104,16 @@ def test_runs_that_differ_otherwise_are_not_mixed_and_are_named(tmp_path: Path) 
     assert "left out: runs with train.steps=800 (3 evaluations)" in files["index.md"].decode()
     chosen = table(draw(tmp_path, "train.steps=800"), "time-to-quality.csv")
     assert set(chosen["by"]) == {"dual_tower", "gated_layer"} and set(chosen["step"]) == {800}
+
+
+def test_validation_scores_count_where_they_are_asked_for_alone(tmp_path: Path) -> None:
+    study(tmp_path)
+    for name in FOUR:
+        for seed in range(5, 9):
+            land(tmp_path / "runs", name, seed, 400, split="validation", lr=0.1)
+    assert set(table(draw(tmp_path), "architectures.csv")["seeds"]) == {"0 1"}
+    asked = table(draw(tmp_path, "eval.split=validation"), "architectures.csv")
+    assert set(asked["seeds"]) == {"5 6 7 8"}
 
 
 def test_what_has_no_runs_says_which_command_makes_them(tmp_path: Path) -> None:

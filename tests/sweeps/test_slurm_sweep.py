@@ -16,6 +16,7 @@ import pytest
 from experiments import SMALLER
 from slurm_cluster import Cluster, wait_for
 
+from bench.config import user_yaml
 from bench.runs.published import leftovers, published_files
 from bench.runs.reader import StoredRun
 
@@ -30,11 +31,11 @@ def cached(tmp_path):
     return [*SMALLER, f"runtime.cache={tmp_path / 'cache'}"]
 
 
-def sweep(folder: Path, settings: list[str], **environment: str) -> subprocess.Popen[str]:
-    """The sweep of the noise cap as a command in a folder of its own."""
+def sweep(folder: Path, settings: list[str], asked: str = "run", **environment: str) -> subprocess.Popen[str]:
+    """The sweep of the noise cap, run or otherwise asked, as a command in a folder of its own."""
     folder.mkdir(exist_ok=True)
     environment = os.environ | {"PYTHONPATH": f"{PROJECT}"} | environment
-    command = [sys.executable, "-m", "sweeps", "run", "noise", "smoke", *settings]
+    command = [sys.executable, "-m", "sweeps", asked, "noise", "smoke", *settings]
     output = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True)
 
@@ -156,3 +157,24 @@ def test_the_time_limit_is_no_end(cluster, cached, tmp_path):
     assert_same(tmp_path / "local", there, 1)
     (run,) = there.glob("runs/*/run.json")
     assert len(starts_of(run.parent)) > 1
+
+
+@pytest.mark.slow
+def test_a_search_on_the_cluster_finds_what_it_finds_on_one_machine(cluster, cached, tmp_path):
+    cluster.wait_for_nodes()
+    settings = [*cached, "model.architecture=dual_tower", "tune.factors=[0.5,1,2]", "tune.rungs=[0.5,1]"]
+    complete(sweep(tmp_path / "local", settings, "tune"))
+    on_slurm = ["launcher.name=slurm", "launcher.every=0.5", "launcher.memory=3G"]
+    complete(sweep(tmp_path / "slurm", [*settings, *on_slurm], "tune", **cluster.environment))
+    found = [tuned_arms(tmp_path / where) for where in ("local", "slurm")]
+    assert found[0] == found[1] and [len(rung["candidates"]) for rung in found[0][0]["climbs"][0]["rungs"]] == [3, 2]
+    assert_same(tmp_path / "local", tmp_path / "slurm", 5)
+
+
+def tuned_arms(folder: Path) -> list[dict[str, Any]]:
+    """The arms of the one file of tuned rates, without the seconds they took."""
+    (path,) = folder.glob("tuned/*.yaml")
+    arms = user_yaml.read(path.read_text(encoding="utf-8"))["arms"]
+    for arm in arms:
+        assert arm["budget"].pop("seconds") > 0
+    return arms
