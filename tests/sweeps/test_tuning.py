@@ -22,6 +22,7 @@ from sweeps import runner
 from sweeps.__main__ import main
 from sweeps.jobs import configs_of
 from sweeps.launchers import local
+from sweeps.sequential import seeds
 from sweeps.tuning import halving
 from sweeps.tuning.arms import arms
 from sweeps.tuning.scores import scored
@@ -299,6 +300,16 @@ def test_runs_with_tuned_rates_are_those_with_the_same_overrides(tuned_file):
     for point in planned.points:
         (config,) = configs_of(planned.results / "sweep.json", point.folder.run_id)  # as a worker reads it
         assert config.eval.split == "test"
+
+
+def test_a_study_until_decided_takes_tuned_rates(tuned_file):
+    request = "noise", "smoke", [TWO, *WEIGHTS, "train.i2t_noise=[0]", "seed=[0,1]"]
+    study = seeds.make(*request, at_most=4, tuned=tuned_file)
+    fixed = plans.make(*request, tuned=tuned_file)
+    assert study.results.name.endswith(f"until-decided-tuned-{fixed.tuned.digest}") and study.tuned == fixed.tuned
+    asked = {point.folder.run_id: point.common for point in study.points}
+    assert {point.folder.run_id: point.common for point in fixed.points}.items() <= asked.items()
+
 
 
 @pytest.mark.parametrize(
