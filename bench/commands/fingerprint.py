@@ -16,7 +16,7 @@ from bench.system.errors import UserError, nearest, writing_to
 def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
     """Where to, and under which variation."""
     parser.add_argument("--into", type=Path, default=Path("fingerprints.json"), metavar="FILE", help="(this one here)")
-    parser.add_argument("--measure", action="store_true", help="also what harmless variations move, as a baseline needs")
+    parser.add_argument("--measure", action="store_true", help="and what harmless variations move: for a baseline")
     names = ", ".join(VARIATIONS)
     parser.add_argument("--variation", default=PLAIN, metavar="NAME", help=f"compute it otherwise: {names}")
 

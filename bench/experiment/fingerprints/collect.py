@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 import architectures
+from bench.config.schema import EvalConfig
 from bench.evaluation.metrics.parts.ptb import check_java
 from bench.experiment.execute import prepare
 from bench.experiment.fingerprints import data, model, sampling, schedules, scores, training
-from bench.experiment.fingerprints.request import STEPS, choices, config_of
+from bench.experiment.fingerprints.request import STEPS, choices, config_of, presets, values_of
 from bench.experiment.fingerprints.values import Values
 from bench.experiment.fingerprints.variations import SHARED, Variation
 from bench.runs.format import FORMAT
@@ -21,7 +22,7 @@ from bench.system.errors import UserError
 from bench.system.provenance import machine_facts
 from bench.system.quiet import quiet_libraries
 
-FACTS = ("device", "python", "threads", "usable_cores", "packages", "code", "git", "time")
+FACTS = ("device", "python", "threads", "usable_cores", "packages", "code", "time")
 
 
 def collect(variation: Variation) -> dict[str, Any]:
@@ -44,16 +45,24 @@ def collect(variation: Variation) -> dict[str, Any]:
 
 
 def _shared(folder: Path, variation: Variation) -> Values:
-    values = Values()
+    """The quantities that all architectures have in common."""
+    values, scored = Values(), Values()
     config = config_of(folder, *variation.settings)
-    data.data_sets(values, folder)
+    presets(values)
+    data.data_sets(values, scored, folder, *variation.settings)
     experiment = prepare(config)
     assets = experiment.assets
     data.pretrained(values, config, assets)
     data.batches(values, "data: batches", config, assets, tuple(range(STEPS)))
     schedules.schedules(values, experiment.module)
     scores.shorten(assets)
-    scores.scores(values, config, assets)
+    scores.networks(values, config, assets)
+    values.follow(scored)
+    for split in values_of(EvalConfig, "split"):
+        if split != config.eval.split:
+            other = config_of(folder, *variation.settings, f"eval.split={split}")
+            scores.outputs(values, f"scores: {split} split", other, assets)
+    scores.language(values, config, assets)
     return values
 
 
@@ -68,7 +77,7 @@ def _own(name: str, folder: Path, variation: Variation) -> Values:
     model.flops(values, module, step)
     model.states(values, module, assets, step)
     model.losses(values, module, step, variation.split)
-    for override in choices(name):
+    for override in choices(config):
         try:
             other = config_of(folder, f"model.architecture={name}", *variation.settings, override)
             model.choice(values, other, override, variation.split)

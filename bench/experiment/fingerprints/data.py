@@ -12,6 +12,7 @@ from bench.data.counts import counts_after, zero_counts
 from bench.data.mixing import Mixture
 from bench.experiment.fingerprints import pictures
 from bench.experiment.fingerprints.request import STEPS, config_of, data_choices, reads_folder
+from bench.experiment.fingerprints.scores import outputs
 from bench.experiment.fingerprints.values import Values
 from bench.models.codec import decode_latents, token_ids
 from bench.models.generation import initial_noise
@@ -23,16 +24,18 @@ FIRST = 24  # images of a split that are looked at
 MOST = 512  # images of a split that is encoded
 
 
-def data_sets(values: Values, folder: Path) -> None:
-    """Every data set, as its settings are and with each other value of those that have a few."""
+def data_sets(values: Values, scored: Values, folder: Path, *settings: str) -> None:
+    """Every data set, as its settings are and with each other value of those that have a few; its scores apart."""
     for name, others in data_choices():
         where = [f"data.root={pictures.write(folder / name)}"] if reads_folder(name) else []
         for more in ([], *([other] for other in others)):
             title = " ".join([f"data set {name}", *more])
             try:
-                config = config_of(folder, f"data.name={name}", *where, *more)
+                config = config_of(folder, *settings, f"data.name={name}", *where, *more)
                 assets = assets_of(config)
                 _data_set(values, f"data: {title}", config, assets)
+                if all(len(assets.images(split)) <= MOST for split in SPLITS):
+                    outputs(scored, f"scores: {title}", config, assets)
             except UserError as error:
                 values.exact(f"data: {title}, refused", str(error).replace(str(folder), ""))
 

@@ -76,7 +76,7 @@ def states(values: Values, module: FusionModule, assets: Assets, step: Step) -> 
     ids = torch.arange(24).view(2, 12) * 7 % len(assets.tokenizer)
     alone = model.language_logits(ids)
     values.sketch("states: text alone, logits", alone)
-    values.exact("states: text alone, as the language model's", torch.equal(alone[:1], assets.llm(ids[:1]).logits))
+    values.exact("states: text alone, as the language model's", torch.equal(alone, assets.llm(ids).logits))
     inputs = [model_input(batch) for batch in step.batches]
     by_layer = model.hidden_states(inputs, range(model.depth + 1))
     for place, (batch, (items, needed)) in enumerate(zip(step.batches, inputs, strict=True)):
@@ -99,6 +99,8 @@ def losses(values: Values, module: FusionModule, step: Step, split: bool) -> Non
             for name, mean in module.terms(part).items():
                 values.numbers(f"loss: {name} of {part.batches[0].task}", [mean.sum.item() / max(1, mean.count)])
                 values.exact(f"loss: {name} of {part.batches[0].task}, count", mean.count)
+    values.numbers("loss: whole, as two ranks share it", [gradients(module, step, split=True)])
+    module.zero_grad(set_to_none=True)
     values.numbers("loss: whole", [gradients(module, step, split)])
     for name, members in groups(module.model.named_parameters()).items():
         known = [p.grad for p in members if p.grad is not None]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import architectures
-from bench.config.load import load
+from bench.config import load
 from bench.config.overrides import say
 from bench.config.schema import LOSSES, Config, ModelConfig, TrainConfig
+from bench.experiment.fingerprints.values import Values
 from bench.system.plugins import plugins
 
 STEPS, SEEN = 8, (1, 2, 4, 8)  # training steps, and those that are looked at
@@ -31,15 +32,24 @@ TINY = (
 def config_of(folder: Path, *overrides: str) -> Config:
     """The config with runs and cache in a folder, and other overrides on top."""
     where = [say("runtime.runs", str(folder / "runs")), say("runtime.cache", str(folder / "cache"))]
-    return load("default", [*TINY, *_tasks(), *_losses(), *where, *overrides])
+    return load.load("default", [*TINY, *_tasks(), *_losses(), *where, *overrides])
 
 
-def choices(architecture: str) -> Iterator[str]:
+def presets(values: Values) -> None:
+    """The settings of every preset, without those of the machine."""
+    for name in load.presets():
+        config = load.merge(name, [])
+        for section in ("seed", "data", "model", "train", "eval"):
+            found = getattr(config, section)
+            values.exact(f"settings: preset {name}, {section}", asdict(found) if is_dataclass(found) else found)
+
+
+def choices(config: Config) -> Iterator[str]:
     """An override for every other value of a setting of model and training that has a few, one at a time."""
-    for prefix, schema in (("model", ModelConfig), ("train", TrainConfig)):
-        for key, default, values in _settings(schema):
-            yield from (say(f"{prefix}.{key}", value) for value in values if value != default)
-    yield from _others("model.options", architectures.catalogue()[architecture].options)
+    for prefix, schema, section in (("model", ModelConfig, config.model), ("train", TrainConfig, config.train)):
+        for key, _, values in _settings(schema):
+            yield from (say(f"{prefix}.{key}", value) for value in values if value != getattr(section, key))
+    yield from _others("model.options", architectures.catalogue()[config.model.architecture].options)
     for name, loss in plugins("loss").items():
         if name not in LOSSES:
             yield from _others(f"train.losses.{name}", loss.options)

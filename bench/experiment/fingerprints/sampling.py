@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -37,6 +39,11 @@ def sampling(values: Values, model: FusionTransformer, assets: Assets, config: C
             else:
                 values.exact(f"sampling: {name}, caption {place + 1}", sample.caption)
                 values.exact(f"sampling: {name}, references {place + 1}", sample.references)
+    for split in values_of(EvalConfig, "split"):
+        other = replace(config, eval=replace(config.eval, split=split))
+        for name, task in tasks_of(config.train).items():
+            (sample,) = task.generate(model, assets, other, range(1))
+            values.exact(f"sampling: {name}, of the {split} split", sample.id)
 
 
 def _latents(values: Values, model: FusionTransformer, assets: Assets, config: Config) -> None:
@@ -52,7 +59,8 @@ def _latents(values: Values, model: FusionTransformer, assets: Assets, config: C
 
     for sampler in values_of(EvalConfig, "sampler"):
         for guidance in GUIDANCE:
-            values.sketch(f"sampling: latents, {sampler}, guidance {guidance:g}", *sampled(slice(ROWS), sampler, guidance))
+            latents = sampled(slice(ROWS), sampler, guidance)
+            values.sketch(f"sampling: latents, {sampler}, guidance {guidance:g}", *latents)
     values.sketch("sampling: latents, one alone", sampled(slice(1), config.eval.sampler, GUIDANCE[-1]))
 
 

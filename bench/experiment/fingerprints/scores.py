@@ -26,19 +26,29 @@ def shorten(assets: Assets) -> None:
     assets.exam, assets.texts = assets.exam[:QUESTIONS], assets.texts[:TEXTS]
 
 
-def scores(values: Values, config: Config, assets: Assets) -> None:
-    """Features of the stored images, then every metric of every task, and of a spoilt language model."""
-    split = assets.images(config.eval.split)
+def networks(values: Values, config: Config, assets: Assets) -> None:
+    """The networks that score, and features of spoilt images."""
     net = scorers.feature_net(assets, config)
     clip, _ = scorers.image_text_model(assets, config)
     for name, network in (("feature net", net), ("image-text model", clip)):
         values.exact(f"scores: {name}", parameters_digest(network.state_dict().items()))
-    values.sketch("scores: features", net.features(spoilt_images(split.images(range(ROWS)))))
+    images = assets.images(config.eval.split).images(range(ROWS))
+    values.sketch("scores: features", net.features(spoilt_images(images)))
+
+
+def outputs(values: Values, title: str, config: Config, assets: Assets) -> None:
+    """Every metric of every task, on its true outputs spoilt."""
+    rows = range(min(ROWS, len(assets.images(config.eval.split))))
     for name, task in tasks_of(config.train).items():
-        for metric, score in scoring.task_scores(task, _samples(task, assets, config), assets, config).items():
-            _score(values, f"scores: {name}, {metric}", score)
+        samples = _samples(task, assets, config, rows)
+        for metric, score in scoring.task_scores(task, samples, assets, config).items():
+            _score(values, f"{title}, {name}, {metric}", score)
         if task.output == IMAGE:
-            values.sketch(f"scores: {name}, references", scorers.reference_features(assets, config, ROWS, task))
+            values.sketch(f"{title}, {name}, references", scorers.reference_features(assets, config, len(rows), task))
+
+
+def language(values: Values, config: Config, assets: Assets) -> None:
+    """Every metric of the language, of a spoilt language model."""
     for metric, score in scoring.language_scores(Spoilt(assets.llm), assets, config).items():  # type: ignore[arg-type]
         _score(values, f"scores: language, {metric}", score)
 
@@ -74,8 +84,8 @@ def spoilt_captions(captions: list[str]) -> list[str]:
     return found
 
 
-def _samples(task: Task, assets: Assets, config: Config) -> list[Any]:
-    split, rows = assets.images(config.eval.split), range(ROWS)
+def _samples(task: Task, assets: Assets, config: Config, rows: range) -> list[Any]:
+    split = assets.images(config.eval.split)
     if task.output == IMAGE:
         images = spoilt_images(task.true_images(split, rows))
         return [GeneratedImage(split.ids[row], prompt(split, row), images[row]) for row in rows]

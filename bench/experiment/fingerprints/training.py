@@ -43,8 +43,9 @@ class _Watcher:
 
     def stepped(self, optimizer: Optimizer) -> None:
         self.steps += 1
-        self.norms.append(joined(self.raw.values()).norm().item())
-        self.clipped.append(joined(p.grad for p in self.trained.values() if p.grad is not None).norm().item())
+        self.norms.append(joined(self.raw.values()).double().norm().item())
+        clipped = joined(p.grad for p in self.trained.values() if p.grad is not None)
+        self.clipped.append(clipped.double().norm().item())
         self.rates += [group["lr"] for group in optimizer.param_groups]
         changes = {name: p.detach() - self.before[name] for name, p in self.trained.items()}
         self.before = {name: p.detach().clone() for name, p in self.trained.items()}
@@ -117,4 +118,4 @@ def _published(values: Values, result: dict[str, Any], folder: Path) -> None:
         slack = (max(each) - min(each) or 1.0) / len(each) if few else 0.0
         for key, number in numbers.items():
             if number is not None:
-                values.numbers(f"published: {name}, {key}", [number], slack)
+                values.numbers(f"published: {name}, {key}", [number], slack if key == "value" else 0.0)
