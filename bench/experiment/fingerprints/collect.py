@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,18 @@ from bench.system.quiet import quiet_libraries
 FACTS = ("device", "python", "threads", "usable_cores", "packages", "code", "time")
 
 
-def collect(variation: Variation) -> dict[str, Any]:
-    """Content of a file of fingerprints. Raises UserError without Java, which captions are scored with."""
+def collect(variation: Variation, only: Collection[str] | None = None) -> dict[str, Any]:
+    """Content of a file of fingerprints, of all architectures or ``only`` some.
+
+    Raises UserError without Java, which captions are scored with.
+    """
     begin = time.perf_counter()
     check_java()
     quiet_libraries()
     torch.set_flush_denormal(variation.flush_denormal)
     with tempfile.TemporaryDirectory(prefix="xfusion-fingerprints-") as folder:
         scopes = {SHARED: _shared(Path(folder), variation).found}
-        for name in architectures.catalogue():
+        for name in architectures.catalogue() if only is None else only:
             scopes[name] = _own(name, Path(folder), variation).found
     facts = machine_facts(next(iter(architectures.catalogue())), torch.get_num_threads())
     return {
