@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from bench.config.schema import Config
 from bench.data.assets import Assets
@@ -55,14 +55,13 @@ def parameters(values: Values, module: FusionModule) -> None:
 
 
 def optimizer_groups(module: FusionModule) -> list[dict]:
-    """The optimiser's groups before the first step."""
+    """The optimiser's groups, each with its maximum rate."""
     made = module.configure_optimizers()["optimizer"]  # type: ignore[index, call-overload, typeddict-item]
-    rates = {"lr": module.train_config.lr}
-    return [group | {"lr": group.get("initial_lr", rates["lr"])} for group in made.param_groups]
+    return [group | {"lr": group["initial_lr"]} for group in made.param_groups]
 
 
 def flops(values: Values, module: FusionModule, step: Step) -> None:
-    """Of forward and backward pass, by task."""
+    """FLOPs of forward and backward pass, by task."""
     for part in _by_task(step):
         count = count_flops(lambda part=part: module.total(module.terms(part))["loss"].backward())  # type: ignore[misc]
         values.exact(f"FLOPs: {part.batches[0].task}", count)
@@ -155,8 +154,3 @@ def _real(states: Tensor, lengths: Tensor | None) -> Tensor:
     if lengths is None:
         return states
     return states[torch.arange(states.shape[1]) < lengths[:, None]]
-
-
-def trained_sketchable(model: nn.Module) -> dict[str, list[Tensor]]:
-    """Trained parameters by group."""
-    return groups((name, p) for name, p in model.named_parameters() if p.requires_grad)
