@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,12 @@ class _Watcher:
         self.rates: list[float] = []
         self.gradients: dict[str, list[float]] = {}
         self.updates: dict[str, list[float]] = {}
+        self.evaluated: bool | None = None  # whether the weights that are evaluated are the average
+
+    def called(self) -> None:
+        """The model is asked for an output, as evaluation does and training does not."""
+        if self.evaluated is None:
+            self.evaluated = _same(self.trained.values(), self.module)
 
     def gradient(self, name: str, parameter: Tensor) -> None:
         assert parameter.grad is not None
@@ -64,6 +70,7 @@ def _watched(module: FusionModule) -> Iterator[_Watcher]:
         p.register_post_accumulate_grad_hook(lambda p, name=name: watcher.gradient(name, p))
         for name, p in watcher.trained.items()
     ]
+    hooks.append(module.model.register_forward_pre_hook(lambda model, given: watcher.called()))
     hooks.append(register_optimizer_step_post_hook(lambda optimizer, args, kwargs: watcher.stepped(optimizer)))
     try:
         yield watcher
@@ -95,11 +102,12 @@ def training(values: Values, later: Values, experiment: Experiment) -> None:
     model, _ = finished_model(config)
     restored = [p for p in model.parameters() if p.requires_grad]
     values.exact("training: weights of the checkpoint are the average", _same(restored, module))
+    values.exact("training: weights that were evaluated are the average", seen.evaluated)
     _published(later, result, experiment.folder.result_folder(eval_id(config), config.train.steps))
 
 
-def _same(restored: list[Tensor], module: FusionModule) -> bool:
-    return all(torch.equal(one, other) for one, other in zip(restored, module.average.average.values(), strict=True))
+def _same(weights: Iterable[Tensor], module: FusionModule) -> bool:
+    return all(torch.equal(one, other) for one, other in zip(weights, module.average.average.values(), strict=True))
 
 
 def _published(values: Values, result: dict[str, Any], folder: Path) -> None:
