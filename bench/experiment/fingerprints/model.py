@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -54,17 +56,16 @@ def parameters(values: Values, module: FusionModule) -> None:
         values.sketch(f"weights: {name}", joined(members))
 
 
-def optimizer_groups(module: FusionModule) -> list[dict]:
+def optimizer_groups(module: FusionModule) -> list[dict[str, Any]]:
     """The optimiser's groups, each with its maximum rate."""
-    made = module.configure_optimizers()["optimizer"]  # type: ignore[index, call-overload, typeddict-item]
-    return [group | {"lr": group["initial_lr"]} for group in made.param_groups]
+    made: Any = module.configure_optimizers()
+    return [group | {"lr": group["initial_lr"]} for group in made["optimizer"].param_groups]
 
 
 def flops(values: Values, module: FusionModule, step: Step) -> None:
     """FLOPs of forward and backward pass, by task."""
     for part in _by_task(step):
-        count = count_flops(lambda part=part: module.total(module.terms(part))["loss"].backward())  # type: ignore[misc]
-        values.exact(f"FLOPs: {part.batches[0].task}", count)
+        values.exact(f"FLOPs: {part.batches[0].task}", count_flops(partial(gradients, module, part, split=False)))
     module.zero_grad(set_to_none=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,13 +42,13 @@ def schedules(values: Values, module: FusionModule) -> None:
 
 
 def _rates(module: FusionModule) -> list[float]:
-    made = module.configure_optimizers()
-    optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]  # type: ignore[index, call-overload, typeddict-item]
+    made: Any = module.configure_optimizers()
+    optimizer, schedule = made["optimizer"], made["lr_scheduler"]["scheduler"]
     found = []
     for _ in range(STEPS + 1):
-        found += schedule.get_last_lr()  # type: ignore[union-attr]
+        found += schedule.get_last_lr()
         optimizer.step()
-        schedule.step()  # type: ignore[union-attr, call-arg]
+        schedule.step()
     return found
 
 

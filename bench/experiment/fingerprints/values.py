@@ -46,9 +46,9 @@ class Values:
 
     def anything(self, name: str, value: Any) -> None:
         """Record whatever it is, part by part: floats as numbers or sketches, all else as exact."""
-        if isinstance(value, Tensor | np.ndarray):
-            whole = not (value.is_floating_point() if isinstance(value, Tensor) else value.dtype.kind == "f")
-            self.exact(name, value) if whole else self.sketch(name, value)
+        array = value.numpy() if isinstance(value, Tensor) else value
+        if isinstance(array, np.ndarray) and array.dtype.kind == "f":
+            self.sketch(name, array)
         elif isinstance(value, tuple) and hasattr(value, "_asdict"):
             self.anything(name, value._asdict())
         elif isinstance(value, Mapping):
