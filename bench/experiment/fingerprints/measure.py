@@ -65,7 +65,7 @@ def fingerprint(variation: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fingerprints.json"
         command = [sys.executable, "-m", "bench", "fingerprint", "--into", str(path), "--variation", variation]
-        environment = inherited | VARIATIONS[variation].environment
+        environment = {**inherited, **VARIATIONS[variation].environment}
         ran = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         if ran.returncode != 0:
             raise RuntimeError(f"fingerprints under '{variation}' failed: {ran.stderr[-2000:]}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 import architectures
 from bench.config import load
@@ -40,8 +40,7 @@ def presets(values: Values) -> None:
     for name in load.presets():
         config = load.merge(name, [])
         for section in ("seed", "data", "model", "train", "eval"):
-            found = getattr(config, section)
-            values.exact(f"settings: preset {name}, {section}", asdict(found) if is_dataclass(found) else found)
+            values.exact(f"settings: preset {name}, {section}", asdict(config)[section])
 
 
 def choices(config: Config) -> Iterator[str]:
@@ -77,7 +76,8 @@ def _settings(schema: type) -> Iterator[tuple[str, Any, list[Any]]]:
     """Name, default and values of settings with a few; of a whole number without an upper bound the next one."""
     kinds = get_type_hints(schema)
     for item in fields(schema):
-        kind, low, high = kinds[item.name], item.metadata.get("low"), item.metadata.get("high")
+        kind, default = kinds[item.name], cast(Any, item.default)
+        low, high = item.metadata.get("low", 0), item.metadata.get("high")
         if get_origin(kind) is Literal:
             named = [value for value in get_args(kind) if value != "auto"]
             yield item.name, item.default if item.default != "auto" else named[0], named
@@ -86,7 +86,7 @@ def _settings(schema: type) -> Iterator[tuple[str, Any, list[Any]]]:
         elif kind is int and high is not None and high - low < FEW:
             yield item.name, item.default, list(range(low, high + 1))
         elif kind is int and schema is ModelConfig:
-            yield item.name, item.default, [item.default, item.default + 1]
+            yield item.name, default, [default, default + 1]
 
 
 def _others(prefix: str, options: dict[str, Any]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def _tasks() -> Iterator[str]:
     for place, (name, task) in enumerate(sorted(plugins("task").items()), start=1):
         yield f"train.tasks.{name}={place}"
         for item in fields(task.settings):
-            low, high = item.metadata.get("low"), item.metadata.get("high")
+            low, high = item.metadata.get("low", 0.0), item.metadata.get("high")
             if isinstance(item.default, float) and high is not None:
                 far = high if high - item.default > item.default - low else low
                 yield f"train.{item.name}={(item.default + far) / 2}"

@@ -28,7 +28,7 @@ class Values:
         if isinstance(value, Tensor):
             value = value.detach().cpu().numpy()
         if isinstance(value, np.ndarray):
-            content = f"{value.shape} {hashlib.sha256(np.ascontiguousarray(value.astype(np.int64))).hexdigest()}"
+            content = f"{value.shape} {hashlib.sha256(value.astype(np.int64).tobytes()).hexdigest()}"
         else:
             content = json.dumps(value, sort_keys=True, ensure_ascii=False)
         if len(content) > SHORT:
