@@ -24,8 +24,8 @@ sweep_arguments = $(PRESET) $(if $(ARCH),'model.architecture=[$(ARCH)]') $(if $(
 # More threads than cores only wait for each other: the tests run two processes of one thread.
 one_thread := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 
-.PHONY: help sweep-noise sweep-ratio sweep-architectures tune figures regress bless bench bench-gate bench-growth test \
-	test-slow lint zoo zoo-check docs
+.PHONY: help sweep-noise sweep-ratio sweep-architectures tune figures fingerprints regress bless bench bench-gate \
+	bench-growth test test-slow lint zoo zoo-check docs
 
 help:                 ## list the targets and variables
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 24
@@ -53,11 +53,22 @@ gate_runs = cache=$$(mktemp -d); trap 'rm -rf "$$cache" runs/$(moment)/*/checkpo
 	$(PYTHON) -m sweeps run regress gate $(if $(SEEDS),'seed=[$(SEEDS)]') $(if $(JOBS),launcher.jobs=$(JOBS)) \
 	--into $(moment) runtime.cache="$$cache"
 
-regress: $(ready)              ## train every architecture anew, small, and compare with the baseline (minutes)
-	@$(gate_runs) || test $$? = 1; $(PYTHON) -m reports regress results/regress-gate*-$(moment)
+prints := results/regress-fingerprints-$(moment)/fingerprints.json
+
+fingerprints: $(ready)         ## quantities on the way from data to score against the baseline (a minute)
+	@$(one_thread) $(PYTHON) -m bench fingerprint --into $(prints)
+	@$(PYTHON) -m reports regress $(prints)
+
+regress: $(ready)              ## fingerprints, then every architecture trained anew, small, against the baseline (minutes)
+	@$(one_thread) $(PYTHON) -m bench fingerprint --into $(prints)
+	@drifted=0; $(PYTHON) -m reports regress $(prints) || { drifted=$$?; test $$drifted = 1; }; \
+	$(gate_runs) || test $$? = 1; $(PYTHON) -m reports regress results/regress-gate*-$(moment) || \
+	{ drifted=$$?; test $$drifted = 1; }; exit $$drifted
 
 bless: SEEDS = 0,1,2,3,4,5,6,7,8,9
 bless: $(ready)                ## make what the code does now the baseline of `make regress`: shows the difference, asks
+	@$(PYTHON) -m bench fingerprint --measure --into $(prints)
+	@$(PYTHON) -m reports bless $(prints)
 	@$(gate_runs); $(PYTHON) -m reports bless results/regress-gate*-$(moment)
 
 test: $(ready)                 ## the default tests (minutes)

@@ -9,6 +9,7 @@
   python -m bench doctor                           what this machine lacks, and how to get it
   python -m bench metrics selftest [PRESET] [key=value ...]         check every metric on this data
   python -m bench zoo build|check [NAME ...]       make or measure the embedded weights
+  python -m bench fingerprint --into FILE          quantities on the way from data to score, for `make regress`
 
 Settings are written as in the presets' YAML, with dots: model.architecture=gated_layer train.lr=3e-3
 """
@@ -29,6 +30,7 @@ COMMANDS = {  # command -> its module in bench/commands
     "doctor": "doctor",
     "metrics": "metrics",
     "zoo": "zoo",
+    "fingerprint": "fingerprint",
 }
 EPILOG = "Settings: `python -m bench show` prints them all, docs/settings.md explains them."
 

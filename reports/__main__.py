@@ -5,8 +5,8 @@
   python -m reports verdicts FOLDER [--claims FILE]   which claims its runs support, contradict or leave open
   python -m reports settle   FOLDER [--claims FILE]   what would settle those left open: more seeds, more images?
   python -m reports looks    FOLDER [--claims FILE]   looks at a sweep that goes on until its claims are decided
-  python -m reports regress  FOLDER                   whether its runs measure what the baseline says; 1 if not
-  python -m reports bless    FOLDER                   make them the baseline: shows the difference, and asks
+  python -m reports regress  FILE|FOLDER              whether fingerprints, or runs, are as the baseline's; 1 if not
+  python -m reports bless    FILE|FOLDER              make them the baseline: shows the difference, and asks
 
 FOLDER is one such as results/noise. Claims are the paper's and those in claims/ here, or in FILE
 (the form: reports/verdicts/claims/*.yaml).

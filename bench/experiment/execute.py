@@ -138,8 +138,12 @@ def _train_along(config: Config, folder: RunFolder) -> NoReturn:
 
 def _train_and_score(config: Config, folder: RunFolder) -> dict[str, Any]:
     reset_peak_memory()
-    experiment = replace(prepare(config), folder=folder)  # with the lease
-    identity = experiment.identity
+    return train_and_score(replace(prepare(config), folder=folder))  # with the lease
+
+
+def train_and_score(experiment: Experiment) -> dict[str, Any]:
+    """Train a prepared experiment, whose folder is leased, and score it. Returns its result."""
+    config, identity, folder = experiment.config, experiment.identity, experiment.folder
     facts: dict[str, Any] = {"architecture": config.model.architecture}
     facts["identity"] = {"train": identity.train, "eval": identity.eval}
     facts["frozen_digest"] = experiment.module.frozen_digest

@@ -41,8 +41,8 @@ def markdown(comparison: Comparison) -> str:
     """The same as Markdown, the bounds folded in."""
     lines = [f"## {_headline(comparison)}", "", *[f"- {fact}" for fact in _facts(comparison)]]
     if comparison.drifted:
-        lines += ["", *_piped(_table(comparison, comparison.drifted))]
-    lines += ["", "<details><summary>Every bound</summary>", "", *_piped(_table(comparison, _shown(comparison))), ""]
+        lines += ["", *piped(_table(comparison, comparison.drifted))]
+    lines += ["", "<details><summary>Every bound</summary>", "", *piped(_table(comparison, _shown(comparison))), ""]
     return "\n".join([*lines, *_equal(comparison), "", "</details>", ""])
 
 
@@ -130,9 +130,10 @@ def aligned(table: list[list[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
 
 
-def _piped(table: list[list[str]]) -> list[str]:
+def piped(table: list[list[str]], alignment: str = "llrrrl") -> list[str]:
+    """As a Markdown table; a letter for each column says left or right."""
     head, *rows = [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in table]
-    return [head, "| --- | --- | ---: | ---: | ---: | --- |", *rows]
+    return [head, f"| {' | '.join('---:' if side == 'r' else '---' for side in alignment)} |", *rows]
 
 
 def _number(value: float | None) -> str:

@@ -42,6 +42,7 @@ WRONG = {
     "bench zoo": "action",
     "bench zoo check vea": "unknown net 'vea' (did you mean 'vae'?)",
     "bench show --verbose": "--verbose",
+    "bench fingerprint --variation plane": "unknown 'plane' (did you mean 'plain'?)",
     "sweeps plan": "NAME",
     "sweeps paln noise": "did you mean 'plan'?",
     "sweeps run noise smoke launcher.name=slum": "unknown launcher 'slum'",

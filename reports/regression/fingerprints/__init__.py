@@ -1,0 +1,1 @@
+"""Fingerprints against their baseline: which quantity differs first, on the way from data to score?"""
