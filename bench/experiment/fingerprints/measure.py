@@ -36,7 +36,7 @@ def deviation(old: Any, new: Any) -> float:
 
 
 def deviations(old: Scopes, new: Scopes) -> dict[str, dict[str, float]]:
-    """Of every quantity of the old ones; infinite where the new ones lack it."""
+    """Deviation of every old quantity; infinite where the new ones lack it."""
     return {
         scope: {name: deviation(value, new.get(scope, {}).get(name)) for name, value in values.items()}
         for scope, values in old.items()
