@@ -60,7 +60,7 @@ def lines(sweep: Sweep, comparisons: int) -> list[str]:
         for found in asked.values():
             old = np.array([separate(one.differences, comparisons) for one in found])
             alone = np.array([one.error.reach(LEVEL) for one in judge(found) if one.error])
-            whole = [one for one, _ in zip(family, found, strict=False)]
+            whole = [next(family) for _ in found]
             shared = np.array([one.error.reach(LEVEL) for one in whole if one.error])
             alike = "alike" if all(one.error.alike(LEVEL) for one in judge(found) if one.error) else "not alike"
             if not old.any():
