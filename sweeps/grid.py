@@ -27,7 +27,6 @@ SWEEPS = Path(__file__).with_name("definitions")
 ENDINGS = (".yaml", ".yml")
 TEXTS = ("question", "source", "cost")
 AXES = ("grid", "zip", "points")
-LARGEST = 5_000_000  # bytes
 
 
 def names() -> list[str]:
@@ -54,16 +53,9 @@ def read(name: str) -> Sweep:
 
 
 def _content(path: Path) -> dict[str, Any]:
-    try:
-        if not path.is_file():
-            raise UserError("no such file")
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"larger than {LARGEST:,} bytes: write axes, not every point")
-        content = user_yaml.read(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"cannot be read ({(error.strerror or str(error)).lower()})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"is no UTF-8 text ({error.reason} at byte {error.start})") from error
+    if not path.is_file():
+        raise UserError("no such file")
+    content = user_yaml.read_file(path, ": write axes, not every point")
     if not isinstance(content, dict):
         raise UserError("is no mapping of question, grid and plot")
     return content

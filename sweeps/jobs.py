@@ -14,7 +14,8 @@ from bench.config.schema import Config
 from bench.runs.folder import RunFolder
 from bench.runs.identity import eval_id, run_id
 from bench.system.errors import UserError
-from sweeps.plan import Plan, Point
+from sweeps.plan import Plan
+from sweeps.point import Point
 
 
 @dataclass(frozen=True)

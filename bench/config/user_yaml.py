@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from bench.system.errors import UserError, nearest
 
+MAX_BYTES = 5_000_000  # of a file
 MAX_DEPTH = 20  # lists and mappings inside each other; thousands of them would crash the C parser
 MAX_VALUES = 500_000  # with anchors written out
 MAX_BITS = 63  # of a whole number
@@ -31,6 +33,23 @@ def read(text: str) -> Any:
         raise Unreadable(f"{error}") from error
     _check(content)
     return content
+
+
+def read_file(path: Path, advice: str = "") -> Any:
+    """Content of a YAML file. `advice` follows where it is too large.
+
+    Raises UserError or Unreadable, neither of which names the file, and FileNotFoundError.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"larger than {MAX_BYTES:,} bytes{advice}")
+        return read(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise UserError(f"cannot be read ({(error.strerror or str(error)).lower()})") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"is no UTF-8 text ({error.reason} at byte {error.start})") from error
 
 
 def check_keys(place: str, given: dict[str, Any], known: tuple[str, ...], needed: tuple[str, ...]) -> None:

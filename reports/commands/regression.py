@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.system.errors import UserError, writing_to
@@ -53,12 +54,7 @@ def _bless_fingerprints(args: argparse.Namespace) -> int:
     new, old = baseline.made(found), baseline.read(path)
     print(text.terminal(compare(found, old)) if old else "a first baseline of the fingerprints")
     print("\n".join(["", "New tolerances:", *text.tolerances(new)]))
-    if not (args.yes or _agreed(path, args.folder)):
-        print("nothing was changed")
-        return 0
-    baseline.write(path, new)
-    print(f"blessed: {path}; commit it")
-    return 0
+    return _written(lambda: baseline.write(path, new), path, args)
 
 
 def _regress(args: argparse.Namespace) -> int:
@@ -87,10 +83,15 @@ def _bless(args: argparse.Namespace) -> int:
     path = args.baseline or baseline.default_path(session.name)
     new = baseline.made(session)
     print("\n".join(changes(baseline.read(path), new, session.metrics)))
+    return _written(lambda: baseline.write(path, new), path, args)
+
+
+def _written(write: Callable[[], None], path: Path, args: argparse.Namespace) -> int:
+    """Write a new baseline if that is agreed to."""
     if not (args.yes or _agreed(path, args.folder)):
         print("nothing was changed")
         return 0
-    baseline.write(path, new)
+    write()
     print(f"blessed: {path}; commit it")
     return 0
 

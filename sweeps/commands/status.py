@@ -8,7 +8,8 @@ import time
 from collections import Counter
 
 from bench.runs import lease
-from sweeps.plan import Plan, Point
+from sweeps.plan import Plan
+from sweeps.point import Point
 from sweeps.sequential import looks, seeds
 from sweeps.sequential.looks import Looks
 

@@ -10,7 +10,8 @@ import argparse
 from bench.config.load import load
 from bench.runs.identity import eval_identity, train_identity
 from bench.system.errors import UserError, nearest
-from sweeps.plan import Plan, Point
+from sweeps.plan import Plan
+from sweeps.point import Point
 from sweeps.settings_diff import differences, finished, flat
 
 

@@ -15,7 +15,8 @@ from bench.runs.format import read_own
 from bench.system.errors import UserError
 from sweeps import grid, plan
 from sweeps.dimensions import Sweep, folder_name, narrow
-from sweeps.plan import Plan, Point, UntilDecided
+from sweeps.plan import Plan, UntilDecided
+from sweeps.point import Point
 from sweeps.tuning.tuned import read as read_tuned
 
 FIRST = 3  # seeds of the first look, where the sweep does not name more

@@ -11,7 +11,8 @@ from sweeps.console import Console, describe
 from sweeps.events import Events
 from sweeps.jobs import jobs
 from sweeps.launchers import Launcher
-from sweeps.plan import Plan, Point
+from sweeps.plan import Plan
+from sweeps.point import Point
 from sweeps.tuning.candidates import diverged, settled, together
 
 

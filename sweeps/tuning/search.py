@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sweeps.plan import Point
+from sweeps.point import Point
 from sweeps.tuning import halving
 from sweeps.tuning.arms import RATE, Arm
 from sweeps.tuning.candidates import Candidates, metrics_of, together

@@ -15,7 +15,6 @@ from bench.system.errors import UserError
 from sweeps.dimensions import Sweep
 
 FORMAT = "xfusion-bench tuned rates 1"
-LARGEST = 5_000_000  # bytes
 GROUPS = ("data.", "model.", "train.")  # settings that a good rate depends on
 
 
@@ -98,16 +97,10 @@ def _dependent(asked: dict[str, Any]) -> dict[str, str]:
 def content_of(path: Path) -> dict[str, Any]:
     """The content of a file of tuned rates, checked. Raises UserError."""
     try:
-        if path.stat().st_size > LARGEST:
-            raise UserError(f"{path}: larger than {LARGEST:,} bytes")
-        content = user_yaml.read(path.read_text(encoding="utf-8-sig"))
+        content = user_yaml.read_file(path)
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file; `python -m sweeps tune NAME` makes one") from error
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({(error.strerror or str(error)).lower()})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is no UTF-8 text ({error.reason} at byte {error.start})") from error
-    except user_yaml.Unreadable as error:
+    except (UserError, user_yaml.Unreadable) as error:
         raise UserError(f"{path}: {error}") from error
     if fault := _fault(content):
         raise UserError(f"{path}: {fault}; `python -m sweeps tune NAME` writes such files")

@@ -11,7 +11,7 @@ from itertools import product
 import literal
 import pytest
 import torch
-from tiny_fusion import CHANNELS, IMAGE_TOKENS, SIDE, VOCABULARY, build
+from tiny_fusion import CHANNELS, IMAGE_TOKENS, SIDE, VOCABULARY, build, train_on_both_tasks
 
 import architectures
 from architectures.patches import ImageTokens
@@ -157,13 +157,7 @@ def test_frozen_weights_do_not_move(llm, name, options):
     model = build(llm, name, **options)
     frozen = [(n, p) for n, p in model.named_parameters() if not p.requires_grad]
     before, trained_before = parameters_digest(frozen), {n: p.clone() for n, p in model.named_parameters()}
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
-    for _ in range(3):
-        (_, drawn), _ = model([text(0, [7, 1, 4]), image(1)])
-        (_, told), _ = model([image(1), text(0, None)])
-        (model.velocity(drawn).square().mean() + model.logits(told).square().mean()).backward()
-        optimizer.step()
-        optimizer.zero_grad()
+    train_on_both_tasks(model, [text(0, [7, 1, 4]), image(1)], [image(1), text(0, None)])
     assert parameters_digest(frozen) == before
     still = [n for n, p in model.named_parameters() if p.requires_grad and torch.equal(p, trained_before[n])]
     assert not still

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -48,3 +50,14 @@ def build(llm, name: str, image: ImageTokens = IMAGE_TOKENS, moved: bool = True,
                 if parameter.requires_grad:
                     parameter.add_(0.1 * torch.randn_like(parameter))
     return model
+
+
+def train_on_both_tasks(model: FusionTransformer, prompted: list[Any], captioned: list[Any]) -> None:
+    """Three optimizer steps on ``[text, image]`` and ``[image, text]``."""
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    for _ in range(3):
+        (_, drawn), _ = model(prompted)
+        (_, told), _ = model(captioned)
+        (model.velocity(drawn).square().mean() + model.logits(told).square().mean()).backward()
+        optimizer.step()
+        optimizer.zero_grad()

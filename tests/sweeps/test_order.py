@@ -5,7 +5,7 @@ from __future__ import annotations
 from bench.runs.folder import RunFolder
 from sweeps.jobs import Job
 from sweeps.launchers.order import Queue
-from sweeps.plan import Point
+from sweeps.point import Point
 
 
 def jobs(seeds: list[int], steps: int = 10) -> list[Job]:
